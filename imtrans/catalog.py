@@ -1,0 +1,114 @@
+"""What all plugins together offer, by kind and name."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from imtrans.component import KINDS, Component, Kind
+from imtrans.errors import ConfigError, ImtransError, PluginError, listed, nearest
+from imtrans.options import Spec, coerce, specs, uses
+from imtrans.plugins import DISTRIBUTION, PluginRecord, Provided
+from imtrans.recipe import Recipe
+
+LISTED_KINDS: tuple[str, ...] = ("recipe", *KINDS, "protocol")
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """One thing offered, with the plugin it comes from. `is_plain`: reached by its bare name."""
+
+    kind: str
+    thing: Provided
+    plugin: PluginRecord
+    is_plain: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.thing.name if self.is_plain else f"{self.plugin.distribution}:{self.thing.name}"
+
+
+class Catalog:
+    """Everything on offer. A shipped name stays the built-in's; a name shared by others is ambiguous."""
+
+    def __init__(self, records: Iterable[PluginRecord]) -> None:
+        self._records = tuple(records)
+        self._offers: dict[tuple[str, str], list[Offer]] = {}
+        for record in self._records:
+            for thing in record.provided:
+                self._offers.setdefault((_kind_of(thing), thing.name), []).append(Offer(_kind_of(thing), thing, record))
+
+    def offers(self, kind: str | None = None) -> Iterator[Offer]:
+        """Every offer by kind and name; those not reached by their bare name are marked so."""
+        for (offered, _), same in sorted(self._offers.items(), key=lambda i: (LISTED_KINDS.index(i[0][0]), i[0][1])):
+            if kind in (None, offered):
+                yield from (dataclasses.replace(o, is_plain=o in self._plain(same)) for o in same)
+
+    def clashes(self) -> list[str]:
+        """One line for each name that several plugins offer."""
+        shared = [(name, same) for (_, name), same in self._offers.items() if len(same) > 1]
+        return [f"{name!r} is offered by {_who(same)}; {self._who_has_it(name, same)}" for name, same in shared]
+
+    def component(self, kind: Kind, name: str, *, where: str = "") -> Component:
+        """The component of this kind and name ("dist:name" to choose); errors begin with `where`."""
+        thing = self.offer(kind, name, where=where).thing
+        assert isinstance(thing, Component)
+        return thing
+
+    def recipe(self, name: str) -> Recipe:
+        thing = self.offer("recipe", name).thing
+        assert isinstance(thing, Recipe)
+        return thing
+
+    def offer(self, kind: str, name: str, *, where: str = "") -> Offer:
+        distribution, _, bare = name.rpartition(":")
+        same = self._offers.get((kind, bare), [])
+        chosen = [o for o in same if o.plugin.distribution == distribution] if distribution else self._plain(same)
+        if len(chosen) == 1:
+            return dataclasses.replace(chosen[0], is_plain=not distribution)
+        prefix = f"{where}: " if where else ""
+        if chosen:
+            names = " or ".join(f"{o.plugin.distribution}:{bare}" for o in chosen)
+            raise PluginError(f"{prefix}{kind} {name!r} is offered by {_who(same)}", mend=f"Say which: {names}.")
+        raise self._unknown(kind, name, prefix=prefix, distribution=distribution)
+
+    def options(self, component: Component) -> dict[str, Spec]:
+        return specs(component.options)
+
+    def check_use(self, spec: Spec, value: Any, *, where: str) -> None:
+        """Refuse an option value of type Use whose component or options do not exist, before anything is imported."""
+        for use in uses(spec, value):
+            component = self.component(spec.kind or "activation", use.name, where=where)
+            known = specs(component.options)
+            for key, value_of_key in use.options.items():
+                if key not in known:
+                    raise ConfigError(f"{where}: {use.name} has no option {key!r}{nearest(key, known)}")
+                coerce(value_of_key, known[key], where=f"{where}: {use.name}.{key}")
+
+    def _plain(self, same: Sequence[Offer]) -> list[Offer]:
+        shipped = [o for o in same if o.plugin.distribution == DISTRIBUTION]
+        return shipped or list(same)
+
+    def _who_has_it(self, name: str, same: Sequence[Offer]) -> str:
+        plain = self._plain(same)
+        others = " and ".join(f"{o.plugin.distribution}:{name}" for o in same if o not in plain or len(plain) > 1)
+        return f"{'the bare name is the built-in; ' if len(plain) == 1 else ''}use {others}"
+
+    def _unknown(self, kind: str, name: str, *, prefix: str, distribution: str) -> ImtransError:
+        broken = [r for r in self._records if r.error]
+        culprit = next((r for r in broken if r.distribution == distribution), None)
+        if culprit:
+            return PluginError(f"{prefix}{kind} {name!r}: {culprit.complaint}", mend=f"Mend or reinstall {distribution}.")
+        known = [o.name for o in self.offers(kind)]
+        guess = nearest(name, known) or (f"; there are {listed(known)}" if known else "")
+        doubt = f" (not loaded: {listed(r.name for r in broken)})" if broken else ""
+        return ConfigError(f"{prefix}no {kind} {name!r}{guess}{doubt}", mend=f"All of them: imtrans list {kind}")
+
+
+def _kind_of(thing: Provided) -> str:
+    if isinstance(thing, Component):
+        return thing.kind
+    return "recipe" if isinstance(thing, Recipe) else "protocol"
+
+
+def _who(same: Sequence[Offer]) -> str:
+    return " and ".join(f"{o.plugin.distribution} {o.plugin.version}".strip() for o in same)

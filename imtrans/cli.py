@@ -1,0 +1,150 @@
+"""The command line: lazy commands, and errors turned into a message and an exit code."""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from imtrans.catalog import Catalog
+from imtrans.errors import ImtransError, nearest, printable
+from imtrans.plugins import Plugins, Selection, discover
+
+COMMANDS = {
+    "run": "Train a recipe on a data set.",
+    "translate": "Translate pictures with a trained model.",
+    "evaluate": "Measure a trained model on its data.",
+    "list": "Show every component, recipe and data set.",
+}
+
+
+@dataclass
+class Session:
+    """What the commands share: which plugins may load, and whether tracebacks are wanted."""
+
+    selection: Selection
+    is_debugging: bool = False
+    found: Plugins | None = None
+
+    @property
+    def plugins(self) -> Plugins:
+        """Discovered once, with a line on stderr for each broken one."""
+        if self.found is None:
+            self.found = discover(self.selection)
+            for record in self.found.broken:
+                click.echo(printable(f"Warning: {record.complaint}"), err=True)
+                if self.is_debugging:
+                    click.echo(record.trace, err=True)
+        return self.found
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.plugins.records)
+
+
+class Commands(click.Group):
+    """Imports a command's file only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
+        found: click.Command = importlib.import_module(f"imtrans.commands.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        import imtrans
+
+        click.echo(f"imtrans {imtrans.__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, callback=_show_version, expose_value=False, is_eager=True, help="Show the version.")
+@click.option("-p", "--plugin", "files", multiple=True, metavar="FILE.py", help="Load a plugin from one file.")
+@click.option("--no-plugins", is_flag=True, help="Load only what ships with imtrans.")
+@click.pass_context
+def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
+    """Image-to-image translation: train, translate, evaluate. --debug, anywhere, shows tracebacks."""
+    ctx.obj = Session(Selection.from_environment(others=not no_plugins, files=files), is_debugging=bool(ctx.obj))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    plain, is_debugging = _without_debug(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a character the terminal lacks is shown as an escape
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _invoke(plain, is_debugging)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has gone (| head): nothing is wrong, and the interpreter must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        return 130
+    except ImtransError as error:
+        return _explain(error, is_debugging)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, told with the place of its traceback
+        return _report_bug(error, is_debugging)
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    plain = [a for a in arguments[:end] if a != "--debug"] + list(arguments[end:])
+    return plain, len(plain) < len(arguments) or os.environ.get("IMTRANS_DEBUG") == "1"
+
+
+def _invoke(arguments: list[str], is_debugging: bool) -> int:
+    try:
+        context = cli.make_context("imtrans", arguments, obj=is_debugging)
+        with context:
+            result: Any = cli.invoke(context)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.UsageError as error:
+        usage = f"imtrans {error.ctx.info_name} --help" if error.ctx and error.ctx.parent else "imtrans --help"
+        click.echo(f"Error: {printable(error.format_message())}\nSee: {usage}", err=True)
+        return 2
+
+
+def _explain(error: ImtransError, is_debugging: bool) -> int:
+    if is_debugging:
+        traceback.print_exception(error)
+    click.echo(f"Error: {error}", err=True)
+    return error.exit_code
+
+
+def _report_bug(error: Exception, is_debugging: bool) -> int:
+    from imtrans.kit.cache import home
+
+    if is_debugging:
+        traceback.print_exception(error)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        place = home() / "error.log"
+        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        told = f"The traceback is in {place}; please report it."
+    except (ImtransError, OSError):
+        told = "Run it again with --debug for the traceback, and please report it."
+    click.echo(f"Error: a fault in imtrans or a plugin: {printable(what)}\n{told}", err=True)
+    return 1

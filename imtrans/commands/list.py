@@ -1,0 +1,101 @@
+"""imtrans list"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from imtrans.catalog import LISTED_KINDS, Catalog, Offer
+from imtrans.cli import Session
+from imtrans.component import Component
+from imtrans.errors import ConfigError, listed, nearest
+from imtrans.options import plain, specs
+from imtrans.recipe import Recipe
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.pass_obj
+def command(session: Session, kind: str | None, name: str | None, as_json: bool) -> None:
+    """Show what there is: all of it, one KIND (generator or generators, recipes, ...), or one NAME with its options."""
+    catalog = session.catalog
+    for clash in catalog.clashes():
+        click.echo(f"Warning: {clash}", err=True)
+    wanted = kind_named(kind) if kind else None
+    offers = [catalog.offer(wanted, name)] if wanted and name else list(catalog.offers(wanted))
+    if as_json:
+        told = [describe(o) for o in offers]
+        click.echo(json.dumps(told[0] if name else told, indent=1))
+    elif name:
+        click.echo(page(catalog, offers[0]))
+    else:
+        click.echo(table(offers))
+        slow = [r for r in session.plugins.records if r.seconds > 1]
+        click.echo("".join(f"(plugin {r.name} took {r.seconds:.1f} s to load)\n" for r in slow), nl=False, err=True)
+
+
+def kind_named(text: str) -> str:
+    """The kind meant by its name in singular or plural."""
+    singular = re.sub(r"ies$", "y", text)
+    for candidate in (text, singular, text.removesuffix("s"), text.removesuffix("es")):
+        if candidate in LISTED_KINDS:
+            return candidate
+    raise ConfigError(f"no kind {text!r}{nearest(text, LISTED_KINDS)}", mend=f"The kinds: {listed(LISTED_KINDS, most=20)}")
+
+
+def table(offers: Iterable[Offer]) -> str:
+    """All offers, by kind, one line each; other people's with the distribution they come from."""
+    offers = list(offers)
+    width = max((len(o.name) for o in offers), default=0)
+    lines: list[str] = []
+    for number, offer in enumerate(offers):
+        if number == 0 or offers[number - 1].kind != offer.kind:
+            lines += ["", offer.kind] if lines else [offer.kind]
+        origin = "" if offer.plugin.is_builtin else f"  [{offer.plugin.distribution} {offer.plugin.version}]"
+        lines.append(f"  {offer.name:<{width}}  {getattr(offer.thing, 'summary', '')}{origin}")
+    return "\n".join(lines)
+
+
+def page(catalog: Catalog, offer: Offer) -> str:
+    """One offer with its options, or a recipe with what it sets."""
+    thing, plugin = offer.thing, offer.plugin
+    lines = [f"{offer.kind} {offer.name}: {getattr(thing, 'summary', '')}", f"from {plugin.distribution} {plugin.version}, plugin {plugin.name}"]
+    if isinstance(thing, Recipe):
+        return "\n".join([*lines, "", *_recipe_lines(catalog, thing)])
+    if isinstance(thing, Component) and thing.kind == "dataset":
+        lines += [f"source and target as {thing.info.direction}", *(f"advises {k} = {v}" for k, v in thing.info.advice.items())]
+        lines += [f"terms: {thing.info.terms}"] if thing.info.terms else []
+    options = specs(getattr(thing, "options", None))
+    lines += ["", "options (name, type, default, meaning):"] if options else ["no options"]
+    lines += [f"  {s.name}  {s.type_name}  {json.dumps(plain(s.default))}  {s.help}" for s in options.values()]
+    return "\n".join(lines)
+
+
+def describe(offer: Offer) -> dict[str, Any]:
+    """One offer for machines."""
+    thing = offer.thing
+    options = specs(getattr(thing, "options", None)) if isinstance(thing, Component) else {}
+    return {
+        "kind": offer.kind,
+        "name": offer.name,
+        "summary": getattr(thing, "summary", ""),
+        "plugin": offer.plugin.name,
+        "distribution": offer.plugin.distribution,
+        "version": offer.plugin.version,
+        "options": {
+            s.name: {"type": s.type_name, "default": plain(s.default), "help": s.help, "low": s.low, "high": s.high}
+            for s in options.values()
+        },
+    }
+
+
+def _recipe_lines(catalog: Catalog, recipe: Recipe) -> list[str]:
+    from imtrans.resolve import resolve
+
+    rows = list(resolve(catalog, recipe.name).rows())
+    mine = [r for r in rows if r[2].startswith("recipe")]
+    return [f"  {key} = {json.dumps(value)}  ({origin})" for key, value, origin in mine]

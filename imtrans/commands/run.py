@@ -1,0 +1,154 @@
+"""imtrans run"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imtrans import configfile
+from imtrans.catalog import Catalog
+from imtrans.cli import Session
+from imtrans.component import Use
+from imtrans.config import RunConfig, flatten
+from imtrans.errors import ConfigError, DataError, ImtransError, Interrupted
+from imtrans.options import Raw
+from imtrans.resolve import Assignment, Layer, resolve
+
+FLAGS = {
+    "epochs": "train.epochs",
+    "steps": "train.steps",
+    "batch_size": "data.batch_size",
+    "lr": "train.optimizer.lr",
+    "workers": "data.workers",
+    "seed": "train.seed",
+    "device": "train.device",
+    "data_root": "dataset.root",
+}
+
+
+@click.command("run")
+@click.argument("recipe")
+@click.option("--dataset", metavar="NAME|PATH", help="Data set by name, or a folder of pairs; without it: drawn pictures.")
+@click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
+@click.option("--config", "file", metavar="FILE", help="TOML or JSON file with configuration keys.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key (see --dry-run).")
+@click.option("--epochs", metavar="N", help="Passes over the training pictures.")
+@click.option("--steps", metavar="N", help="Training steps, instead of epochs.")
+@click.option("--batch-size", metavar="N", help="Pictures per step.")
+@click.option("--lr", metavar="X", help="Learning rate of every optimiser.")
+@click.option("--workers", metavar="N", help="Processes that load pictures.")
+@click.option("--seed", metavar="N", help="Number from which all random draws follow.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
+@click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+@click.pass_obj
+def command(session: Session, recipe: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
+    config = configured(session.catalog, recipe, given)
+    if dry_run:
+        click.echo(table(config))
+        return
+    from imtrans.engine import assemble
+
+    folder = assemble.run_folder(config, name)
+    _train(session, config, folder, as_json=as_json)
+
+
+def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunConfig:
+    """The configuration that a command line means."""
+    layers = []
+    if given.get("file"):
+        path = Path(given["file"])
+        tree, text = configfile.read(path), configfile.read_text(path)
+        tree.pop("recipe", None)
+        layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
+    flags = [(key, flag) for flag, key in FLAGS.items() if given.get(flag) is not None]
+    named = [Assignment(tuple(k.split(".")), Raw(given[f]), f"--{f.replace('_', '-')}") for k, f in flags]
+    settings = [_setting(text) for text in given.get("settings", ())]
+    layers.append(Layer("flag", [*settings, *named]))
+    wanted = dataset(catalog, given["dataset"]) if given.get("dataset") is not None else None
+    return resolve(catalog, recipe, dataset=wanted, layers=layers)
+
+
+def dataset(catalog: Catalog, text: str) -> Use:
+    """What --dataset means: a data set's name, or a folder of pairs."""
+    names = [o.name for o in catalog.offers("dataset")]
+    looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text
+    path = Path(text).expanduser()
+    if text in names or not (looks_like_path or path.exists()):
+        return Use(text)
+    if not path.is_dir():
+        fault = "is a file, not a folder of pairs" if path.exists() else "does not exist"
+        raise DataError(f"--dataset {text}: {fault}", mend="Give a folder of pairs, or a name: imtrans list datasets")
+    return Use("folder", {"path": str(path)})
+
+
+def table(config: RunConfig) -> str:
+    """Every key, its value and its origin; then what found no taker."""
+    rows = [(key, "none" if value is None else json.dumps(value), origin) for key, value, origin in config.rows()]
+    wide, deep = (max(len(r[i]) for r in rows) for i in (0, 1))
+    lines = [f"{key:<{wide}}  {value:<{min(deep, 40)}}  {origin}".rstrip() for key, value, origin in rows]
+    return "\n".join([*lines, *(f"left out: {line}" for line in config.dropped)])
+
+
+def _setting(text: str) -> Assignment:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text!r}: must have the form KEY=VALUE", mend="For example: --set generator.width=32")
+    return Assignment(tuple(key.strip().split(".")), Raw(value), f"--set {key.strip()}")
+
+
+def _from_file(path: Path, text: str, keys: tuple[str, ...], value: Any) -> Assignment:
+    line = configfile.line_of(text, keys)
+    return Assignment(keys, value, f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}")
+
+
+def _train(session: Session, config: RunConfig, folder: Path, *, as_json: bool) -> None:
+    from imtrans.engine import assemble, device, loop
+
+    device.keep_big_blocks()
+    job = assemble.assemble(config, catalog=session.catalog, plugins=session.plugins, folder=folder, is_quiet=as_json)
+    try:
+        result = loop.fit(job)
+    except BaseException as error:
+        _record_failure(job.run, error)
+        raise
+    assemble.finish(job.run, status="finished", step=result.step)
+    click.echo(_as_json(job.run.folder, result) if as_json else summary(job.run.folder, result))
+
+
+def _record_failure(run: Any, error: BaseException) -> None:
+    from imtrans.engine import assemble
+
+    status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
+    try:
+        assemble.finish(run, status=status, error=str(error))
+    except (ImtransError, OSError, ValueError):
+        print("Warning: run.json could not be brought up to date", file=sys.stderr)  # noqa: T201
+
+
+def summary(folder: Path, result: Any) -> str:
+    """What was learned, and where to look."""
+    lines = [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"] if result.scores.metrics else []
+    for name, value in result.scores.metrics.items():
+        beside = result.scores.baseline.get(name)
+        lines.append(f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else ""))
+    return "\n".join(
+        [
+            *lines,
+            f"Pictures: {folder / 'samples'}",
+            f"Report:   {folder / 'report.html'}",
+            f"Model:    {result.checkpoint}",
+            f"Use it:   imtrans translate {folder} PICTURES -o OUT",
+        ]
+    )
+
+
+def _as_json(folder: Path, result: Any) -> str:
+    scores = {"metrics": dict(result.scores.metrics), "mean_picture": dict(result.scores.baseline), "pictures": result.scores.count}
+    return json.dumps({"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1)

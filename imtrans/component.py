@@ -1,0 +1,113 @@
+"""What a plugin declares: components, their slots and what they tell about themselves, as plain records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "generator",
+    "discriminator",
+    "network",
+    "activation",
+    "loss",
+    "adversarial",
+    "penalty",
+    "augmentation",
+    "dataset",
+    "metric",
+    "method",
+    "exporter",
+    "importer",
+    "command",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Direction = Literal["AtoB", "BtoA"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One thing a plugin offers, declared without importing it.
+
+    `target` is "module:attribute", imported only when the component is used and called as `target(**options)`, or as
+    `target(options, context)` with `needs_context` (see `imtrans.interfaces.Context`). `options` is a frozen dataclass
+    whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
+    components can share one class. `info` is a `MethodInfo` for a method and a `DatasetInfo` for a data set.
+    """
+
+    kind: Kind
+    name: str
+    target: str
+    summary: str
+    options: Any = None
+    info: Any = None
+    needs_context: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place in a method that a recipe fills with components of one kind.
+
+    The trainable parameters of what fills it go to the optimiser group `group`. With `reverse`, source and target
+    change places for the component (the way back of a cycle). With `many`, several may fill it, each with its weight.
+    """
+
+    kind: Kind
+    group: str | None = None
+    reverse: bool = False
+    many: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodInfo:
+    """What the engine must know of a method before it is imported.
+
+    `policy` is an options record (class or instance): how the trained model is run, the keys `inference.*`; it is
+    stored in the checkpoint. A `capturable` method may be recorded as a CUDA graph.
+    """
+
+    slots: Mapping[str, Slot]
+    policy: Any = None
+    needs_pairs: bool = True
+    capturable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """Where a data set can be fetched from: size in bytes, counts by split."""
+
+    url: str
+    sha256: str = ""
+    size: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What can be said of a data set without reading it.
+
+    `direction` tells which side is the source unless `data.direction` says otherwise: A is the side that the data set
+    gives first. `advice` maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values
+    go before it. `signals` is an `imtrans.interfaces.Signals` where every picture is alike, else None.
+    """
+
+    signals: Any = None
+    is_paired: bool = True
+    direction: Direction = "AtoB"
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    archive: Archive | None = None
+    terms: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """The name of a component with the option values that differ from its defaults."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Term(Use):
+    """A component as one weighted term of a sum: a loss of weight 0 is left out."""
+
+    weight: float = 1.0

@@ -1,0 +1,1 @@
+"""The half that imports torch. No plugin imports it."""

@@ -1,0 +1,219 @@
+"""Training: steps, updates, and what happens between them."""
+
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imtrans.engine import checkpoint, evaluate
+from imtrans.engine.build import Model
+from imtrans.engine.data import Loading, Order, loader, prepare
+from imtrans.engine.evaluate import Scores
+from imtrans.engine.observers import Observers
+from imtrans.errors import DivergedError, Interrupted
+from imtrans.fsio import remove_folder
+from imtrans.interfaces import Augmentation, Metric, Run
+from imtrans.kit.vision import optional_vision
+from imtrans.recipe import OptimizerOptions
+
+SAVE_EVERY = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything a training needs, built."""
+
+    run: Run
+    model: Model
+    augment: Sequence[Augmentation]
+    training: Loading
+    validation: Loading
+    plain_training: Loading
+    metrics: Mapping[str, Metric]
+    observers: Observers
+    plugins: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a training ended."""
+
+    step: int
+    scores: Scores
+    checkpoint: Path
+
+
+class Updater:
+    """`update` as methods see it: gradients of every loss of one call first, then the optimisers' steps.
+
+    Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[nn.Parameter]], optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+        self._groups, self._optimizers = groups, optimizers
+
+    def __call__(self, losses: Mapping[str, Tensor]) -> None:
+        """{optimiser group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
+        real = {group: loss for group, loss in losses.items() if loss.requires_grad}
+        for left, (group, loss) in zip(reversed(range(len(real))), real.items(), strict=True):
+            torch.autograd.backward(loss, inputs=list(self._groups[group]), retain_graph=left > 0)
+        for group in real:
+            self._optimizers[group].step()
+            self._optimizers[group].zero_grad(set_to_none=True)
+
+
+def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
+    """The trainable parameters of each optimiser group, in the order of the slots."""
+    groups: dict[str, list[nn.Parameter]] = {}
+    for name, network in model.networks.items():
+        slot = model.config.info.slots.get(name)
+        if slot and slot.group:
+            groups.setdefault(slot.group, []).extend(p for p in network.parameters() if p.requires_grad)
+    return groups
+
+
+def optimizer(parameters: Sequence[nn.Parameter], options: OptimizerOptions) -> torch.optim.Optimizer:
+    """Adam from torch (fused: a tenth faster on the CPU), any other from timm."""
+    shared: dict[str, Any] = {"lr": options.lr, "betas": options.betas, "eps": options.eps, "weight_decay": options.weight_decay}
+    if options.name == "adam":
+        return torch.optim.Adam(parameters, fused=parameters[0].device.type in ("cpu", "cuda"), **shared)
+    create = optional_vision("timm.optim").create_optimizer_v2
+    made: torch.optim.Optimizer = create(parameters, opt=options.name, **shared)
+    return made
+
+
+def total_steps(config: Any, count: int) -> int:
+    """The length of a run over `count` training samples."""
+    per_epoch = -(-count // config.data.batch_size)
+    return int(config.train.steps or config.train.epochs * per_epoch)
+
+
+def fit(job: Job) -> Result:
+    """Train to the end, or until a signal; observers hear of all of it, also of a failure."""
+    job.observers.notify("run_started", run=job.run)
+    error: BaseException | None = None
+    try:
+        return _Training(job).run()
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        job.observers.notify("run_finished", run=job.run, error=error)
+
+
+class _Training:
+    def __init__(self, job: Job) -> None:
+        self.job, self.model, self.config = job, job.model, job.model.config
+        groups = parameter_groups(self.model)
+        self.update = Updater(groups, {g: optimizer(p, self.config.optimizers[g]) for g, p in groups.items()})
+        self.saved: Path | None = None
+        self.sums: dict[str, Tensor] = {}
+        self.since = 0
+
+    def run(self) -> Result:
+        job = self.job
+        torch.manual_seed(self.config.train.seed)
+        with _signals_noted() as signals:
+            for step, stored in enumerate(self._batches(), 1):
+                batch = prepare(stored, self.model.signals, self.model.device, job.augment)
+                self._add(self.model.method.train_step(batch, self.update, step=step - 1))
+                for name, average in self.model.averages.items():
+                    average.update_parameters(self.model.networks[name])
+                self._between(step, stored.keys)
+                if signals and step < job.run.steps:
+                    self._leave(step, signals[0])
+        scores = self._evaluate(job.run.steps, is_last=True)
+        return Result(step=job.run.steps, scores=scores, checkpoint=self._save(job.run.steps))
+
+    def _batches(self) -> Iterator[Any]:
+        config, loading = self.config, self.job.training
+        order = Order(
+            count=len(loading.source.dataset),
+            batch_size=config.data.batch_size,
+            seed=config.train.seed,
+            start=0,
+            stop=self.job.run.steps,
+        )
+        return loader(loading, order, workers=config.data.workers, pin=self.model.device.type == "cuda")
+
+    def _between(self, step: int, keys: Sequence[str]) -> None:
+        train, last = self.config.train, self.job.run.steps
+        if step % train.log_every == 0 or step in (1, last):
+            self._log(step, keys)
+        if step < last and train.evaluate_every and step % train.evaluate_every == 0:
+            self._evaluate(step)
+        elif step < last and step % (train.sample_every or max(1, min(500, last // 10))) == 0:
+            self._sample(step, {})
+        if step < last and step % (train.save_every or SAVE_EVERY) == 0:
+            self._save(step)
+
+    def _add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.detach()
+        self.since += 1
+
+    def _log(self, step: int, keys: Sequence[str]) -> None:
+        values = {name: float(total) / self.since for name, total in self.sums.items()}
+        self.sums, self.since = {}, 0
+        wrong = [name for name, value in values.items() if not math.isfinite(value)]
+        self.job.observers.notify("logged", run=self.job.run, step=step, values=values)
+        if wrong:
+            raise DivergedError(
+                f"training diverged: {', '.join(wrong)} not finite at step {step} (last batch: {', '.join(keys)})",
+                mend="Try a lower learning rate (--lr), and look at these pictures.",
+            )
+
+    def _evaluate(self, step: int, *, is_last: bool = False) -> Scores:
+        job = self.job
+        paired = self.config.dataset.component.info.is_paired and job.metrics
+        mean = evaluate.mean_picture(self.model, job.plain_training) if is_last and paired else None
+        metrics = job.metrics if paired else {}
+        found = evaluate.scores(self.model, metrics, job.validation, mean=mean) if metrics else Scores(metrics={})
+        beside = {f"{name}_of_mean_picture": value for name, value in found.baseline.items()}
+        self._sample(step, {**found.metrics, **beside})
+        return found
+
+    def _sample(self, step: int, metrics: Mapping[str, float]) -> None:
+        shown = evaluate.samples(self.model, self.job.validation, self.config.train.samples)
+        self.job.observers.notify("evaluated", run=self.job.run, step=step, metrics=metrics, samples=shown)
+
+    def _save(self, step: int) -> Path:
+        folder, before = self.job.run.folder, self.saved
+        self.saved = checkpoint.save(self.model, folder, step=step, plugins=self.job.plugins)
+        if before and before != self.saved:
+            remove_folder(before)
+        self.job.observers.notify("checkpoint_saved", run=self.job.run, step=step, path=self.saved)
+        return self.saved
+
+    def _leave(self, step: int, number: int) -> None:
+        path = self._save(step)
+        name = signal.Signals(number).name
+        raise Interrupted(f"stopped by {name} after step {step}; checkpoint {path} is saved", signal=number)
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM are noted, and acted upon between steps; a second one acts at once."""
+    noted: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
+        noted.append(number)
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""A trained model on pictures of any size."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imtrans.engine import device as devices
+from imtrans.engine.build import Maker, Model
+from imtrans.engine.data import one_hot
+from imtrans.errors import ShapeError
+from imtrans.interfaces import Signal
+from imtrans.kit import images, nn
+
+Array = np.ndarray[Any, Any]
+
+
+@contextlib.contextmanager
+def inferring(model: Model, *, seed: int) -> Iterator[None]:
+    """The model as it translates: averaged weights, modes by its policy, random draws from `seed`.
+
+    Everything is put back: how often one looks never changes training.
+    """
+    policy = model.config.inference
+    modules = list(model.networks.values())
+    cuda = [model.device] if model.device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=cuda),
+        _averaged(model),
+        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", True)),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+def translate(model: Model, source: Tensor, *, seed: int = 0) -> Tensor:
+    """(B, C, *spatial) as the network sees it, of any spatial size, to the translation of the same size.
+
+    Sizes that the network cannot take are padded by reflection and cropped back. Call it inside `inferring`.
+    """
+    padded = pad(source, model.method.geometry.stride)
+    translated = model.method.translate(padded, seed=seed)
+    return translated[(..., *(slice(0, n) for n in source.shape[2:]))]
+
+
+def pad(source: Tensor, stride: int) -> Tensor:
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride`, by mirroring again and again."""
+    for axis in range(2, source.dim()):
+        size = source.shape[axis]
+        wanted = -(-size // stride) * stride
+        if wanted != size:
+            places = torch.arange(wanted, device=source.device) % max(2 * size - 2, 1)
+            source = source.index_select(axis, torch.where(places < size, places, 2 * size - 2 - places))
+    return source
+
+
+class Translator:
+    """A checkpoint ready to translate: made by `imtrans.load`."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @property
+    def source(self) -> Signal:
+        """What it takes."""
+        return self.model.signals.source
+
+    @property
+    def target(self) -> Signal:
+        """What it gives."""
+        return self.model.signals.target
+
+    def translate(self, picture: Array | str | Path, *, seed: int = 0) -> Array:
+        """The translation of one picture: (*spatial, C) as stored, or the path of a picture file.
+
+        The result has the same spatial size, and the channels and depth of the training targets. `seed` decides the
+        noise (dropout), so equal calls give equal results.
+        """
+        if isinstance(picture, str | Path):
+            array = images.decode(Path(picture), as_labels=self.source.kind == "labels")
+            array = images.with_channels(array, self.source.channels, name=str(picture))
+        else:
+            array = picture
+        if array.shape[-1] != self.source.channels:
+            raise ShapeError(f"the model takes {self.source.channels} channels (the last axis), not {array.shape[-1]}")
+        with inferring(self.model, seed=seed):
+            translated = translate(self.model, self._tensor(array), seed=seed)
+        return images.from_range(translated[0], self.target)
+
+    def _tensor(self, array: Array) -> Tensor:
+        stored = torch.from_numpy(_as_bits(array, self.source)).to(self.model.device).movedim(-1, 0)[None]
+        if self.source.kind == "labels":
+            return one_hot(stored.long(), self.source)
+        return images.to_range(stored, self.source)
+
+
+def load(run: str | Path, *, device: str = "auto", plugins: Any = None) -> Translator:
+    """The newest checkpoint of a run folder (or one checkpoint folder, or model.safetensors), ready to translate.
+
+    Raises CheckpointError if there is none or it is broken, PluginError if a plugin it needs is missing.
+    """
+    from imtrans.catalog import Catalog
+    from imtrans.engine import checkpoint
+    from imtrans.plugins import discover
+
+    catalog = Catalog((plugins or discover()).records)
+    found = checkpoint.find(Path(run))
+    return Translator(checkpoint.load(found, catalog=catalog, maker=Maker(catalog), device=devices.choose(device)))
+
+
+def _as_bits(array: Array, signal: Signal) -> Array:
+    """8-bit pictures for a 16-bit model and the other way round, by their ranges."""
+    if signal.kind == "image" and array.dtype == np.uint8 and signal.high > 255:
+        array = array.astype(np.float32) * (signal.high / 255)
+    elif signal.kind == "image" and array.dtype == np.uint16 and signal.high <= 255:
+        array = array.astype(np.float32) * (signal.high / 65535)
+    return np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
+
+
+@contextlib.contextmanager
+def _averaged(model: Model) -> Iterator[None]:
+    _swap(model)
+    try:
+        yield
+    finally:
+        _swap(model)
+
+
+def _swap(model: Model) -> None:
+    """Exchange each network's weights with their moving average; twice is nothing."""
+    for name, average in model.averages.items():
+        pairs = zip(model.networks[name].parameters(), average.module.parameters(), strict=True)
+        for own, averaged in pairs:
+            own.data, averaged.data = averaged.data, own.data

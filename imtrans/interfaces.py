@@ -1,0 +1,207 @@
+"""What components are to each other: the records they exchange and the protocols they fulfil."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from imtrans.component import Kind, Use
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from torch import Tensor, nn
+
+    from imtrans.config import RunConfig
+
+Split = Literal["train", "val", "test"]
+Update = Callable[[Mapping[str, "Tensor"]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """What one side of a pair is: its channels as stored, and the stored values that become -1 and 1.
+
+    "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1.
+    "image" can be shown as a picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours.
+    """
+
+    kind: Literal["image", "labels", "data"] = "image"
+    channels: int = 3
+    low: float = 0.0
+    high: float = 255.0
+    bits: int = 8
+    classes: int | None = None
+    palette: Sequence[Sequence[int]] | None = None
+
+    @property
+    def planes(self) -> int:
+        """The channels that a network sees."""
+        return self.classes if self.kind == "labels" and self.classes else self.channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """What a data set gives on either side."""
+
+    source: Signal = field(default_factory=Signal)
+    target: Signal = field(default_factory=Signal)
+    extras: Mapping[str, Signal] = field(default_factory=dict)
+
+    def reversed(self) -> "Signals":
+        return replace(self, source=self.target, target=self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One sample as stored: arrays (*spatial, C) of any dtype; `key` names it in logs and file names."""
+
+    source: "np.ndarray[Any, Any]"
+    target: "np.ndarray[Any, Any]"
+    key: str
+    extras: Mapping[str, "np.ndarray[Any, Any]"] = field(default_factory=dict)
+
+    def reversed(self) -> "Pair":
+        return replace(self, source=self.target, target=self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Samples on the device, (B, C, *spatial). Images are float32 in [-1, 1]; labels int64 (B, 1, *spatial) while they
+    are augmented, one-hot float32 afterwards. `draws` holds one int64 a sample, from which all randomness about that
+    sample follows (`imtrans.kit.random`)."""
+
+    source: "Tensor"
+    target: "Tensor"
+    keys: Sequence[str]
+    draws: "Tensor"
+    extras: Mapping[str, "Tensor"] = field(default_factory=dict)
+
+
+class Verdict(NamedTuple):
+    """What a discriminator says: logits, one tensor (B, 1, *patches) per scale; its layers' outputs per scale."""
+
+    logits: "Sequence[Tensor]"
+    features: "Sequence[Sequence[Tensor]]" = ()
+
+
+class Geometry(NamedTuple):
+    """Sizes a trained model can take: multiples of `stride`. `halo`: how far an output pixel sees; None: measure it."""
+
+    stride: int
+    halo: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a target declared with `needs_context` is told.
+
+    `make(kind, use)` builds a component by name. `signals` is as this slot sees it, `size` the training crop. A data set
+    learns its `split` and, in `size`, what the loader will ask for; a method gets its filled slots in `parts` and the
+    inference policy in `policy`.
+    """
+
+    make: Callable[[Kind, Use], Any]
+    signals: Signals = field(default_factory=Signals)
+    size: Sequence[int] = ()
+    split: Split = "train"
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    policy: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One validation picture before, after and as it should be: uint8 (H, W, 3), ready to be shown."""
+
+    key: str
+    source: "np.ndarray[Any, Any]"
+    prediction: "np.ndarray[Any, Any]"
+    target: "np.ndarray[Any, Any] | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What observers know of a run: its folder, configuration and length, and facts worth showing."""
+
+    folder: "Path"
+    config: "RunConfig"
+    steps: int
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    is_quiet: bool = False
+
+
+class Dataset(Protocol):
+    """A split of a data set. `collate` is optional: without it pairs of equal size are stacked."""
+
+    signals: Signals
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Pair: ...
+    def files(self, index: int) -> Sequence["Path"]:
+        """The files behind a sample, named when it is at fault; none for a drawn one."""
+        ...
+
+
+class Augmentation(Protocol):
+    """A random change of a batch, the same for source and target where it moves pixels."""
+
+    def __call__(self, batch: Batch) -> Batch: ...
+    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """What the loader must deliver so that `size` comes out."""
+        ...
+
+
+class Generator(Protocol):
+    def __call__(self, source: "Tensor") -> "Tensor": ...
+
+
+class Discriminator(Protocol):
+    def __call__(self, source: "Tensor | None", image: "Tensor") -> Verdict: ...
+
+
+class Loss(Protocol):
+    def __call__(self, prediction: "Tensor", target: "Tensor") -> "Tensor": ...
+
+
+class Adversarial(Protocol):
+    def judge(self, on_real: Verdict, on_fake: Verdict) -> "Tensor":
+        """What the discriminator minimises."""
+        ...
+
+    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> "Tensor":
+        """What the generator minimises."""
+        ...
+
+
+class Penalty(Protocol):
+    def __call__(self, discriminator: Discriminator, batch: Batch, fake: "Tensor") -> "Tensor": ...
+
+
+class Metric(Protocol):
+    """`measure` gives a row for each picture, (B, *S); `summarise` makes numbers of all rows, (N, *S)."""
+
+    def measure(self, prediction: "Tensor", batch: Batch) -> "Tensor": ...
+    def summarise(self, rows: "Tensor") -> Mapping[str, float]: ...
+
+
+class Method(Protocol):
+    """The mathematics of one training step. Made with the filled slots, `policy` and its own options as keywords."""
+
+    networks: Mapping[str, "nn.Module"]
+
+    def train_step(self, batch: Batch, update: Update, *, step: int) -> Mapping[str, "Tensor"]:
+        """Take one step; returns what to log: detached scalars on the device."""
+        ...
+
+    def translate(
+        self, source: "Tensor", *, extras: Mapping[str, "Tensor"] | None = None, seed: int | None = None
+    ) -> "Tensor": ...
+
+    @property
+    def geometry(self) -> Geometry: ...
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What must be kept and is not in a network: tensors, numbers, text."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...

@@ -1,0 +1,1 @@
+"""The torch side of what plugins may use."""

@@ -1,0 +1,132 @@
+"""Layers and modes that translation networks need beyond what torch offers."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from imtrans.kit.random import uniform
+
+NormName = Literal["batch", "instance", "none"]
+
+
+class BatchNorm(_BatchNorm):
+    """Batch norm of any number of spatial dimensions that takes a single value per channel, too.
+
+    Input and output (N, C, *spatial). torch refuses N = 1 at 1x1 in training; there the variance is 0 and the output
+    is the bias, which is also what the TensorFlow originals give at the bottleneck of a U-Net with batch 1.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_single = x.numel() == x.shape[1]
+        return _constant(self, x) if self.training and is_single else super().forward(x)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        """Every number of dimensions will do."""
+
+
+class InstanceNorm(nn.Module):
+    """Instance norm with weight and bias, of any number of spatial dimensions, that takes a single pixel, too."""
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, *spatial) in and out."""
+        if x[0, 0].numel() == 1:
+            return _constant(self, x)
+        return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+def norm(name: NormName, channels: int) -> nn.Module:
+    """The norm layer of this name for (N, channels, *spatial)."""
+    return {"batch": BatchNorm, "instance": InstanceNorm}[name](channels) if name != "none" else nn.Identity()
+
+
+def initialise(module: nn.Module, *, std: float = 0.02) -> None:
+    """Draw convolution weights from N(0, std) and norm weights from N(1, std), and zero the biases (paper, 3.3).
+
+    Uses torch's global generator. Weights under a parametrisation (spectral norm) are drawn, too.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.conv._ConvNd):
+            parametrised = getattr(layer, "parametrizations", None)
+            weight = parametrised.weight.original if parametrised else layer.weight
+            nn.init.normal_(weight, 0.0, std)
+        elif isinstance(layer, _NormBase | InstanceNorm) and layer.weight is not None:
+            nn.init.normal_(layer.weight, 1.0, std)
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@contextlib.contextmanager
+def inference(modules: Iterable[nn.Module], *, norm: str = "batch", dropout: bool = True) -> Iterator[None]:
+    """Put modules in the mode of an inference policy and back: no gradients, no buffer changes.
+
+    `norm` "batch" takes the statistics of what is translated, "running" those of training. Works for any torch norm.
+    """
+    layers = [layer for module in modules for layer in module.modules()]
+    before = [(layer, layer.training, getattr(layer, "track_running_stats", None)) for layer in layers]
+    try:
+        for layer in layers:
+            layer.training = dropout if isinstance(layer, _DropoutNd) else False
+            if isinstance(layer, _NormBase) and norm == "batch":
+                # Training mode without tracking: the statistics of the batch, and the buffers stay as they are.
+                layer.training, layer.track_running_stats = True, False
+        with torch.no_grad():
+            yield
+    finally:
+        for layer, was_training, tracked in before:
+            layer.training = was_training
+            if tracked is not None:
+                layer.track_running_stats = tracked
+
+
+class ImagePool:
+    """A history of generated images that a discriminator sees instead of only the newest (Shrivastava et al. 2017).
+
+    Until `size` images are in it, each is stored and returned; then each is, with probability 1/2, swapped for a
+    stored one. Draws follow from the batch's own numbers.
+    """
+
+    def __init__(self, size: int = 50) -> None:
+        self.size = size
+        self.images: list[Tensor] = []
+
+    def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
+        """(B, C, *spatial) in and out, detached; `draws` (B,) as in a Batch."""
+        numbers = uniform(draws, 2, stream="image-pool")
+        return torch.stack([self._swap(i, u) for i, u in zip(images.detach(), numbers, strict=True)])
+
+    def _swap(self, image: Tensor, numbers: Tensor) -> Tensor:
+        if len(self.images) < self.size:
+            self.images.append(image)
+            return image
+        if numbers[0] < 0.5:
+            return image
+        place = int(numbers[1] * self.size)
+        old, self.images[place] = self.images[place], image
+        return old
+
+    def state_dict(self, prefix: str) -> dict[str, Any]:
+        return {f"{prefix}.{i:04}": image for i, image in enumerate(self.images)}
+
+    def load_state_dict(self, state: Mapping[str, Any], prefix: str) -> None:
+        self.images = [state[key] for key in sorted(state) if key.startswith(f"{prefix}.")]
+
+
+def _constant(layer: Any, x: Tensor) -> Tensor:
+    """The output of a norm over one value: the bias. x stays in the graph, with a gradient of zero."""
+    if layer.weight is None:
+        return x - x
+    shape = (1, -1, *[1] * (x.dim() - 2))
+    return (x - x) * layer.weight.view(shape) + layer.bias.view(shape)

@@ -1,0 +1,33 @@
+"""Random numbers that are functions of (seed, epoch, index) and nothing else.
+
+Whatever is drawn this way is the same for any number of workers and ranks, and after a resume.
+"""
+
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def draw(seed: int, epoch: int, index: int) -> int:
+    """The number from which all randomness about one sample in one epoch follows; in [0, 2**63)."""
+    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def permutation(count: int, *, seed: int, epoch: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The order in which an epoch visits `count` samples."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch]))).permutation(count)
+
+
+def uniform(draws: Tensor | Iterable[int], count: int, *, stream: str) -> Tensor:
+    """(B, count) float64 on the CPU, uniform in [0, 1): one row for each of the (B,) draws.
+
+    `stream` names the use: two uses of one sample's draw must not see the same numbers.
+    """
+    numbers = draws.tolist() if isinstance(draws, Tensor) else list(draws)
+    key = zlib.crc32(stream.encode())
+    rows = [np.random.Generator(np.random.Philox(key=[n, key])).random(count) for n in numbers]
+    return torch.from_numpy(np.stack(rows))

@@ -1,0 +1,56 @@
+"""Weighted sums of losses: what fills a method's loss slots."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from imtrans.interfaces import Adversarial, Verdict
+
+
+class Weighted(NamedTuple):
+    """One component with its factor."""
+
+    weight: float
+    part: Any
+
+
+class Terms:
+    """A sum of losses or penalties, called as each of them is. Terms of weight 0 are not computed."""
+
+    def __init__(self, terms: Sequence[Weighted]) -> None:
+        self.terms = [t for t in terms if t.weight != 0]
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.terms)
+
+    def __call__(self, *args: Any) -> Tensor:
+        return _sum([t.weight * t.part(*args) for t in self.terms])
+
+
+class AdversarialTerms:
+    """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale."""
+
+    def __init__(self, terms: Sequence[Weighted]) -> None:
+        self.terms = [t for t in terms if t.weight != 0]
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.terms)
+
+    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+        return _sum([_adversarial(t).judge(on_real, on_fake) for t in self.terms])
+
+    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:
+        return _sum([t.weight * _adversarial(t).fool(on_fake, on_real) for t in self.terms])
+
+
+def _adversarial(term: Weighted) -> Adversarial:
+    part: Adversarial = term.part
+    return part
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).sum() if len(values) > 1 else values[0] if values else torch.zeros(())

@@ -1,0 +1,97 @@
+"""What a recipe says, and the options that every run has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from imtrans.component import Direction, Term, Use
+from imtrans.options import option
+
+__all__ = ["DataOptions", "EvalProtocol", "InferenceOptions", "OptimizerOptions", "Recipe", "Term", "TrainOptions", "Use"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The keys `data.*`."""
+
+    size: tuple[int, ...] = option((256,), "pixels of a side of a training crop; two numbers: height and width", low=1)
+    batch_size: int = option(1, "pictures per step", low=1)
+    direction: Direction | None = option(None, "which side is the source; none: as the data set says")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] | None = option(
+        None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
+    )
+    workers: int = option(0, "processes that load pictures; 0: the main one", low=0, high=256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The keys `train.*`, but for the optimisers'."""
+
+    epochs: int | None = option(None, "passes over the training pictures", low=1)
+    steps: int | None = option(None, "training steps, instead of epochs", low=1)
+    seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
+    ema: float = option(0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1)
+    log_every: int = option(10, "steps between two log lines", low=1)
+    sample_every: int | None = option(None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1)
+    evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
+    save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
+    samples: int = option(6, "validation pictures on a sample grid", low=1, high=64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerOptions:
+    """The keys `train.optimizer.*` (every group) and `train.optimizer.GROUP.*` (one)."""
+
+    name: str = option("adam", "adam, or any optimiser that timm knows")
+    lr: float = option(2e-4, "learning rate", low=0)
+    betas: tuple[float, ...] = option((0.5, 0.999), "decay of the two moment estimates", low=0, high=1)
+    eps: float = option(1e-8, "added to the denominator", low=0)
+    weight_decay: float = option(0.0, "pull of the weights towards zero", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """The keys `inference.*` of a method that has no policy of its own to add."""
+
+    norm: Literal["batch", "running"] = option(
+        "batch", "statistics of the norm layers: the picture's own, as in the paper, or the running ones of training"
+    )
+    dropout: bool = option(True, "dropout as the source of noise, as in the paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A method with its slots filled: everything that makes one experiment, but for the data.
+
+    `networks` and `losses` fill the method's slots by name; a slot that takes many is given a sequence. `base` names a
+    recipe to start from. `data`, `train` and `inference` hold values for the keys of those sections; whatever is left
+    out is decided by the data set's advice, else by the defaults. An optimiser's values stand in `train` under
+    "optimizer.lr" or "optimizer.GROUP.lr".
+    """
+
+    name: str
+    summary: str
+    method: Use | None = None
+    base: str | None = None
+    networks: Mapping[str, Use] = field(default_factory=dict)
+    losses: Mapping[str, Use | Sequence[Use]] = field(default_factory=dict)
+    augment: Sequence[Use] | None = None
+    metrics: Sequence[Use] | None = None
+    dataset: Use | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    inference: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalProtocol:
+    """What a number means: every choice behind it. Any change wants a new version."""
+
+    name: str
+    version: int
+    metrics: Sequence[Use]
+    size: Sequence[int] = ()
+    resize: str = "bilinear"
+    split: str = "val"
+    inference: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,294 @@
+"""From recipe, advice, file and command line to one RunConfig."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from imtrans.catalog import Catalog
+from imtrans.component import Component, Kind, MethodInfo, Slot, Term, Use
+from imtrans.config import Choice, RunConfig, flatten
+from imtrans.errors import ConfigError, listed, nearest
+from imtrans.options import Raw, Spec, bare, coerce, record, specs, values
+from imtrans.recipe import DataOptions, OptimizerOptions, Recipe, TrainOptions
+
+DEFAULT_DATASET = "toy"
+_WEIGHT = Spec(name="weight", type=float, default=1.0, help="factor of this term")
+_ONE_NAMES = Spec(name="name", type=Use, default=None)
+_MANY_NAMES = Spec(name="names", type=tuple[Use, ...], default=())
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """One value for one dotted key; `where` is how the user would find it again."""
+
+    path: tuple[str, ...]
+    value: Any
+    where: str
+
+    @property
+    def key(self) -> str:
+        return ".".join(self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Assignments of one origin. Those of an advice are dropped where nothing takes them; others are errors."""
+
+    origin: str
+    assignments: Sequence[Assignment]
+    is_advice: bool = False
+
+
+def resolve(catalog: Catalog, recipe: str, *, dataset: Use | None = None, layers: Iterable[Layer] = ()) -> RunConfig:
+    """defaults < the data set's advice < the recipe < `layers` in order, checked against what is installed.
+
+    `dataset` is the one asked for by name or path; it goes before the layers'. Raises ConfigError naming the key as
+    the user wrote it, PluginError for a name that several plugins share.
+    """
+    base = [_recipe_layer(r) for r in _chain(catalog, recipe)]
+    mine = list(layers)
+    if dataset:
+        mine.append(Layer("flag", [Assignment(("dataset",), dataset, "--dataset")]))
+    return _Resolution(catalog, recipe, [*base, *mine]).config()
+
+
+def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str) -> RunConfig:
+    """The configuration that `RunConfig.tree` gave, without the recipe that it came from."""
+    leaves = [Assignment(path, value, f"{origin}: {'.'.join(path)}") for path, value in flatten(tree)]
+    return _Resolution(catalog, str(tree.get("recipe", "")), [Layer(origin, leaves)]).config()
+
+
+def _chain(catalog: Catalog, name: str) -> list[Recipe]:
+    chain = [catalog.recipe(name)]
+    while chain[0].base and chain[0].base not in [r.name for r in chain]:
+        chain.insert(0, catalog.recipe(chain[0].base))
+    return chain
+
+
+def _recipe_layer(recipe: Recipe) -> Layer:
+    origin = f"recipe {recipe.name}"
+    given: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
+    given |= {"augment": recipe.augment, "metrics": recipe.metrics}
+    given |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
+    return Layer(origin, _dotted({k: v for k, v in given.items() if v is not None}, origin))
+
+
+def _dotted(given: Mapping[str, Any], origin: str) -> list[Assignment]:
+    return [Assignment(tuple(key.split(".")), value, f"{origin}: {key}") for key, value in given.items()]
+
+
+class _Draft:
+    """A chosen component while its values are being collected."""
+
+    def __init__(self, component: Component, name: str, key: str) -> None:
+        self.component, self.name, self.key = component, name, key
+        self.specs = specs(component.options)
+        self.is_weighted = component.kind in ("loss", "adversarial", "penalty")
+        if self.is_weighted:
+            self.specs = {"weight": _WEIGHT, **self.specs}
+        self.values = {n: s.default for n, s in self.specs.items()}
+
+    def choice(self) -> Choice:
+        options = {k: v for k, v in self.values.items() if not (self.is_weighted and k == "weight")}
+        made = dataclasses.replace(record(self.component.options), **options)
+        return Choice(component=self.component, name=self.name, options=made, weight=self.values.get("weight", 1.0))
+
+
+class _Resolution:
+    """One pass: first the names of all components, then every option in the order of the layers."""
+
+    def __init__(self, catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> None:
+        self.catalog, self.recipe, self.layers = catalog, recipe, list(layers)
+        self.origins: dict[str, str] = {}
+        self.dropped: list[str] = []
+        self.groups: dict[str, list[_Draft]] = {}
+        self.sections: dict[str, dict[str, Spec]] = {}
+        self.values: dict[str, dict[str, Any]] = {}
+
+    def config(self) -> RunConfig:
+        info = self._choose_components()
+        self._open_sections(info)
+        for layer in self.layers:
+            self._check_exclusive(layer)
+            for a in sorted(layer.assignments, key=lambda a: a.path[:2] == ("train", "optimizer") and len(a.path) > 3):
+                self._apply(a, layer)
+        return self._assembled(info)
+
+    def _choose_components(self) -> MethodInfo:
+        dataset = self._choose("dataset", Slot(kind="dataset"), default=(Use(DEFAULT_DATASET),))[0]
+        origin = f"dataset {dataset.name}"
+        advised = _dotted(dataset.component.info.advice, origin)
+        self.layers.insert(0, Layer(origin, advised, is_advice=True))
+        method = self._choose("method", Slot(kind="method"))[0]
+        info: MethodInfo = method.component.info
+        for slot, wanted in info.slots.items():
+            self._choose(slot, wanted, default=() if wanted.many else None)
+        self._choose("augment", Slot(kind="augmentation", many=True), default=())
+        self._choose("metrics", Slot(kind="metric", many=True), default=())
+        return info
+
+    def _choose(self, group: str, slot: Slot, default: Sequence[Use] | None = None) -> list[_Draft]:
+        chosen, origin, where = default, "default", group
+        for layer in self.layers:
+            for a in layer.assignments:
+                if a.path in ((group,), (group, "name")):
+                    chosen, origin, where = _uses(a, many=slot.many), layer.origin, a.where
+        if chosen is None:
+            raise ConfigError(f"recipe {self.recipe!r} says nothing of {group!r}", mend=f"Give a {slot.kind}: --set {group}=NAME")
+        self.groups[group] = [self._draft(group, slot.kind, use, slot.many, where) for use in chosen]
+        for draft in self.groups[group]:
+            self.origins[draft.key] = origin
+        names = [d.name for d in self.groups[group]]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{where}: {group} names one component twice: {', '.join(names)}")
+        return self.groups[group]
+
+    def _draft(self, group: str, kind: Kind, use: Use, many: bool, where: str) -> _Draft:
+        component = self.catalog.component(kind, use.name, where=where)
+        return _Draft(component, use.name, f"{group}.{use.name}" if many else group)
+
+    def _open_sections(self, info: MethodInfo) -> None:
+        groups = dict.fromkeys(s.group for s in info.slots.values() if s.group)
+        opened = {"data": DataOptions(), "train": TrainOptions(epochs=200), "inference": record(info.policy)}
+        opened |= {f"train.optimizer.{g}": OptimizerOptions() for g in groups}
+        for name, options in opened.items():
+            self.sections[name] = specs(options)
+            self.values[name] = values(options)
+
+    def _apply(self, a: Assignment, layer: Layer) -> None:
+        head, *rest = a.path
+        if head in self.groups:
+            self._apply_to_group(a, layer)
+        elif head in ("data", "train", "inference") and rest:
+            for section in self._sections_of(a):
+                self._assign(section, self.sections[section], self.values[section], a, layer, field=a.path[-1])
+        elif head != "recipe" or rest:
+            known = [*self.groups, "data", "train", "inference"]
+            self._refuse(a, layer, f"no key {a.key!r}{nearest(a.key, self._all_keys()) or f'; there are {listed(known)}'}")
+
+    def _sections_of(self, a: Assignment) -> list[str]:
+        section = ".".join(a.path[:-1])
+        if section == "train.optimizer":
+            return [s for s in self.sections if s.startswith("train.optimizer.")]
+        if section not in self.sections:
+            groups = [s.rpartition(".")[2] for s in self.sections if s.startswith("train.optimizer.")]
+            hint = f"; the optimiser groups are {listed(groups)}" if "optimizer" in section else ""
+            raise ConfigError(f"{a.where}: no key {a.key!r}{nearest(a.key, self._all_keys()) or hint}")
+        return [section]
+
+    def _apply_to_group(self, a: Assignment, layer: Layer) -> None:
+        group, drafts = a.path[0], self.groups[a.path[0]]
+        is_many = any(d.key != group for d in drafts) or not drafts
+        if len(a.path) == 1:
+            for use in _uses(a, many=True):
+                for draft in [d for d in drafts if d.name == use.name or not is_many]:
+                    self._apply_use(draft, use, a, layer)
+        elif a.path[1:] != ("name",):
+            draft, field = self._entry(a, drafts, is_many=is_many)
+            self._set_option(draft, field, a, layer)
+
+    def _apply_use(self, draft: _Draft, use: Use, a: Assignment, layer: Layer) -> None:
+        given = {**use.options, **({"weight": use.weight} if isinstance(use, Term) else {})}
+        for name, value in given.items():
+            self._set_option(draft, (name,), dataclasses.replace(a, path=(*a.path, name), value=value), layer)
+
+    def _entry(self, a: Assignment, drafts: list[_Draft], *, is_many: bool) -> tuple[_Draft, tuple[str, ...]]:
+        rest = a.path[1:]
+        if not is_many:
+            return drafts[0], rest
+        named = [d for d in drafts if d.name == rest[0]]
+        if named and len(rest) > 1:
+            return named[0], rest[1:]
+        if len(drafts) == 1:
+            return drafts[0], rest
+        names = [d.name for d in drafts]
+        raise ConfigError(f"{a.where}: {a.path[0]} has no {rest[0]!r}{nearest(rest[0], names)}; it holds {listed(names) or 'nothing'}")
+
+    def _set_option(self, draft: _Draft, field: tuple[str, ...], a: Assignment, layer: Layer) -> None:
+        if len(field) == 2 and field[0] in draft.specs and draft.specs[field[0]].item is Use:
+            a = dataclasses.replace(a, value=_nested(draft.values[field[0]], field[1], a))
+        elif len(field) > 1:
+            raise ConfigError(f"{a.where}: {field[0]!r} of {draft.name} has no keys of its own")
+        is_soft = layer.is_advice or not self._is_named_by(layer, draft, a.path[0])
+        self._assign(draft.key, draft.specs, draft.values, a, layer, field=field[0], soft=is_soft, owner=draft.name)
+
+    def _is_named_by(self, layer: Layer, draft: _Draft, group: str) -> bool:
+        """Whether this layer means the component that was chosen: it names it, or names none."""
+        uses = [u for a in layer.assignments if a.path in ((group,), (group, "name")) for u in _uses(a, many=True)]
+        return not uses or draft.name in [u.name for u in uses]
+
+    def _assign(
+        self,
+        prefix: str,
+        known: Mapping[str, Spec],
+        target: dict[str, Any],
+        a: Assignment,
+        layer: Layer,
+        *,
+        field: str,
+        soft: bool = False,
+        owner: str = "",
+    ) -> None:
+        if field not in known:
+            guess = nearest(field, known) or (f"; it has {listed(known)}" if known else "; it has none")
+            self._refuse(a, layer, f"no option {field!r}{f' in {owner}' if owner else ''}{guess}", soft=soft)
+            return
+        value = coerce(a.value, known[field], where=a.where)
+        self.catalog.check_use(known[field], value, where=a.where)
+        target[field] = value
+        self.origins[f"{prefix}.{field}"] = layer.origin
+        if prefix == "train" and field in ("epochs", "steps") and value is not None:
+            target["steps" if field == "epochs" else "epochs"] = None
+
+    def _refuse(self, a: Assignment, layer: Layer, fault: str, *, soft: bool = False) -> None:
+        if not (soft or layer.is_advice):
+            raise ConfigError(f"{a.where}: {fault}")
+        self.dropped.append(f"{a.key} ({layer.origin}): {fault}")
+
+    def _check_exclusive(self, layer: Layer) -> None:
+        both = [a for a in layer.assignments if a.path in (("train", "epochs"), ("train", "steps"))]
+        if len({a.path for a in both}) > 1:
+            raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
+
+    def _all_keys(self) -> list[str]:
+        options = [f"{d.key}.{name}" for drafts in self.groups.values() for d in drafts for name in d.specs]
+        return [*self.groups, *options, *(f"{s}.{name}" for s, known in self.sections.items() for name in known)]
+
+    def _assembled(self, info: MethodInfo) -> RunConfig:
+        chosen = {group: tuple(d.choice() for d in drafts) for group, drafts in self.groups.items()}
+        optimizers = {
+            s.removeprefix("train.optimizer."): OptimizerOptions(**v) for s, v in self.values.items() if s.startswith("train.optimizer.")
+        }
+        return RunConfig(
+            recipe=self.recipe,
+            method=chosen["method"][0],
+            parts={slot: chosen[slot] for slot in info.slots},
+            augment=chosen["augment"],
+            metrics=chosen["metrics"],
+            dataset=chosen["dataset"][0],
+            data=DataOptions(**self.values["data"]),
+            train=TrainOptions(**self.values["train"]),
+            optimizers=optimizers,
+            inference=dataclasses.replace(record(info.policy), **self.values["inference"]),
+            origins=self.origins,
+            dropped=tuple(self.dropped),
+        )
+
+
+def _uses(a: Assignment, *, many: bool) -> tuple[Use, ...]:
+    value = coerce(a.value, _MANY_NAMES if many else _ONE_NAMES, where=a.where)
+    uses: tuple[Use, ...] = value if many else (value,)
+    return uses
+
+
+def _nested(current: Any, field: str, a: Assignment) -> Use:
+    """The component an option names, with one thing about it changed."""
+    value = coerce(a.value, Spec(name=field, type=str, default=""), where=a.where) if field == "name" else a.value
+    if field == "name":
+        return Use(value)
+    one = current[0] if isinstance(current, tuple) and len(current) == 1 else current
+    if not isinstance(one, Use):
+        raise ConfigError(f"{a.where}: {a.path[-2]} names several components; give the whole list")
+    return Use(one.name, {**one.options, field: bare(value) if isinstance(value, Raw) else value})
+
+

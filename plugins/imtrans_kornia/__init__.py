@@ -1,0 +1,43 @@
+"""Augmentation of whole batches on the device, with kornia."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from imtrans import Component, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class JitterOptions:
+    scale: float = option(286 / 256, "size to load, as a multiple of the size to crop: the paper's 286 for 256; 1: no jitter", low=1, high=4)
+    interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] = option("bilinear", "filter for that resize")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlipOptions:
+    probability: float = option(0.5, "how often a pair is mirrored; 0: never", low=0, high=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorOptions:
+    brightness: float = option(0.2, "largest change, as a part of the range", low=0, high=1)
+    contrast: float = option(0.2, "largest change of the factor 1", low=0, high=1)
+    saturation: float = option(0.2, "largest change of the factor 1", low=0, high=1)
+    hue: float = option(0.05, "largest turn, as a part of the circle", low=0, high=0.5)
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component]:
+    for name, summary, options in (
+        ("jitter", "load larger, crop at random: the same for source and target", JitterOptions),
+        ("flip", "mirror left and right at random: the same for source and target", FlipOptions),
+        ("color", "change the colours of the source at random, never the target's", ColorOptions),
+    ):
+        yield Component(
+            kind="augmentation",
+            name=f"kornia-{name}",
+            target=f"imtrans_kornia.augment:{name.title()}",
+            summary=summary,
+            options=options,
+            needs_context=True,
+        )

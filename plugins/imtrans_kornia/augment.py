@@ -1,0 +1,92 @@
+"""Random changes of a batch: the drawing is ours, from the samples' own numbers; kornia moves the pixels."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import kornia
+import torch
+from torch import Tensor
+
+from imtrans.errors import ShapeError
+from imtrans.interfaces import Batch, Context
+from imtrans.kit.random import uniform
+from imtrans_kornia import ColorOptions, FlipOptions, JitterOptions
+
+
+class Jitter:
+    """Random crop of a picture that was loaded larger (paper, section 3.3: 286 to 256)."""
+
+    def __init__(self, options: JitterOptions, context: Context) -> None:
+        self.size, self.scale = tuple(context.size), options.scale
+        self.interpolation = options.interpolation
+
+    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """What the loader resizes to, with this augmentation's `interpolation`."""
+        return tuple(math.ceil(n * self.scale - 0.5) for n in size)
+
+    def __call__(self, batch: Batch) -> Batch:
+        if not self.size:
+            raise ShapeError("kornia-jitter: needs data.size, the size to crop to")
+        spatial = batch.source.shape[2:]
+        height, width = self.size[0], self.size[-1]
+        if len(spatial) != 2 or spatial[0] < height or spatial[1] < width:
+            raise ShapeError(f"kornia-jitter: cannot crop {height} x {width} from {tuple(spatial)}")
+        boxes = _boxes(uniform(batch.draws, 2, stream="kornia-jitter"), spatial, height, width).to(batch.source.device)
+        return _both(batch, lambda x: kornia.geometry.transform.crop_by_indices(x, boxes, (height, width)))
+
+
+class Flip:
+    """Mirrors source and target together, each pair with its own draw."""
+
+    def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - all augmentations are made alike
+        self.probability = options.probability
+
+    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        return size
+
+    def __call__(self, batch: Batch) -> Batch:
+        flips = uniform(batch.draws, 1, stream="kornia-flip")[:, 0] < self.probability
+        if not flips.any():
+            return batch
+        mask = flips.to(batch.source.device)
+        return _both(batch, lambda x: torch.where(_like(mask, x), kornia.geometry.transform.hflip(x), x))
+
+
+class Color:
+    """Brightness, contrast, saturation and hue of an RGB source; the target keeps its colours."""
+
+    def __init__(self, options: ColorOptions, context: Context) -> None:
+        self.options = options
+        if context.signals.source.planes != 3:
+            raise ShapeError("kornia-color: the source must have three channels")
+
+    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        return size
+
+    def __call__(self, batch: Batch) -> Batch:
+        o, enhance = self.options, kornia.enhance
+        spread = uniform(batch.draws, 4, stream="kornia-color").to(batch.source.device, torch.float32) * 2 - 1
+        x = batch.source / 2 + 0.5
+        x = enhance.adjust_brightness(x, spread[:, 0] * o.brightness)
+        x = enhance.adjust_contrast(x, 1 + spread[:, 1] * o.contrast)
+        x = enhance.adjust_saturation(x, 1 + spread[:, 2] * o.saturation)
+        x = enhance.adjust_hue(x, spread[:, 3] * o.hue * 2 * math.pi)
+        return replace(batch, source=x.clamp(0, 1) * 2 - 1)
+
+
+def _boxes(numbers: Tensor, spatial: torch.Size, height: int, width: int) -> Tensor:
+    """(B, 4, 2) corners, clockwise from the upper left; every offset that fits is as likely as any other."""
+    room = torch.tensor([spatial[1] - width + 1, spatial[0] - height + 1])
+    corner = (numbers * room).floor().long()[:, None]
+    offsets = torch.tensor([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    return corner + offsets
+
+
+def _both(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    extras = {k: change(v) for k, v in batch.extras.items()}
+    return replace(batch, source=change(batch.source), target=change(batch.target), extras=extras)
+
+
+def _like(mask: Tensor, x: Tensor) -> Tensor:
+    return mask.view(-1, *[1] * (x.dim() - 1))

@@ -1,0 +1,47 @@
+"""What the two players of a GAN minimise, on logits; means over patches, then over scales."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imtrans.interfaces import Verdict
+
+
+class BCE:
+    """Binary cross entropy on logits (Goodfellow et al. 2014); an undecided judge pays log 2 for each term."""
+
+    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+        return _mean(on_real, lambda x: functional.softplus(-x)) + _mean(on_fake, functional.softplus)
+
+    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+        """-log D(fake), not log(1 - D(fake)): gradients where the judge is sure."""
+        return _mean(on_fake, lambda x: functional.softplus(-x))
+
+
+class LSGAN:
+    """Least squares with labels 1 and 0 (Mao et al. 2017, equation 9 without its factors of 1/2)."""
+
+    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+        return _mean(on_real, lambda x: (x - 1).square()) + _mean(on_fake, torch.square)
+
+    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+        return _mean(on_fake, lambda x: (x - 1).square())
+
+
+class Hinge:
+    """Hinge loss; the generator raises the logits of its images without end, or up to 1 where `clamped`."""
+
+    def __init__(self, *, clamped: bool = False) -> None:
+        self.clamped = clamped
+
+    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+        return _mean(on_real, lambda x: functional.relu(1 - x)) + _mean(on_fake, lambda x: functional.relu(1 + x))
+
+    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+        return _mean(on_fake, (lambda x: functional.relu(1 - x)) if self.clamped else torch.neg)
+
+
+def _mean(verdict: Verdict, cost: Callable[[Tensor], Tensor]) -> Tensor:
+    return torch.stack([cost(logits).mean() for logits in verdict.logits]).mean()

@@ -1,0 +1,111 @@
+"""The PatchGAN family."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as normalised
+
+from imtrans.errors import ConfigError
+from imtrans.interfaces import Context, Verdict
+from imtrans.kit.nn import NormName, initialise
+from imtrans.kit.nn import norm as norm_layer
+from imtrans_patchgan import PatchGANOptions
+
+Padding = Literal["zero", "reflect", "none", "same"]
+
+
+def patchgan(options: PatchGANOptions, context: Context) -> "PatchGAN":
+    """The network that the options describe, for the channels of the data."""
+    count = max(options.layers + 1, 2)
+    if len(options.activation) not in (1, count):
+        raise ConfigError(f"activation: {len(options.activation)} given; there are {count} (or give one for all)")
+    uses = options.activation if len(options.activation) == count else [*options.activation] * count
+    return PatchGAN(
+        context.signals.source.planes if options.conditional else 0,
+        context.signals.target.planes,
+        layers=options.layers,
+        width=options.width,
+        norm=options.norm,
+        activations=[lambda use=use: context.make("activation", use) for use in uses],
+        bias=options.bias,
+        spectral_norm=options.spectral_norm,
+        padding=options.padding,
+        init_std=options.init_std,
+    )
+
+
+class PatchGAN(nn.Module):
+    """Convolutions that judge overlapping patches (Isola et al. 2017, section 3.2.2 and appendix 6.1).
+
+    Called with source (B, S, H, W) and image (B, C, H, W); the source is ignored where source_channels is 0. Gives
+    logits (B, 1, h, w) and the outputs of all inner blocks. The first and last convolution have no norm.
+    """
+
+    def __init__(
+        self,
+        source_channels: int = 3,
+        image_channels: int = 3,
+        *,
+        layers: int = 3,
+        width: int = 64,
+        norm: NormName = "batch",
+        activations: Sequence[Callable[[], nn.Module]] | None = None,
+        bias: Literal["no-norm", "everywhere"] = "no-norm",
+        spectral_norm: bool = False,
+        padding: Sequence[Padding] = ("zero",),
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        self.is_conditional = source_channels > 0
+        plan = _plan(layers, width)
+        if len(padding) not in (1, len(plan)):
+            raise ConfigError(f"padding: {len(padding)} given; there are {len(plan)} convolutions (or give one for all)")
+        leaky: Callable[[], nn.Module] = lambda: nn.LeakyReLU(0.2)  # noqa: E731
+        made = [*(activations or [leaky] * (len(plan) - 1))]
+        self.blocks = nn.ModuleList()
+        inputs = source_channels + image_channels
+        for i, (outputs, kernel, stride) in enumerate(plan):
+            is_normed = 0 < i < len(plan) - 1 and norm != "none"
+            border = padding[i if len(padding) > 1 else 0]
+            has_bias = bias == "everywhere" or not is_normed
+            block = _convolution(inputs, outputs, kernel=kernel, stride=stride, padding=border, bias=has_bias, is_spectral=spectral_norm)
+            block += [norm_layer(norm, outputs)] if is_normed else []
+            block += [made[i]()] if i < len(plan) - 1 else []
+            self.blocks.append(nn.Sequential(*block))
+            inputs = outputs
+        if init_std:
+            initialise(self, std=init_std)
+
+    def forward(self, source: Tensor | None, image: Tensor) -> Verdict:
+        x = torch.cat([source, image], dim=1) if self.is_conditional and source is not None else image
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return Verdict(logits=[features[-1]], features=[features[:-1]])
+
+
+def _plan(layers: int, width: int) -> list[tuple[int, int, int]]:
+    """Outputs, kernel and stride of each convolution."""
+    if layers == 0:
+        return [(width, 1, 1), (2 * width, 1, 1), (1, 1, 1)]
+    halvings = [(width * min(2**i, 8), 4, 2) for i in range(layers)]
+    return [*halvings, (width * min(2**layers, 8), 4, 1), (1, 4, 1)]
+
+
+def _convolution(
+    inputs: int, outputs: int, *, kernel: int, stride: int, padding: Padding, bias: bool, is_spectral: bool
+) -> list[nn.Module]:
+    is_own = kernel > 1 and padding in ("zero", "reflect")
+    mode = "reflect" if padding == "reflect" else "zeros"
+    layer: nn.Module = nn.Conv2d(inputs, outputs, kernel, stride, padding=int(is_own), padding_mode=mode, bias=bias)
+    if is_spectral:
+        layer = normalised(layer)
+    if padding == "same" and kernel > 1:
+        # Keras pads 4 - stride in all (even sizes), the larger half behind.
+        whole = kernel - stride
+        return [nn.ZeroPad2d((whole // 2, whole - whole // 2) * 2), layer]
+    return [layer]
+

@@ -1,0 +1,96 @@
+"""One training step of pix2pix, in the three orders that the field uses."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from imtrans import InferenceOptions
+from imtrans.interfaces import Batch, Geometry, Update, Verdict
+from imtrans.kit.terms import AdversarialTerms, Terms
+
+
+class ConditionalGAN:
+    """min over G, max over D of cGAN(G, D) + weighted distances (Isola et al. 2017, equations 1 to 4).
+
+    A weight of 0 switches a term off: `adversarial.weight=0` gives the paper's L1 (the discriminator then rests),
+    `reconstruction.weight=0` its cGAN; `discriminator.conditional=false` makes GAN of cGAN.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        adversarial: AdversarialTerms,
+        reconstruction: Terms,
+        policy: InferenceOptions | None = None,
+        order: Literal["discriminator-first", "generator-first", "simultaneous"] = "discriminator-first",
+        discriminator_scale: float = 0.5,
+    ) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.adversarial, self.reconstruction = adversarial, reconstruction
+        self.policy = policy or InferenceOptions()
+        self.order, self.discriminator_scale = order, discriminator_scale
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(stride=int(getattr(self.generator, "stride", 1)))
+
+    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+        fake = self.generator(batch.source)
+        if not self.adversarial.is_on:
+            return self._generator_step(fake, batch, update, {})
+        if self.order == "generator-first":
+            logged = self._generator_step(fake, batch, update, {})
+            return {**self._discriminator_step(fake, batch, update), **logged}
+        if self.order == "simultaneous":
+            judge, logged = self._judge(fake, batch)
+            return {**logged, **self._generator_step(fake, batch, update, {"discriminator": judge})}
+        logged = self._discriminator_step(fake, batch, update)
+        return {**logged, **self._generator_step(fake, batch, update, {})}
+
+    def translate(
+        self,
+        source: Tensor,
+        *,
+        extras: Mapping[str, Tensor] | None = None,  # noqa: ARG002 - the protocol's
+        seed: int | None = None,  # noqa: ARG002 - dropout is the only noise; the engine seeds it
+    ) -> Tensor:
+        """(B, C, H, W) in [-1, 1] to the same of the target."""
+        translated: Tensor = self.generator(source)
+        return translated
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """There is nothing beside the networks."""
+
+    def _discriminator_step(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        judge, logged = self._judge(fake, batch)
+        update({"discriminator": judge})
+        return logged
+
+    def _judge(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        on_real: Verdict = self.discriminator(batch.source, batch.target)
+        on_fake: Verdict = self.discriminator(batch.source, fake.detach())
+        judge = self.adversarial.judge(on_real, on_fake) * self.discriminator_scale
+        return judge, {"discriminator": judge.detach()}
+
+    def _generator_step(
+        self, fake: Tensor, batch: Batch, update: Update, others: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = {}
+        if self.adversarial.is_on:
+            terms["adversarial"] = self.adversarial.fool(self.discriminator(batch.source, fake))
+        if self.reconstruction.is_on:
+            terms["reconstruction"] = self.reconstruction(fake, batch.target)
+        if terms:
+            update({**others, "generator": torch.stack(list(terms.values())).sum()})
+        return {name: value.detach() for name, value in terms.items()}

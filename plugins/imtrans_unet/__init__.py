@@ -1,0 +1,61 @@
+"""The U-Nets of pix2pix, and the encoder-decoder it is compared with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from imtrans import Component, Use, hookimpl, option
+
+TARGET = "imtrans_unet.build:unet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetOptions:
+    """Defaults are the paper's (appendix 6.1), in the effective form of its code: a bias in the last layer only."""
+
+    depth: int = option(8, "halvings down to the bottleneck; sizes must be multiples of 2**depth", low=2, high=12)
+    width: int = option(64, "channels of the first layer; doubled at each halving, up to 8 times", low=1)
+    encoder_activation: tuple[Use, ...] = option(
+        (Use("leaky-relu", {"slope": 0.2}),), "one for all blocks, or a list from the outermost inwards", kind="activation"
+    )
+    decoder_activation: tuple[Use, ...] = option(
+        (Use("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
+    )
+    norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
+    bottleneck_norm: bool = option(False, "norm at the bottleneck, too; the paper's erratum takes it out")
+    dropout: float = option(0.5, "rate of dropout, the source of noise", low=0, high=0.99)
+    dropout_blocks: tuple[int, ...] = option((1, 2, 3), "decoder blocks with dropout; 1 is the innermost", low=1)
+    dropout_kind: Literal["element", "channel"] = option("element", "what is dropped at a time")
+    wiring: Literal["pre", "post"] = option(
+        "pre", "activation before each convolution, as in the paper's code, or after its norm, as in the TensorFlow tutorial"
+    )
+    padding: Literal["zero", "reflect"] = option("zero", "border of the encoder's convolutions")
+    bias: Literal["last", "no-norm", "everywhere"] = option(
+        "last", "layers with a bias: the last only, those that no norm follows, or all"
+    )
+    upsampling: Literal["transposed", "resize"] = option(
+        "transposed", "transposed convolution, or nearest resize and 3x3 convolution, which leaves no checkerboard"
+    )
+    skips: bool = option(True, "join each encoder output to the decoder block of its size")
+    init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component]:
+    for size, depth in ((256, 8), (128, 7), (64, 6)):
+        yield Component(
+            kind="generator",
+            name=f"unet{size}",
+            target=TARGET,
+            summary=f"U-Net of {depth} halvings for multiples of {size} pixels",
+            options=UNetOptions(depth=depth),
+            needs_context=True,
+        )
+    yield Component(
+        kind="generator",
+        name="encoder-decoder",
+        target=TARGET,
+        summary="the U-Net of 8 halvings without its skips: the paper's comparison",
+        options=UNetOptions(skips=False),
+        needs_context=True,
+    )

@@ -1,0 +1,47 @@
+"""From options to a U-Net."""
+
+from collections.abc import Sequence
+
+from imtrans.component import Use
+from imtrans.errors import ConfigError
+from imtrans.interfaces import Context
+from imtrans_unet import UNetOptions
+from imtrans_unet.network import Activation, UNet
+
+
+def unet(options: UNetOptions, context: Context) -> UNet:
+    """The network that the options describe, for the channels of the data."""
+    encoder, decoder = activation_counts(options)
+    blocks = [b for b in options.dropout_blocks if b >= options.depth]
+    if blocks and options.dropout and options.dropout_blocks != UNetOptions().dropout_blocks:
+        raise ConfigError(f"dropout_blocks: no block {blocks[0]}; the decoder has {options.depth - 1} inner blocks")
+    return UNet(
+        context.signals.source.planes,
+        context.signals.target.planes,
+        depth=options.depth,
+        width=options.width,
+        encoder_activations=_makers(options.encoder_activation, encoder, context, name="encoder_activation"),
+        decoder_activations=_makers(options.decoder_activation, decoder, context, name="decoder_activation"),
+        norm=options.norm,
+        bottleneck_norm=options.bottleneck_norm,
+        dropout=options.dropout,
+        dropout_blocks=options.dropout_blocks,
+        dropout_kind=options.dropout_kind,
+        wiring=options.wiring,
+        padding=options.padding,
+        bias=options.bias,
+        upsampling=options.upsampling,
+        skips=options.skips,
+        init_std=options.init_std,
+    )
+
+
+def activation_counts(options: UNetOptions) -> tuple[int, int]:
+    """How many activations encoder and decoder have: before a layer there is one at the bottleneck's way out."""
+    return (options.depth - 1, options.depth) if options.wiring == "pre" else (options.depth, options.depth - 1)
+
+
+def _makers(uses: Sequence[Use], count: int, context: Context, *, name: str) -> list[Activation]:
+    if len(uses) not in (1, count):
+        raise ConfigError(f"{name}: {len(uses)} activations; this wiring and depth have {count} (or give one for all)")
+    return [lambda use=use: context.make("activation", use) for use in (uses if len(uses) == count else [*uses] * count)]

@@ -1,0 +1,144 @@
+"""A U-Net in both of the field's wirings; knows nothing of imtrans but its norm layers."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from imtrans.kit.nn import NormName, initialise, norm
+
+Activation = Callable[[], nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Style:
+    """What all blocks of one network share."""
+
+    norm: NormName
+    bias: Literal["last", "no-norm", "everywhere"]
+    padding: Literal["zero", "reflect"]
+    upsampling: Literal["transposed", "resize"]
+    wiring: Literal["pre", "post"]
+
+    def has_bias(self, *, is_normed: bool, is_last: bool = False) -> bool:
+        return is_last or self.bias == "everywhere" or (self.bias == "no-norm" and not is_normed)
+
+    def layers(self, convolution: nn.Module, activation: nn.Module | None, *after: nn.Module | None) -> nn.Sequential:
+        """activation, convolution, norm, dropout; or convolution, norm, dropout, activation."""
+        core = [convolution, *after]
+        ordered = [activation, *core] if self.wiring == "pre" else [*core, activation]
+        return nn.Sequential(*(layer for layer in ordered if layer is not None))
+
+
+class UNet(nn.Module):
+    """U-Net of Isola et al. 2017 (appendix 6.1), fully convolutional.
+
+    (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 2**depth.
+
+    `wiring` "pre": block = activation, convolution, norm, dropout, as in the paper's code; a ReLU follows each join, so
+    that negative skip values are cut. "post": block = convolution, norm, dropout, activation, as in the TensorFlow
+    tutorial; joined values reach the next layer as they are. Both have the same weights.
+    With "pre" there are depth - 1 encoder and depth decoder activations, with "post" depth and depth - 1.
+    """
+
+    def __init__(
+        self,
+        source_channels: int = 3,
+        target_channels: int = 3,
+        *,
+        depth: int = 8,
+        width: int = 64,
+        encoder_activations: Sequence[Activation] | None = None,
+        decoder_activations: Sequence[Activation] | None = None,
+        norm: NormName = "batch",
+        bottleneck_norm: bool = False,
+        dropout: float = 0.5,
+        dropout_blocks: Collection[int] = (1, 2, 3),
+        dropout_kind: Literal["element", "channel"] = "element",
+        wiring: Literal["pre", "post"] = "pre",
+        padding: Literal["zero", "reflect"] = "zero",
+        bias: Literal["last", "no-norm", "everywhere"] = "last",
+        upsampling: Literal["transposed", "resize"] = "transposed",
+        skips: bool = True,
+        init_std: float = 0.02,
+    ) -> None:
+        super().__init__()
+        self.stride, self.skips = 2**depth, skips
+        style = _Style(norm=norm, bias=bias, padding=padding, upsampling=upsampling, wiring=wiring)
+        leaky: Activation = lambda: nn.LeakyReLU(0.2)  # noqa: E731
+        inner = [*(encoder_activations or [leaky] * depth)]
+        outer = [*(decoder_activations or [nn.ReLU] * depth)]
+        # Before a layer, the first encoder block has no activation; after it, the last decoder block has none.
+        befores = [None, *inner] if wiring == "pre" else inner
+        widths = [width * min(2**i, 8) for i in range(depth)]
+        self.encoder = nn.ModuleList(
+            _down(
+                source_channels if i == 0 else widths[i - 1],
+                widths[i],
+                style,
+                activation=befores[i],
+                is_normed=0 < i < depth - 1 or (i == depth - 1 and bottleneck_norm),
+            )
+            for i in range(depth)
+        )
+        drop = {"element": nn.Dropout, "channel": nn.Dropout2d}[dropout_kind]
+        self.decoder = nn.ModuleList()
+        for i in range(1, depth):
+            self.decoder.append(
+                _up(
+                    widths[depth - i] * (2 if skips and i > 1 else 1),
+                    widths[depth - 1 - i],
+                    style,
+                    activation=outer[i - 1],
+                    dropout=drop(dropout) if dropout and i in dropout_blocks else None,
+                )
+            )
+        last = outer[depth - 1] if wiring == "pre" else None
+        self.output = nn.Sequential(
+            *([last()] if last else []),
+            _upsample(widths[0] * (2 if skips else 1), target_channels, style, has_bias=style.has_bias(is_normed=False, is_last=True)),
+            nn.Tanh(),
+        )
+        if init_std:
+            initialise(self, std=init_std)
+
+    def forward(self, source: Tensor) -> Tensor:
+        skips = []
+        x = source
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+        skips.pop()
+        for block in self.decoder:
+            x = block(x)
+            x = torch.cat([x, skips.pop()], dim=1) if self.skips else x
+        translated: Tensor = self.output(x)
+        return translated
+
+
+def _down(inputs: int, outputs: int, style: _Style, *, activation: Activation | None, is_normed: bool) -> nn.Module:
+    convolution = nn.Conv2d(
+        inputs,
+        outputs,
+        4,
+        stride=2,
+        padding=1,
+        padding_mode={"zero": "zeros", "reflect": "reflect"}[style.padding],
+        bias=style.has_bias(is_normed=is_normed and style.norm != "none"),
+    )
+    after = norm(style.norm, outputs) if is_normed and style.norm != "none" else None
+    return style.layers(convolution, activation() if activation else None, after)
+
+
+def _up(inputs: int, outputs: int, style: _Style, *, activation: Activation, dropout: nn.Module | None) -> nn.Module:
+    is_normed = style.norm != "none"
+    upsample = _upsample(inputs, outputs, style, has_bias=style.has_bias(is_normed=is_normed))
+    return style.layers(upsample, activation(), norm(style.norm, outputs) if is_normed else None, dropout)
+
+
+def _upsample(inputs: int, outputs: int, style: _Style, *, has_bias: bool) -> nn.Module:
+    if style.upsampling == "transposed":
+        return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=has_bias)
+    return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=has_bias))
