@@ -184,25 +184,28 @@ class _Resolution:
                 for draft in [d for d in drafts if d.name == use.name or not is_many]:
                     self._apply_use(draft, use, a, layer)
         elif a.path[1:] != ("name",):
-            draft, field = self._entry(a, drafts, is_many=is_many)
-            self._set_option(draft, field, a, layer)
+            found = self._entry(a, drafts, is_many=is_many)
+            if found:
+                self._set_option(*found, a, layer)
+            else:
+                names = [d.name for d in drafts]
+                guess = nearest(a.path[1], names) or f"; it holds {listed(names) or 'nothing'}"
+                self._refuse(a, layer, f"{group} has no {a.path[1]!r}{guess}")
 
     def _apply_use(self, draft: _Draft, use: Use, a: Assignment, layer: Layer) -> None:
         given = {**use.options, **({"weight": use.weight} if isinstance(use, Term) else {})}
         for name, value in given.items():
             self._set_option(draft, (name,), dataclasses.replace(a, path=(*a.path, name), value=value), layer)
 
-    def _entry(self, a: Assignment, drafts: list[_Draft], *, is_many: bool) -> tuple[_Draft, tuple[str, ...]]:
+    def _entry(
+        self, a: Assignment, drafts: list[_Draft], *, is_many: bool
+    ) -> tuple[_Draft, tuple[str, ...]] | None:
+        """What of a group is meant, and the rest of the key; None where the group holds no such thing."""
         rest = a.path[1:]
-        if not is_many:
-            return drafts[0], rest
         named = [d for d in drafts if d.name == rest[0]]
-        if named and len(rest) > 1:
+        if is_many and named and len(rest) > 1:
             return named[0], rest[1:]
-        if len(drafts) == 1:
-            return drafts[0], rest
-        names = [d.name for d in drafts]
-        raise ConfigError(f"{a.where}: {a.path[0]} has no {rest[0]!r}{nearest(rest[0], names)}; it holds {listed(names) or 'nothing'}")
+        return (drafts[0], rest) if len(drafts) == 1 and (not is_many or len(rest) == 1) else None
 
     def _set_option(self, draft: _Draft, field: tuple[str, ...], a: Assignment, layer: Layer) -> None:
         if len(field) == 2 and field[0] in draft.specs and draft.specs[field[0]].item is Use:

@@ -1,6 +1,7 @@
 """From a RunConfig to live objects: the only place that imports what components point to."""
 
 import contextlib
+import functools
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ class Maker:
         return build(choice.component, choice.options, self.context(**context))
 
     def context(self, **fields: Any) -> Context:
-        return Context(make=self.make, **fields)
+        """A context whose `make` passes on what this component was told: the parts of a network see its data, too."""
+        return Context(make=functools.partial(self.make, **fields), **fields)
 
 
 def build(component: Component, options: Any, context: Context) -> Any:

@@ -31,7 +31,10 @@ class Terms:
 
 
 class AdversarialTerms:
-    """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale."""
+    """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale.
+
+    A part whose `needs_real` is true compares with the verdict on the real image when it fools (feature matching).
+    """
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
         self.terms = [t for t in terms if t.weight != 0]
@@ -39,6 +42,10 @@ class AdversarialTerms:
     @property
     def is_on(self) -> bool:
         return bool(self.terms)
+
+    @property
+    def needs_real(self) -> bool:
+        return any(getattr(t.part, "needs_real", False) for t in self.terms)
 
     def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
         return _sum([_adversarial(t).judge(on_real, on_fake) for t in self.terms])

@@ -19,7 +19,7 @@ CONDITIONAL_GAN = MethodInfo(
     slots={
         "generator": Slot(kind="generator", group="generator"),
         "discriminator": Slot(kind="discriminator", group="discriminator"),
-        "adversarial": Slot(kind="adversarial"),
+        "adversarial": Slot(kind="adversarial", many=True),
         "reconstruction": Slot(kind="loss", many=True),
     },
     policy=InferenceOptions,

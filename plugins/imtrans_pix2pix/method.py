@@ -83,12 +83,20 @@ class ConditionalGAN:
         judge = self.adversarial.judge(on_real, on_fake) * self.discriminator_scale
         return judge, {"discriminator": judge.detach()}
 
+    def _on_real(self, batch: Batch) -> Verdict | None:
+        """The verdict to be matched, without gradients; another pass, so only where a term asks for it."""
+        if not self.adversarial.needs_real:
+            return None
+        with torch.no_grad():
+            verdict: Verdict = self.discriminator(batch.source, batch.target)
+        return verdict
+
     def _generator_step(
         self, fake: Tensor, batch: Batch, update: Update, others: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         terms = {}
         if self.adversarial.is_on:
-            terms["adversarial"] = self.adversarial.fool(self.discriminator(batch.source, fake))
+            terms["adversarial"] = self.adversarial.fool(self.discriminator(batch.source, fake), self._on_real(batch))
         if self.reconstruction.is_on:
             terms["reconstruction"] = self.reconstruction(fake, batch.target)
         if terms:

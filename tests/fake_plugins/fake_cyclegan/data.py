@@ -1,0 +1,19 @@
+import numpy as np
+
+from imtrans.interfaces import Context, Pair, Signal, Signals
+
+
+class Unpaired:
+    def __init__(self, options: object, context: Context) -> None:
+        self.signals = Signals(source=Signal(channels=1), target=Signal(channels=3))
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> Pair:
+        numbers = np.random.default_rng(index)
+        source, target = (numbers.integers(0, 256, (16, 16, c), dtype=np.uint8) for c in (1, 3))
+        return Pair(source=source, target=target, key=f"noise-{index}")
+
+    def files(self, index: int) -> list[object]:
+        return []

@@ -1,0 +1,50 @@
+"""Diffusion in four steps, conditioned on the source, sampled with averaged weights."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imtrans import Component, MethodInfo, Recipe, Slot, Use, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    steps: int = option(4, "denoising steps", low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserOptions:
+    width: int = option(8, "channels", low=1)
+    activation: Use = option(Use("silu"), "between the convolutions", kind="activation")
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    yield Component(
+        kind="network",
+        name="fake-denoiser",
+        target="fake_diffusion.method:denoiser",
+        summary="three convolutions that know the time",
+        options=DenoiserOptions,
+        needs_context=True,
+    )
+    yield Component(
+        kind="method",
+        name="fake-diffusion",
+        target="fake_diffusion.method:diffusion",
+        summary="rectified flow from noise to the target",
+        info=MethodInfo(
+            slots={"denoiser": Slot(kind="network", group="denoiser"), "loss": Slot(kind="loss")}, policy=Sampling
+        ),
+        needs_context=True,
+    )
+    yield Recipe(
+        name="fake-diffusion",
+        summary="four-step diffusion on the toy set",
+        method=Use("fake-diffusion"),
+        networks={"denoiser": Use("fake-denoiser")},
+        losses={"loss": Use("mse")},
+        metrics=[Use("psnr")],
+        data={"size": 16, "batch_size": 2},
+        train={"ema": 0.5, "optimizer.name": "adamw", "optimizer.betas": (0.9, 0.99)},
+        inference={"steps": 4},
+    )

@@ -1,0 +1,54 @@
+"""Parts of pix2pixHD (Wang et al. 2018): a multiscale discriminator and feature matching, on one-hot labels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imtrans import Component, DatasetInfo, Recipe, Term, Use, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiscaleOptions:
+    scales: int = option(2, "discriminators, each at half the size of the one before", low=1, high=4)
+    each: Use = option(Use("patchgan16", {"width": 4}), "what judges at every scale", kind="discriminator")
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    yield Component(
+        kind="discriminator",
+        name="fake-multiscale",
+        target="fake_multiscale.parts:multiscale",
+        summary="the same discriminator at several sizes",
+        options=MultiscaleOptions,
+        needs_context=True,
+    )
+    yield Component(
+        kind="adversarial",
+        name="fake-feature-matching",
+        target="fake_multiscale.parts:FeatureMatching",
+        summary="L1 between the discriminator's features of real and fake",
+    )
+    yield Component(
+        kind="dataset",
+        name="fake-labels",
+        target="fake_multiscale.parts:Labels",
+        summary="squares of five classes",
+        info=DatasetInfo(),
+        needs_context=True,
+    )
+    yield Recipe(
+        name="fake-multiscale",
+        summary="pix2pixHD's losses on label maps",
+        base="pix2pix",
+        networks={
+            "generator": Use("unet64", {"depth": 3, "width": 4}),
+            "discriminator": Use("fake-multiscale"),
+        },
+        losses={
+            "adversarial": [Use("lsgan"), Term("fake-feature-matching", weight=10.0)],
+            "reconstruction": [],
+        },
+        metrics=[Use("l1")],
+        dataset=Use("fake-labels"),
+        data={"size": 32, "batch_size": 2},
+    )

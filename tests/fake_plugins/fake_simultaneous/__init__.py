@@ -1,0 +1,35 @@
+"""pix2pix as TensorFlow's tutorial trains it: both gradients from one forward pass, then both steps."""
+
+from collections.abc import Iterable
+
+from imtrans import Component, InferenceOptions, MethodInfo, Recipe, Slot, Term, Use, hookimpl
+
+SLOTS = {
+    "generator": Slot(kind="generator", group="generator"),
+    "discriminator": Slot(kind="discriminator", group="discriminator"),
+    "adversarial": Slot(kind="adversarial"),
+    "reconstruction": Slot(kind="loss"),
+}
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    yield Component(
+        kind="method",
+        name="fake-simultaneous",
+        target="fake_simultaneous.method:Simultaneous",
+        summary="one verdict on the fake serves both players",
+        info=MethodInfo(slots=SLOTS, policy=InferenceOptions),
+    )
+    yield Recipe(
+        name="fake-simultaneous",
+        summary="simultaneous pix2pix on the toy set",
+        method=Use("fake-simultaneous"),
+        networks={
+            "generator": Use("unet64", {"depth": 3, "width": 4}),
+            "discriminator": Use("patchgan16", {"width": 4}),
+        },
+        losses={"adversarial": Use("bce"), "reconstruction": Term("l1", weight=100.0)},
+        metrics=[Use("l1")],
+        data={"size": 32, "batch_size": 2},
+    )

@@ -1,0 +1,28 @@
+from imtrans.interfaces import Geometry
+
+
+class Simultaneous:
+    def __init__(self, *, generator, discriminator, adversarial, reconstruction, policy):
+        self.networks = {"generator": generator, "discriminator": discriminator}
+        self.generator, self.discriminator = generator, discriminator
+        self.adversarial, self.reconstruction, self.policy = adversarial, reconstruction, policy
+
+    geometry = Geometry(stride=8)
+
+    def train_step(self, batch, update, *, step):
+        fake = self.generator(batch.source)
+        on_real = self.discriminator(batch.source, batch.target)
+        on_fake = self.discriminator(batch.source, fake)  # with gradients: shared by both losses
+        judge = self.adversarial.judge(on_real, on_fake)
+        fool = self.adversarial.fool(on_fake) + self.reconstruction(fake, batch.target)
+        update({"discriminator": judge, "generator": fool})
+        return {"discriminator": judge.detach(), "generator": fool.detach()}
+
+    def translate(self, source, *, extras=None, seed=None):
+        return self.generator(source)
+
+    def state_dict(self):
+        return {"steps_seen": 1}
+
+    def load_state_dict(self, state):
+        assert state["steps_seen"] == 1

@@ -1,0 +1,40 @@
+"""3-D volumes with a collate of their own, through the built-in method."""
+
+from collections.abc import Iterable
+
+from imtrans import Component, DatasetInfo, Recipe, Use, hookimpl
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    yield Component(
+        kind="dataset",
+        name="fake-volumes",
+        target="fake_volume.parts:Volumes",
+        summary="noise in cubes",
+        info=DatasetInfo(),
+        needs_context=True,
+    )
+    yield Component(
+        kind="generator",
+        name="fake-unet3d",
+        target="fake_volume.parts:generator",
+        summary="down and up once, in 3-D",
+        needs_context=True,
+    )
+    yield Component(
+        kind="discriminator",
+        name="fake-patch3d",
+        target="fake_volume.parts:Patch",
+        summary="one 3-D convolution",
+    )
+    yield Recipe(
+        name="fake-volume",
+        summary="pix2pix in 3-D",
+        base="pix2pix",
+        networks={"generator": Use("fake-unet3d"), "discriminator": Use("fake-patch3d")},
+        augment=[],
+        metrics=[Use("l1"), Use("psnr")],
+        dataset=Use("fake-volumes"),
+        data={"size": 8, "batch_size": 2},
+    )
