@@ -1,6 +1,7 @@
 """From a RunConfig to live objects: the only place that imports what components point to."""
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -14,7 +15,7 @@ from torch import nn
 from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, Use
 from imtrans.config import Choice, RunConfig
-from imtrans.errors import ImtransError, PluginError
+from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
 from imtrans.interfaces import Augmentation, Context, Dataset, Method, Metric, Signals, Split
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
 from imtrans.options import coerce, record, specs, values
@@ -30,10 +31,16 @@ class Maker:
 
     def make(self, kind: Kind, use: Use, **context: Any) -> Any:
         component = self._catalog.component(kind, use.name)
+        return build(component, self.options(component, use), self.context(**context))
+
+    def options(self, component: Component, use: Use) -> Any:
+        """The component's option record with the values of `use`, typed and checked."""
         known = specs(component.options)
+        unknown = next((k for k in use.options if k not in known), None)
+        if unknown:
+            raise ConfigError(f"{component.kind} {use.name!r} has no option {unknown!r}{nearest(unknown, known)}")
         given = {k: coerce(v, known[k], where=f"{use.name}.{k}") for k, v in use.options.items()}
-        options = type(record(component.options))(**{**values(record(component.options)), **given})
-        return build(component, options, self.context(**context))
+        return dataclasses.replace(record(component.options), **given)
 
     def choice(self, choice: Choice, **context: Any) -> Any:
         return build(choice.component, choice.options, self.context(**context))
