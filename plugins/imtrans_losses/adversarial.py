@@ -13,11 +13,11 @@ class BCE:
     """Binary cross entropy on logits (Goodfellow et al. 2014); an undecided judge pays log 2 for each term."""
 
     def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
-        return _mean(on_real, lambda x: functional.softplus(-x)) + _mean(on_fake, functional.softplus)
+        return _mean(on_real, _entropy(1.0)) + _mean(on_fake, _entropy(0.0))
 
     def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
         """-log D(fake), not log(1 - D(fake)): gradients where the judge is sure."""
-        return _mean(on_fake, lambda x: functional.softplus(-x))
+        return _mean(on_fake, _entropy(1.0))
 
 
 class LSGAN:
@@ -41,6 +41,10 @@ class Hinge:
 
     def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
         return _mean(on_fake, (lambda x: functional.relu(1 - x)) if self.clamped else torch.neg)
+
+
+def _entropy(label: float) -> Callable[[Tensor], Tensor]:
+    return lambda x: functional.binary_cross_entropy_with_logits(x, torch.full_like(x, label))
 
 
 def _mean(verdict: Verdict, cost: Callable[[Tensor], Tensor]) -> Tensor:

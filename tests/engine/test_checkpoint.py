@@ -1,0 +1,112 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from small import job, plugins
+
+import imtrans
+from imtrans.catalog import Catalog
+from imtrans.engine import build, checkpoint, loop
+from imtrans.engine.translate import Translator
+from imtrans.errors import CheckpointError
+
+
+@pytest.fixture
+def trained(tmp_path):
+    made = job(tmp_path / "runs" / "one", {"metrics": "[]", "train.steps": "2", "generator.wiring": "post", "inference.dropout": "true"})
+    loop.fit(made)
+    return made
+
+
+def test_a_checkpoint_is_one_folder_of_safetensors_and_json(trained):
+    folder = trained.run.folder / "step-000002"
+    assert sorted(p.name for p in folder.iterdir()) == ["MANIFEST.json", "model.safetensors", "state.json"]
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        card = json.loads(file.metadata()["imtrans"])
+    assert card["config"]["generator"]["wiring"] == "post"
+    assert card["config"]["inference"] == {"norm": "running", "dropout": True}
+    assert card["step"] == 2
+    assert card["signals"]["source"]["channels"] == 3
+    assert card["plugins"]["imtrans:unet"]["distribution"] == "imtrans"
+
+
+def test_it_translates_without_being_told_the_architecture(trained):
+    picture = np.random.default_rng(0).integers(0, 256, (20, 45, 3), dtype=np.uint8)
+    once = imtrans.load(trained.run.folder, device="cpu").translate(picture, seed=5)
+    assert once.shape == picture.shape
+    assert once.dtype == np.uint8
+    np.testing.assert_array_equal(once, Translator(trained.model).translate(picture, seed=5))
+    alone = imtrans.load(trained.run.folder / "step-000002" / "model.safetensors", device="cpu")
+    np.testing.assert_array_equal(once, alone.translate(picture, seed=5))
+
+
+def test_dropout_is_noise_that_the_seed_decides(trained):
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    translator = Translator(trained.model)
+    assert np.array_equal(translator.translate(picture, seed=1), translator.translate(picture, seed=1))
+    assert not np.array_equal(translator.translate(picture, seed=1), translator.translate(picture, seed=2))
+
+
+def test_a_changed_byte_a_cut_file_and_a_missing_manifest_are_named(trained):
+    folder = trained.run.folder / "step-000002"
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=r"model.safetensors was changed \(sha256 differs\)"):
+        checkpoint.find(folder)
+    weights.write_bytes(whole[:100])
+    with pytest.raises(CheckpointError, match=f"model.safetensors has 100 of {len(whole):,} bytes"):
+        checkpoint.find(folder)
+    weights.write_bytes(whole)
+    (folder / "MANIFEST.json").unlink()
+    with pytest.raises(CheckpointError, match="incomplete: no MANIFEST.json"):
+        checkpoint.find(folder)
+
+
+def test_of_a_run_the_newest_whole_checkpoint_is_taken(trained):
+    folder = trained.run.folder
+    later = folder / "step-000010"
+    later.mkdir()
+    (later / "model.safetensors").write_bytes(b"half")
+    (folder / "step-abc").mkdir()
+    assert checkpoint.find(folder).name == "step-000002"
+
+
+def test_weights_that_are_not_finite_are_refused(trained, tmp_path):
+    parameter = next(trained.model.networks["generator"].parameters())
+    parameter.data.flatten()[0] = torch.nan
+    folder = checkpoint.save(trained.model, tmp_path, step=3, plugins={})
+    with pytest.raises(CheckpointError, match=r"generator\.encoder\..* holds values that are not finite"):
+        imtrans.load(folder)
+
+
+def test_a_newer_format_says_so(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    folder = checkpoint.save(trained.model, tmp_path, step=3, plugins={})
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
+    with pytest.raises(CheckpointError, match=r"made by imtrans .*, this is"):
+        checkpoint.describe(folder)
+
+
+def test_a_missing_plugin_is_named_with_how_to_install_it(trained, tmp_path):
+    folder = checkpoint.save(
+        trained.model, tmp_path, step=3, plugins={"x:y": {"distribution": "imtrans-x", "version": "1", "target": "x"}}
+    )
+    without = Catalog([r for r in plugins().records if r.name != "unet"])
+    with pytest.raises(CheckpointError, match="no generator 'unet256'") as caught:
+        checkpoint.load(folder, catalog=without, maker=build.Maker(without), device=torch.device("cpu"))
+    assert caught.value.mend == "It was trained with imtrans-x: python -m pip install imtrans-x"
+
+
+def test_pickled_files_are_never_loaded(tmp_path):
+    (tmp_path / "net.pth").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="pickled and can run code"):
+        imtrans.load(tmp_path / "net.pth")
+
+
+def test_only_the_newest_checkpoint_is_kept(tmp_path):
+    made = job(tmp_path / "run", {"metrics": "[]", "train.steps": "5", "train.save_every": "2"})
+    loop.fit(made)
+    assert [p.name for p in tmp_path.glob("run/*step-*")] == ["step-000005"]
