@@ -21,6 +21,7 @@ def command(session: Session, run: str, split: Any, device: str, as_json: bool) 
     from imtrans.engine import assemble, build, checkpoint, evaluate
     from imtrans.engine import device as devices
 
+    devices.keep_big_blocks()
     maker = build.Maker(session.catalog)
     folder = checkpoint.find(Path(run))
     model = checkpoint.load(folder, catalog=session.catalog, maker=maker, device=devices.choose(device))

@@ -24,8 +24,10 @@ def command(
     session: Session, run: str, inputs: tuple[str, ...], output: str, device: str, seed: int, overwrite: bool
 ) -> int:
     """Translate pictures (files or folders) with the newest checkpoint of RUN."""
+    from imtrans.engine.device import keep_big_blocks
     from imtrans.engine.translate import load
 
+    keep_big_blocks()
     translator = load(run, device=device, plugins=session.plugins)
     jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite)
     faults = _translate(translator, jobs, seed=seed)

@@ -32,7 +32,7 @@ TOY_ADVICE: Mapping[str, Any] = {
     "generator.width": 16,
     "discriminator.width": 16,
     "discriminator.layers": 2,
-    "train.steps": 1000,
+    "train.steps": 800,
     "augment.kornia-jitter.scale": 1.0,
     "augment.kornia-flip.probability": 0.0,
     "inference.norm": "running",

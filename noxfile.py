@@ -1,0 +1,58 @@
+"""The checks: `nox` runs tests, lint and types; `nox -s wheel` and `nox -s docs` the rest."""
+
+import json
+import pathlib
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types"]
+CONSTRAINTS = ("-c", "constraints.txt")
+SMALL = ("--steps", "3", "--set", "data.size=16", "--set", "dataset.pairs=4", "--set", "train.samples=1", "--set", "metrics=l1")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything under tests/, on two processes."""
+    session.install(*CONSTRAINTS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install(*CONSTRAINTS, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install(*CONSTRAINTS, "-e", ".[test]")
+    session.run("python", "-m", "mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every command of the README and of docs/."""
+    session.install(*CONSTRAINTS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", "tests/test_docs.py")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The wheel in an empty environment, with the example plugin beside it: listed, trained, translating."""
+    room = pathlib.Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(room), ".", silent=True)
+    (built,) = room.glob("imtrans-*.whl")
+    session.install(*CONSTRAINTS, str(built), "pytest")
+    example = pathlib.Path("examples/third_party_plugin").resolve()
+    session.install(*CONSTRAINTS, "--no-deps", "hatchling", "pathspec", "pluggy", "trove-classifiers", "packaging")
+    session.install("--no-deps", "--no-build-isolation", str(example))
+    picture = example.parent.parent / "docs" / "toy-labels.png"
+    with session.chdir(room):
+        listed = json.loads(str(session.run("imtrans", "list", "--json", silent=True, stderr=None)))
+        mine = [c for c in listed if c["name"] == "example-resnet"]
+        assert [c["distribution"] for c in mine] == ["imtrans-example-resnet"], mine
+        session.run("imtrans", "run", "pix2pix", "--set", "generator=example-resnet", "--name", "theirs", *SMALL)
+        session.run("imtrans", "translate", "theirs", str(picture), "-o", "out.png", "--overwrite")
+        assert (room / "out.png").stat().st_size > 0
+        session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example / "tests"))

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from imtrans.errors import DataError, ShapeError
+from imtrans.interfaces import Signal
+from imtrans.kit import images
+
+
+def save(path, array, **options):
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+def test_grey_colour_palette_and_alpha_have_one_meaning_each(tmp_path):
+    numbers = np.random.default_rng(0)
+    grey, colour, alpha = (numbers.integers(0, 256, (4, 6, c), np.uint8) for c in (1, 3, 4))
+    assert np.array_equal(images.decode(save(tmp_path / "g.png", grey[..., 0])), grey)
+    assert np.array_equal(images.decode(save(tmp_path / "c.png", colour)), colour)
+    assert np.array_equal(images.decode(save(tmp_path / "a.png", alpha)), alpha[..., :3])
+    indexed = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8), mode=None).convert("P")
+    indexed.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    indexed.save(tmp_path / "p.png")
+    assert images.decode(tmp_path / "p.png", as_labels=True)[..., 0].tolist() == [[0, 1], [2, 1]]
+    assert images.decode(tmp_path / "p.png")[0, 1].tolist() == [255, 0, 0]
+
+
+def test_bits_beyond_eight_are_kept(tmp_path):
+    deep = np.array([[0, 300], [40_000, 65_535]], np.uint16)
+    assert np.array_equal(images.decode(save(tmp_path / "d.png", deep))[..., 0], deep)
+    real = np.array([[0.25, -3.5]], np.float32)
+    assert np.array_equal(images.decode(save(tmp_path / "f.tif", real))[..., 0], real)
+
+
+def test_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    save(tmp_path / "r.jpg", np.zeros((4, 8, 3), np.uint8), exif=exif)
+    assert images.decode(tmp_path / "r.jpg").shape == (8, 4, 3)
+
+
+def broken(tmp_path):
+    whole = save(tmp_path / "whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).read_bytes()
+    png = save(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).read_bytes()
+    gif = tmp_path / "x.gif"
+    Image.new("L", (4, 4)).save(gif)
+    return {
+        "empty.png": (b"", "the file is empty"),
+        "text.png": (b"hello", "not a picture"),
+        "cut.jpg": (whole[: len(whole) // 2], "broken or cut off"),
+        "cut.png": (png[: len(png) // 2], "broken or cut off"),
+        "spoof.png": (gif.read_bytes(), "not a picture"),
+        "eps.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "not a picture"),
+    }
+
+
+@pytest.mark.parametrize("name", ["empty.png", "text.png", "cut.jpg", "cut.png", "spoof.png", "eps.png"])
+def test_what_is_not_a_whole_picture_is_refused_by_name(name, tmp_path):
+    content, message = broken(tmp_path)[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        images.decode(tmp_path / name)
+    assert name in str(caught.value)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
+    Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match=r"30000 x 30000 pixels are more than 64,000,000|decompression bomb"):
+        images.decode(tmp_path / "bomb.png")
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    save(tmp_path / "nan.tif", np.array([[1.0, np.nan]], np.float32))
+    with pytest.raises(DataError, match="not finite"):
+        images.decode(tmp_path / "nan.tif")
+
+
+def test_a_folder_and_a_missing_file_are_no_pictures(tmp_path):
+    with pytest.raises(DataError, match="not a regular file"):
+        images.decode(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        images.decode(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint16, 1)])
+def test_written_pictures_are_read_back_exactly(tmp_path, dtype, channels):
+    picture = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, channels)).astype(dtype)
+    images.encode(tmp_path / "x.png", picture)
+    assert np.array_equal(images.decode(tmp_path / "x.png"), picture)
+
+
+def test_a_format_that_cannot_hold_the_picture_is_said(tmp_path):
+    with pytest.raises(DataError, match="cannot hold"):
+        images.encode(tmp_path / "x.xyz", np.zeros((4, 4, 3), np.uint8))
+
+
+def test_channels_are_repeated_weighted_or_refused():
+    grey = np.full((2, 2, 1), 9, np.uint8)
+    assert images.with_channels(grey, 3).tolist() == [[[9, 9, 9]] * 2] * 2
+    colour = np.array([[[100, 50, 10]]], np.uint8)
+    assert images.with_channels(colour, 1).item() == round(0.299 * 100 + 0.587 * 50 + 0.114 * 10)
+    with pytest.raises(ShapeError, match="x: 3 channels where 2 are wanted"):
+        images.with_channels(colour, 2, name="x")
+
+
+def test_labels_are_shown_in_their_palette():
+    import torch
+
+    signal = Signal(kind="labels", channels=1, classes=2, palette=[[1, 2, 3], [4, 5, 6]])
+    planes = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+    assert images.shown(planes, signal).tolist() == [[[1, 2, 3], [4, 5, 6]]]

@@ -1,0 +1,79 @@
+"""Every command of the README and of docs/ runs, as it stands but for flags that make it small."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from imtrans.cli import run
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SMALL = ["--steps", "2", "--set", "generator.width=2", "--set", "discriminator.width=2", "--set", "train.samples=1"]
+TOY = ["--set", "dataset.pairs=4", "--set", "data.size=64", "--set", "generator.depth=6"]
+SETUP = ("python -m pip ", "python -m pytest")
+
+
+def commands(page):
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith(SETUP)]
+
+
+def small(arguments):
+    """The same command, of two steps on a narrow network."""
+    if arguments[0] != "run" or "--dry-run" in arguments:
+        return arguments
+    kept = list(arguments)
+    for flag in ("--epochs", "--steps"):
+        if flag in kept:
+            del kept[kept.index(flag) : kept.index(flag) + 2]
+    return [*kept, *SMALL, *([] if "--dataset" in kept else TOY)]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, pairs):
+    """A folder like the reader's: the repository's docs, pairs of their own, and data sets under data/."""
+    shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_runs(page, desk, capfd):
+    found = commands(page)
+    if page.name in ("README.md", "configuration.md", "data.md", "plugins.md"):
+        assert found, f"{page.name} has no command block"
+    if page.name == "README.md":
+        assert run(small(["run", "pix2pix"])) == 0  # the block of the first command, but for the installation
+    for line in found:
+        program, *arguments = shlex.split(line)
+        assert program == "imtrans", line
+        if arguments == ["run", "pix2pix"] and page.name == "README.md":
+            continue
+        assert run(small(arguments)) == 0, f"{page.name}: {line}\n{capfd.readouterr().err}"
+
+
+def test_the_readmes_two_commands_are_marked():
+    marked = re.findall(r"<!-- command: (\w+) -->\n```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert [name for name, _ in marked] == ["run", "test"]
+    assert "imtrans run pix2pix" in marked[0][1]
+    assert "pytest" in marked[1][1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_exit_codes_in_the_docs_are_those_of_the_errors():
+    from imtrans import errors
+
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    told = {int(c) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for c in row.split(",")}
+    codes = {k.exit_code for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.ImtransError)}
+    assert codes | {0, 130, 143} == told
