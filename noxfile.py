@@ -7,7 +7,18 @@ import nox
 
 nox.options.sessions = ["tests", "lint", "types"]
 CONSTRAINTS = ("-c", "constraints.txt")
-SMALL = ("--steps", "3", "--set", "data.size=16", "--set", "dataset.pairs=4", "--set", "train.samples=1", "--set", "metrics=l1")
+SMALL = (
+    "--steps",
+    "3",
+    "--set",
+    "data.size=16",
+    "--set",
+    "dataset.pairs=4",
+    "--set",
+    "train.samples=1",
+    "--set",
+    "metrics=l1",
+)
 
 
 @nox.session

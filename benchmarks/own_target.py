@@ -28,7 +28,8 @@ def main() -> None:
     other = sum(float((p - pairs[(i + 1) % count][1]).abs().mean()) for i, (p, _) in enumerate(pairs)) / count
     mean = evaluate.mean_picture(model, assemble.loading(model.config, "train"))
     plain = sum(float((mean - t).abs().mean()) for _, t in pairs) / count if mean is not None else float("nan")
-    print(f"{folder}: {count} pairs, own target {own:.4f}, another's {other:.4f}, ratio {own / other:.3f}; mean picture {plain:.4f}")
+    print(f"{folder}: {count} pairs, own target {own:.4f}, another's {other:.4f}, ratio {own / other:.3f}")
+    print(f"the mean training picture: {plain:.4f}")
 
 
 if __name__ == "__main__":

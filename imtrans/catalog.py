@@ -97,7 +97,9 @@ class Catalog:
         broken = [r for r in self._records if r.error]
         culprit = next((r for r in broken if r.distribution == distribution), None)
         if culprit:
-            return PluginError(f"{prefix}{kind} {name!r}: {culprit.complaint}", mend=f"Mend or reinstall {distribution}.")
+            return PluginError(
+                f"{prefix}{kind} {name!r}: {culprit.complaint}", mend=f"Mend or reinstall {distribution}."
+            )
         known = [o.name for o in self.offers(kind)]
         guess = nearest(name, known) or (f"; there are {listed(known)}" if known else "")
         doubt = f" (not loaded: {listed(r.name for r in broken)})" if broken else ""
@@ -111,4 +113,4 @@ def _kind_of(thing: Provided) -> str:
 
 
 def _who(same: Sequence[Offer]) -> str:
-    return " and ".join(f"{o.plugin.distribution} {o.plugin.version}".strip() for o in same)
+    return " and ".join(o.plugin.origin for o in same)

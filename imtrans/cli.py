@@ -1,5 +1,6 @@
 """The command line: lazy commands, and errors turned into a message and an exit code."""
 
+import errno
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from imtrans.catalog import Catalog
-from imtrans.errors import ImtransError, nearest, printable
+from imtrans.errors import ImtransError, ResourceError, listed, nearest, printable
 from imtrans.plugins import Plugins, Selection, discover
 
 COMMANDS = {
@@ -39,6 +40,9 @@ class Session:
                 click.echo(printable(f"Warning: {record.complaint}"), err=True)
                 if self.is_debugging:
                     click.echo(record.trace, err=True)
+            if self.found.broken:
+                names = listed(r.name for r in self.found.broken).replace(" ", "")
+                click.echo(f"Install what is lacking, or leave it out: IMTRANS_DISABLE_PLUGINS={names}", err=True)
         return self.found
 
     @property
@@ -72,7 +76,9 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, callback=_show_version, expose_value=False, is_eager=True, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, callback=_show_version, expose_value=False, is_eager=True, help="Show the version."
+)
 @click.option("-p", "--plugin", "files", multiple=True, metavar="FILE.py", help="Load a plugin from one file.")
 @click.option("--no-plugins", is_flag=True, help="Load only what ships with imtrans.")
 @click.pass_context
@@ -89,19 +95,30 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _invoke(plain, is_debugging)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: the caller closed it (>&-)
+            sys.stdout.flush()
         return code
-    except BrokenPipeError:
-        # The reader has gone (| head): nothing is wrong, and the interpreter must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone (| head): nothing is wrong
+        _silence_stdout()
         return 0
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         return 130
     except ImtransError as error:
         return _explain(error, is_debugging)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _report_bug(error, is_debugging)
+        _silence_stdout()
+        full = ResourceError(f"{error.filename or 'standard output'}: {error.strerror}", mend="Make room for it.")
+        return _explain(full, is_debugging)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, told with the place of its traceback
         return _report_bug(error, is_debugging)
+
+
+def _silence_stdout() -> None:
+    """The interpreter flushes at exit what could not be written, and must not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imtrans.component import Component, Direction, MethodInfo
-from imtrans.options import plain, values
+from imtrans.options import NONE, plain, values
 from imtrans.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 
@@ -23,7 +23,7 @@ class Choice:
         return self.component.kind in ("loss", "adversarial", "penalty")
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
-        """Name, weight and options as TOML and JSON can hold them; options that are None only where `unset`."""
+        """Name, weight and options as TOML and JSON can hold them; what is not set is "none", or None with `unset`."""
         weight = {"weight": self.weight} if self.is_weighted else {}
         return {"name": self.name, **weight, **_plain(self.options, unset)}
 
@@ -83,8 +83,11 @@ class RunConfig:
 
 
 def flatten(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The leaves of nested tables with their paths; lists are leaves, empty tables are nothing."""
-    for key, value in tree.items():
+    """The leaves of nested tables with their paths; lists are leaves, empty tables are nothing.
+
+    A table's `name` comes first, wherever it stands: the other keys are options of what it names.
+    """
+    for key, value in sorted(tree.items(), key=lambda item: item[0] != "name"):
         if isinstance(value, Mapping):
             yield from flatten(value, (*path, key))
         else:
@@ -92,7 +95,7 @@ def flatten(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _plain(options: Any, unset: bool) -> dict[str, Any]:
-    return {k: plain(v) for k, v in values(options).items() if unset or v is not None}
+    return {k: plain(NONE if v is None and not unset else v) for k, v in values(options).items()}
 
 
 def _flat(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

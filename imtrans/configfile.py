@@ -19,11 +19,14 @@ def read(path: Path) -> dict[str, Any]:
     text = read_text(path)
     parsers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
     if path.suffix.lower() not in parsers:
-        raise ConfigError(f"{path}: a configuration is a .toml or .json file, not {path.suffix or 'one without a suffix'}")
+        kind = path.suffix or "one without a suffix"
+        raise ConfigError(
+            f"{path}: a configuration is a .toml or .json file, not {kind}", mend="Write it as TOML or JSON."
+        )
     try:
         tree = parsers[path.suffix.lower()](text)
     except RecursionError:
-        raise ConfigError(f"{path}: nested more than {MOST_LEVELS} levels deep") from None
+        raise _too_deep(path) from None
     except ValueError as error:
         raise ConfigError(f"{path}{_place(error, text)}: {_fault(error)}", mend="Mend that line.") from None
     if not isinstance(tree, dict):
@@ -38,16 +41,18 @@ def read_text(path: Path) -> str:
         if not path.is_file():
             raise ConfigError(f"--config {path}: no such file")
         if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MOST_BYTES:,}")
+            raise ConfigError(
+                f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MOST_BYTES:,}"
+            )
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"--config {path}: not UTF-8 text", mend="Save it as UTF-8.") from None
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from None
     if "\0" in text:
-        raise ConfigError(f"--config {path}: not text (it holds zero bytes)")
+        raise ConfigError(f"--config {path}: not text (it holds zero bytes)", mend="Save it as UTF-8.")
     if not text.strip():
-        raise ConfigError(f"--config {path}: the file is empty")
+        raise ConfigError(f"--config {path}: the file is empty", mend="Put keys into it, or leave out --config.")
     return text
 
 
@@ -102,7 +107,7 @@ def _value(value: Any) -> str:
         return table.as_string()
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())
 
 
 def _place(error: ValueError, text: str) -> str:
@@ -118,7 +123,11 @@ def _fault(error: ValueError) -> str:
 
 def _check_depth(value: Any, path: Path, level: int = 0) -> None:
     if level > MOST_LEVELS:
-        raise ConfigError(f"{path}: nested more than {MOST_LEVELS} levels deep")
+        raise _too_deep(path)
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
         _check_depth(item, path, level + 1)
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: nested more than {MOST_LEVELS} levels deep", mend="No key needs that many.")

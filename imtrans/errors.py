@@ -86,7 +86,9 @@ def _rebuilt(kind: type[ImtransError], args: tuple[Any, ...], state: dict[str, A
 
 def printable(text: str) -> str:
     """The text with control characters and lone surrogates escaped: file names must not drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

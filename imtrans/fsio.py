@@ -18,10 +18,14 @@ def replace_text(path: Path, text: str) -> None:
     """Write the file whole: a reader, also after a crash, finds the old text or the new one."""
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _resources(path):
-        part.write_text(text, encoding="utf-8", newline="\n")
-        sync(part)
-        os.replace(part, path)
-        sync_folder(path.parent)
+        try:
+            part.write_text(text, encoding="utf-8", newline="\n")
+            sync(part)
+            os.replace(part, path)
+            sync_folder(path.parent)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def append_text(path: Path, text: str) -> None:
@@ -66,7 +70,7 @@ def faults(folder: Path) -> list[str]:
         return [fault for name, entry in manifest.items() if (fault := _fault(folder / name, entry))]
     except OSError:
         return [f"incomplete: no {MANIFEST}"]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return [f"{MANIFEST} cannot be read"]
 
 

@@ -96,9 +96,9 @@ class Geometry(NamedTuple):
 class Context:
     """What a target declared with `needs_context` is told.
 
-    `make(kind, use)` builds a component by name. `signals` is as this slot sees it, `size` the training crop. A data set
-    learns its `split` and, in `size`, what the loader will ask for; a method gets its filled slots in `parts` and the
-    inference policy in `policy`.
+    `make(kind, use)` builds a component by name, which is told the same. `signals` is as this slot sees it, `size` the
+    training crop. A data set learns its `split` and, in `size`, what the loader will ask for; a method gets its filled
+    slots in `parts` and the inference policy in `policy`.
     """
 
     make: Callable[[Kind, Use], Any]

@@ -15,7 +15,7 @@ from imtrans.errors import ConfigError, nearest
 
 def option(
     default: Any,
-    help: str,  # noqa: A002 - the name every command-line library uses
+    help: str,
     *,
     low: float | None = None,
     high: float | None = None,
@@ -58,9 +58,14 @@ class Spec:
     @property
     def type_name(self) -> str:
         """The type in words, as `imtrans list` shows it."""
-        name = " | ".join(str(a) for a in get_args(self.item)) if get_origin(self.item) is Literal else self.item.__name__
+        name = (
+            " | ".join(str(a) for a in get_args(self.item)) if get_origin(self.item) is Literal else self.item.__name__
+        )
         name = str(self.kind) if self.item is Use and self.kind else name
         return name + ("..." if self.is_tuple else "") + (" | none" if self.is_optional else "")
+
+
+NONE = "none"  # how text says that an optional value is not set; TOML has no word for it
 
 
 class Raw(str):
@@ -94,7 +99,7 @@ def values(options: Any) -> dict[str, Any]:
 def coerce(value: Any, spec: Spec, *, where: str) -> Any:
     """`value` as the option's type; ConfigError names `where`, the value and what is allowed."""
     parsed = _parse(value, spec) if isinstance(value, Raw) else value
-    if spec.is_optional and (parsed is None or (isinstance(value, Raw) and value.strip() == "none")):
+    if spec.is_optional and (parsed is None or (isinstance(parsed, str) and parsed.strip() == NONE)):
         return None
     if spec.is_tuple:
         items = parsed if isinstance(parsed, list | tuple) else [parsed]
@@ -106,7 +111,7 @@ def bare(text: str) -> Any:
     """The TOML value that the text is, else the text itself."""
     try:
         table = tomllib.loads(f"v = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: also a number of more digits than Python converts
         return str(text)
     return table["v"] if list(table) == ["v"] else str(text)
 
@@ -142,7 +147,8 @@ def _without_none(hint: Any) -> Any:
 def _parse(text: Raw, spec: Spec) -> Any:
     value = bare(text)
     is_text = spec.item in (str, Path) or get_origin(spec.item) is Literal
-    return str(text) if is_text and not isinstance(value, str | list) else value
+    is_endless = isinstance(value, float) and not math.isfinite(value)  # told as it was written: 1e400, not inf
+    return str(text) if is_endless or (is_text and not isinstance(value, str | list)) else value
 
 
 def _item(value: Any, spec: Spec, *, where: str) -> Any:
@@ -152,7 +158,9 @@ def _item(value: Any, spec: Spec, *, where: str) -> Any:
         return _use(value, where=where)
     if spec.item in (str, Path) and isinstance(value, str | Path):
         return spec.item(value)
-    fits = isinstance(value, bool) == (spec.item is bool) and isinstance(value, (int, float) if spec.item is float else spec.item)
+    fits = isinstance(value, bool) == (spec.item is bool) and isinstance(
+        value, (int, float) if spec.item is float else spec.item
+    )
     if not fits or not _in_range(value, spec):
         raise ConfigError(f"{where} {_short(value)}: must be {allowed(spec)}")
     return spec.item(value)
@@ -180,12 +188,21 @@ def _in_range(value: float, spec: Spec) -> bool:
     if not isinstance(value, int | float):
         return True
     is_high_enough = spec.low is None or value >= spec.low
-    return math.isfinite(value) and is_high_enough and (spec.high is None or value <= spec.high)
+    return _is_finite(value) and is_high_enough and (spec.high is None or value <= spec.high)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
 
 
 def allowed(spec: Spec) -> str:
     """What the option takes, in words."""
-    noun = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}.get(spec.item, "a value")
+    noun = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}.get(
+        spec.item, "a value"
+    )
     low = f" of at least {spec.low:g}" if spec.low is not None else ""
     high = f"{' and' if low else ' of'} at most {spec.high:g}" if spec.high is not None else ""
     return noun + low + high

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +20,8 @@ import pluggy
 
 from imtrans import hookspecs
 from imtrans.component import KINDS, Component, DatasetInfo, MethodInfo
-from imtrans.errors import PluginError
-from imtrans.options import specs
+from imtrans.errors import ImtransError, PluginError
+from imtrans.options import coerce, specs
 from imtrans.recipe import EvalProtocol, Recipe
 
 GROUP = "imtrans"
@@ -47,8 +49,14 @@ class PluginRecord:
         return self.distribution == DISTRIBUTION
 
     @property
+    def origin(self) -> str:
+        """Distribution and version, if it has one: a one-file plugin has none."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
     def complaint(self) -> str:
-        return f"plugin {self.name} {self.version} (dist {self.distribution}) not loaded: {self.error}"
+        named = f"{self.name} {self.version}".strip()
+        return f"plugin {named} (dist {self.distribution}) not loaded: {self.error}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +92,10 @@ class Selection:
         )
 
     def admits(self, name: str, distribution: str) -> bool:
-        if name in self.deny or (distribution in self.deny and distribution != DISTRIBUTION):
+        names, deny = _normal(name, distribution), _normal(*self.deny)
+        if _normal(name) & deny or (names & deny and distribution != DISTRIBUTION):
             return False
-        is_allowed = self.allow is None or name in self.allow or distribution in self.allow
+        is_allowed = self.allow is None or bool(names & _normal(*self.allow))
         return distribution == DISTRIBUTION or (self.others and is_allowed)
 
 
@@ -96,13 +105,12 @@ def discover(selection: Selection | None = None) -> Plugins:
     manager = pluggy.PluginManager("imtrans")
     manager.add_hookspecs(hookspecs)
     records = []
-    for point, distribution, version in _entry_points():
-        if selection.admits(point.name, distribution):
-            found = PluginRecord(name=point.name, target=point.value, distribution=distribution, version=version)
-            records.append(_load(manager, found, point.load))
+    for found, load in _entry_points():
+        if selection.admits(found.name, found.distribution):
+            records.append(found if found.error else _load(manager, found, load))
     for file in selection.files:
         found = PluginRecord(name=Path(file).stem, target=file, distribution=Path(file).stem)
-        records.append(_load(manager, found, lambda file=file: _import_file(Path(file))))  # type: ignore[misc]
+        records.append(_load(manager, found, partial(_import_file, Path(file))))
     _refuse_broken_files(records, selection.files)
     return Plugins(manager, records)
 
@@ -111,15 +119,42 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(n.strip() for n in text.split(",") if n.strip())
 
 
-def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, str, str]]:
-    found = []
-    for point in importlib.metadata.entry_points(group=GROUP):
-        try:
-            distribution, version = point.dist.name, point.dist.version  # type: ignore[union-attr]
-        except Exception:  # noqa: BLE001 - metadata may be broken in any way; the plugin is still named
-            distribution, version = "unknown", ""
-        found.append((point, distribution or "unknown", version or ""))
-    return sorted(found, key=lambda f: (f[1] != DISTRIBUTION, f[0].name, f[1]))
+def _normal(*names: str) -> set[str]:
+    """Names as packaging compares them: imtrans_foo is Imtrans-Foo, so that no list passes one over."""
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def _entry_points() -> list[tuple[PluginRecord, Any]]:
+    """Every entry point with what loads it, built-ins first; what cannot be read is a record with its error."""
+    found: list[tuple[PluginRecord, Any]] = []
+    points: list[tuple[importlib.metadata.EntryPoint, Any]] = []
+    try:
+        points = [(p, p.dist) for p in importlib.metadata.entry_points(group=GROUP)]
+    except Exception:  # noqa: BLE001 - one broken distribution spoils the common list; each is then read by itself
+        for distribution in importlib.metadata.distributions():
+            try:
+                points += [(p, distribution) for p in distribution.entry_points.select(group=GROUP)]
+            except Exception as error:  # noqa: BLE001 - its metadata may be broken in any way; it costs only itself
+                found.append((_unreadable(distribution, error), None))
+    found += [(_record(point, distribution), point.load) for point, distribution in points]
+    return sorted(found, key=lambda f: (not f[0].is_builtin, f[0].name, f[0].distribution))
+
+
+def _record(point: importlib.metadata.EntryPoint, distribution: Any) -> PluginRecord:
+    try:
+        name, version = str(distribution.metadata["Name"] or ""), distribution.version or ""
+    except Exception as error:  # noqa: BLE001 - as above
+        return _unreadable(distribution, error, name=point.name)
+    if not name:
+        return _unreadable(distribution, PluginError("it has no name"), name=point.name)
+    return PluginRecord(name=point.name, target=point.value, distribution=name, version=version)
+
+
+def _unreadable(distribution: Any, error: Exception, *, name: str = "") -> PluginRecord:
+    folder = str(getattr(distribution, "_path", "unknown"))  # importlib has no public name for the one thing sure
+    stem = Path(folder).stem
+    fault = f"metadata in {folder}: {_reason(error)}"
+    return PluginRecord(name=name or stem, target="", distribution=stem, error=fault)
 
 
 def _load(manager: pluggy.PluginManager, found: PluginRecord, load: Any) -> PluginRecord:
@@ -141,7 +176,10 @@ def _load(manager: pluggy.PluginManager, found: PluginRecord, load: Any) -> Plug
 
 def _provided(manager: pluggy.PluginManager, plugin: Any) -> tuple[Provided, ...]:
     others = [p for p in manager.get_plugins() if p is not plugin]
-    given = manager.subset_hook_caller("imtrans_provide", others)()
+    caller = manager.subset_hook_caller("imtrans_provide", others)
+    given = caller()
+    if len(given) < len(caller.get_hookimpls()):
+        raise PluginError("imtrans_provide gave None: must be a list of Component, Recipe or EvalProtocol")
     provided = tuple(thing for things in given for thing in things)
     for thing in provided:
         _check(thing)
@@ -170,26 +208,43 @@ def _check_component(component: Component) -> None:
         raise PluginError(f"{component.name}: a method needs info=MethodInfo(...)")
     if component.kind == "dataset" and not isinstance(component.info, DatasetInfo):
         raise PluginError(f"{component.name}: a data set needs info=DatasetInfo(...)")
-    reserved = {"name", "weight"} & set(specs(component.options))
-    if reserved:
-        raise PluginError(f"{component.name}: an option may not be called {reserved.pop()!r}")
+    for name, spec in specs(component.options).items():
+        if name in ("name", "weight"):
+            raise PluginError(f"{component.name}: an option may not be called {name!r}")
+        coerce(spec.default, spec, where=f"{component.name}: the default of option {name}")
 
 
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise PluginError(f"{path} is not a Python file")
+    other = _namesake(path)
+    if other:
+        raise PluginError(f"a module {path.stem!r} exists already: {other}; give the file another name")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # its targets say "stem:attribute"
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
     return module
+
+
+def _namesake(path: Path) -> str:
+    """Where else a module of this name comes from; it must not be put out of the way."""
+    if path.stem in sys.stdlib_module_names:
+        return "Python's own"
+    other = importlib.machinery.PathFinder.find_spec(path.stem)
+    origin = other.origin if other else None
+    return origin if origin and Path(origin).resolve() != path.resolve() else ""
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r}) when it was imported"
     text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, ImportError | PluginError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, ImportError | ImtransError) else f"{type(error).__name__}: {text}"
 
 
 def _refuse_broken_files(records: Iterable[PluginRecord], files: Sequence[str]) -> None:

@@ -7,7 +7,16 @@ from typing import Any, Literal
 from imtrans.component import Direction, Term, Use
 from imtrans.options import option
 
-__all__ = ["DataOptions", "EvalProtocol", "InferenceOptions", "OptimizerOptions", "Recipe", "Term", "TrainOptions", "Use"]
+__all__ = [
+    "DataOptions",
+    "EvalProtocol",
+    "InferenceOptions",
+    "OptimizerOptions",
+    "Recipe",
+    "Term",
+    "TrainOptions",
+    "Use",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +40,13 @@ class TrainOptions:
     steps: int | None = option(None, "training steps, instead of epochs", low=1)
     seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
-    ema: float = option(0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1)
+    ema: float = option(
+        0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1
+    )
     log_every: int = option(10, "steps between two log lines", low=1)
-    sample_every: int | None = option(None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1)
+    sample_every: int | None = option(
+        None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1
+    )
     evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
     save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
     samples: int = option(6, "validation pictures on a sample grid", low=1, high=64)

@@ -8,7 +8,7 @@ from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, MethodInfo, Slot, Term, Use
 from imtrans.config import Choice, RunConfig, flatten
 from imtrans.errors import ConfigError, listed, nearest
-from imtrans.options import Raw, Spec, bare, coerce, record, specs, values
+from imtrans.options import NONE, Raw, Spec, bare, coerce, record, specs, values
 from imtrans.recipe import DataOptions, OptimizerOptions, Recipe, TrainOptions
 
 DEFAULT_DATASET = "toy"
@@ -54,7 +54,8 @@ def resolve(catalog: Catalog, recipe: str, *, dataset: Use | None = None, layers
 
 def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str) -> RunConfig:
     """The configuration that `RunConfig.tree` gave, without the recipe that it came from."""
-    leaves = [Assignment(path, value, f"{origin}: {'.'.join(path)}") for path, value in flatten(tree)]
+    keys = flatten({k: v for k, v in tree.items() if k != "recipe"})
+    leaves = [Assignment(path, value, f"{origin}: {'.'.join(path)}") for path, value in keys]
     return _Resolution(catalog, str(tree.get("recipe", "")), [Layer(origin, leaves)]).config()
 
 
@@ -109,9 +110,11 @@ class _Resolution:
         info = self._choose_components()
         self._open_sections(info)
         for layer in self.layers:
-            self._check_exclusive(layer)
+            _check_exclusive(layer)
             for a in sorted(layer.assignments, key=lambda a: a.path[:2] == ("train", "optimizer") and len(a.path) > 3):
                 self._apply(a, layer)
+        if self.values["train"]["epochs"] is None and self.values["train"]["steps"] is None:
+            raise ConfigError("neither train.epochs nor train.steps is set", mend="Give one: --epochs N or --steps N")
         return self._assembled(info)
 
     def _choose_components(self) -> MethodInfo:
@@ -134,7 +137,9 @@ class _Resolution:
                 if a.path in ((group,), (group, "name")):
                     chosen, origin, where = _uses(a, many=slot.many), layer.origin, a.where
         if chosen is None:
-            raise ConfigError(f"recipe {self.recipe!r} says nothing of {group!r}", mend=f"Give a {slot.kind}: --set {group}=NAME")
+            raise ConfigError(
+                f"recipe {self.recipe!r} says nothing of {group!r}", mend=f"Give a {slot.kind}: --set {group}=NAME"
+            )
         self.groups[group] = [self._draft(group, slot.kind, use, slot.many, where) for use in chosen]
         for draft in self.groups[group]:
             self.origins[draft.key] = origin
@@ -160,20 +165,23 @@ class _Resolution:
         if head in self.groups:
             self._apply_to_group(a, layer)
         elif head in ("data", "train", "inference") and rest:
-            for section in self._sections_of(a):
+            for section in self._sections_of(a, layer):
                 self._assign(section, self.sections[section], self.values[section], a, layer, field=a.path[-1])
-        elif head != "recipe" or rest:
+        else:
             known = [*self.groups, "data", "train", "inference"]
-            self._refuse(a, layer, f"no key {a.key!r}{nearest(a.key, self._all_keys()) or f'; there are {listed(known)}'}")
+            self._refuse(
+                a, layer, f"no key {a.key!r}{nearest(a.key, self._all_keys()) or f'; there are {listed(known)}'}"
+            )
 
-    def _sections_of(self, a: Assignment) -> list[str]:
+    def _sections_of(self, a: Assignment, layer: Layer) -> list[str]:
         section = ".".join(a.path[:-1])
         if section == "train.optimizer":
             return [s for s in self.sections if s.startswith("train.optimizer.")]
         if section not in self.sections:
             groups = [s.rpartition(".")[2] for s in self.sections if s.startswith("train.optimizer.")]
             hint = f"; the optimiser groups are {listed(groups)}" if "optimizer" in section else ""
-            raise ConfigError(f"{a.where}: no key {a.key!r}{nearest(a.key, self._all_keys()) or hint}")
+            self._refuse(a, layer, f"no key {a.key!r}{nearest(a.key, self._all_keys()) or hint}")
+            return []
         return [section]
 
     def _apply_to_group(self, a: Assignment, layer: Layer) -> None:
@@ -188,18 +196,15 @@ class _Resolution:
             if found:
                 self._set_option(*found, a, layer)
             else:
-                names = [d.name for d in drafts]
-                guess = nearest(a.path[1], names) or f"; it holds {listed(names) or 'nothing'}"
-                self._refuse(a, layer, f"{group} has no {a.path[1]!r}{guess}")
+                self._refuse(a, layer, _not_held(a, [d.name for d in drafts]))
 
     def _apply_use(self, draft: _Draft, use: Use, a: Assignment, layer: Layer) -> None:
         given = {**use.options, **({"weight": use.weight} if isinstance(use, Term) else {})}
         for name, value in given.items():
-            self._set_option(draft, (name,), dataclasses.replace(a, path=(*a.path, name), value=value), layer)
+            whole = dataclasses.replace(a, path=(*a.path, name), value=value, where=f"{a.where}.{name}")
+            self._set_option(draft, (name,), whole, layer)
 
-    def _entry(
-        self, a: Assignment, drafts: list[_Draft], *, is_many: bool
-    ) -> tuple[_Draft, tuple[str, ...]] | None:
+    def _entry(self, a: Assignment, drafts: list[_Draft], *, is_many: bool) -> tuple[_Draft, tuple[str, ...]] | None:
         """What of a group is meant, and the rest of the key; None where the group holds no such thing."""
         rest = a.path[1:]
         named = [d for d in drafts if d.name == rest[0]]
@@ -211,7 +216,8 @@ class _Resolution:
         if len(field) == 2 and field[0] in draft.specs and draft.specs[field[0]].item is Use:
             a = dataclasses.replace(a, value=_nested(draft.values[field[0]], field[1], a))
         elif len(field) > 1:
-            raise ConfigError(f"{a.where}: {field[0]!r} of {draft.name} has no keys of its own")
+            self._refuse(a, layer, f"{field[0]!r} of {draft.name} has no keys of its own")
+            return
         is_soft = layer.is_advice or not self._is_named_by(layer, draft, a.path[0])
         self._assign(draft.key, draft.specs, draft.values, a, layer, field=field[0], soft=is_soft, owner=draft.name)
 
@@ -236,22 +242,25 @@ class _Resolution:
             guess = nearest(field, known) or (f"; it has {listed(known)}" if known else "; it has none")
             self._refuse(a, layer, f"no option {field!r}{f' in {owner}' if owner else ''}{guess}", soft=soft)
             return
-        value = coerce(a.value, known[field], where=a.where)
-        self.catalog.check_use(known[field], value, where=a.where)
+        try:
+            value = coerce(a.value, known[field], where=a.where)
+            self.catalog.check_use(known[field], value, where=a.where)
+        except ConfigError as error:
+            if not (soft or layer.is_advice):
+                raise
+            self.dropped.append(f"{a.key} ({layer.origin}): {error.what}")
+            return
         target[field] = value
         self.origins[f"{prefix}.{field}"] = layer.origin
         if prefix == "train" and field in ("epochs", "steps") and value is not None:
-            target["steps" if field == "epochs" else "epochs"] = None
+            other = "steps" if field == "epochs" else "epochs"
+            target[other] = None
+            self.origins[f"train.{other}"] = layer.origin
 
     def _refuse(self, a: Assignment, layer: Layer, fault: str, *, soft: bool = False) -> None:
         if not (soft or layer.is_advice):
             raise ConfigError(f"{a.where}: {fault}")
         self.dropped.append(f"{a.key} ({layer.origin}): {fault}")
-
-    def _check_exclusive(self, layer: Layer) -> None:
-        both = [a for a in layer.assignments if a.path in (("train", "epochs"), ("train", "steps"))]
-        if len({a.path for a in both}) > 1:
-            raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
 
     def _all_keys(self) -> list[str]:
         options = [f"{d.key}.{name}" for drafts in self.groups.values() for d in drafts for name in d.specs]
@@ -260,7 +269,9 @@ class _Resolution:
     def _assembled(self, info: MethodInfo) -> RunConfig:
         chosen = {group: tuple(d.choice() for d in drafts) for group, drafts in self.groups.items()}
         optimizers = {
-            s.removeprefix("train.optimizer."): OptimizerOptions(**v) for s, v in self.values.items() if s.startswith("train.optimizer.")
+            s.removeprefix("train.optimizer."): OptimizerOptions(**v)
+            for s, v in self.values.items()
+            if s.startswith("train.optimizer.")
         }
         return RunConfig(
             recipe=self.recipe,
@@ -295,3 +306,16 @@ def _nested(current: Any, field: str, a: Assignment) -> Use:
     return Use(one.name, {**one.options, field: bare(value) if isinstance(value, Raw) else value})
 
 
+def _check_exclusive(layer: Layer) -> None:
+    given = [a for a in layer.assignments if a.value not in (None, NONE)]
+    both = [a for a in given if a.path in (("train", "epochs"), ("train", "steps"))]
+    if len({a.path for a in both}) > 1:
+        raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
+
+
+def _not_held(a: Assignment, names: Sequence[str]) -> str:
+    group, name = a.path[:2]
+    if name in names:
+        return f"{name!r} is a component; give one of its options: {group}.{name}.OPTION"
+    guess = nearest(name, names) or f"; it holds {listed(names) or 'nothing'}"
+    return f"{group} has no {name!r}{guess}"

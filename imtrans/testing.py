@@ -106,12 +106,14 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     made = Maker(Catalog(discover().records))
     for split in ("train", "val"):
         chosen = made.options(component, Use(name, options))
-        dataset = DatasetSource(component=component, options=chosen, split=split, size=tuple(size)).dataset  # type: ignore[arg-type]
+        dataset = DatasetSource(component=component, options=chosen, split=split, size=tuple(size)).dataset
         assert len(dataset) > 0, f"{name}: no pairs in {split}"
         pair, again = dataset[0], dataset[0]
         for side in ("source", "target"):
             array, signal = getattr(pair, side), getattr(dataset.signals, side)
-            assert array.shape[-1] == signal.channels, f"{name}: {side} is {array.shape}, its signal says {signal.channels}"
+            assert array.shape[-1] == signal.channels, (
+                f"{name}: {side} is {array.shape}, its signal says {signal.channels}"
+            )
             assert np.array_equal(array, getattr(again, side)), f"{name}: pair 0 differs from one reading to the next"
         assert pair.key, f"{name}: a pair needs a key"
         assert dataset.files(0) is not None, f"{name}: files() must give a sequence"

@@ -12,7 +12,9 @@ from imtrans.cli import Session
 
 @click.command("evaluate")
 @click.argument("run")
-@click.option("--split", type=click.Choice(["val", "test", "train"]), default="val", help="Which pairs; val is the default.")
+@click.option(
+    "--split", type=click.Choice(["val", "test", "train"]), default="val", help="Which pairs; val is the default."
+)
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 @click.pass_obj
@@ -29,7 +31,12 @@ def command(session: Session, run: str, split: Any, device: str, as_json: bool) 
     metrics = build.metrics(model.config, maker, model.signals)
     with _progress() as tick:
         scores = evaluate.scores(model, metrics, loading, tick=tick)
-    where = {"checkpoint": str(folder), "data set": assemble.dataset_name(model.config), "split": split, "pictures": scores.count}
+    where = {
+        "checkpoint": str(folder),
+        "data set": assemble.dataset_name(model.config),
+        "split": split,
+        "pictures": scores.count,
+    }
     if as_json:
         click.echo(json.dumps({**where, "metrics": dict(scores.metrics)}, indent=1))
         return

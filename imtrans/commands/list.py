@@ -44,7 +44,9 @@ def kind_named(text: str) -> str:
     for candidate in (text, singular, text.removesuffix("s"), text.removesuffix("es")):
         if candidate in LISTED_KINDS:
             return candidate
-    raise ConfigError(f"no kind {text!r}{nearest(text, LISTED_KINDS)}", mend=f"The kinds: {listed(LISTED_KINDS, most=20)}")
+    raise ConfigError(
+        f"no kind {text!r}{nearest(text, LISTED_KINDS)}", mend=f"The kinds: {listed(LISTED_KINDS, most=20)}"
+    )
 
 
 def table(offers: Iterable[Offer]) -> str:
@@ -55,7 +57,7 @@ def table(offers: Iterable[Offer]) -> str:
     for number, offer in enumerate(offers):
         if number == 0 or offers[number - 1].kind != offer.kind:
             lines += ["", offer.kind] if lines else [offer.kind]
-        origin = "" if offer.plugin.is_builtin else f"  [{offer.plugin.distribution} {offer.plugin.version}]"
+        origin = "" if offer.plugin.is_builtin else f"  [{offer.plugin.origin}]"
         lines.append(f"  {offer.name:<{width}}  {getattr(offer.thing, 'summary', '')}{origin}")
     return "\n".join(lines)
 
@@ -63,11 +65,17 @@ def table(offers: Iterable[Offer]) -> str:
 def page(catalog: Catalog, offer: Offer) -> str:
     """One offer with its options, or a recipe with what it sets."""
     thing, plugin = offer.thing, offer.plugin
-    lines = [f"{offer.kind} {offer.name}: {getattr(thing, 'summary', '')}", f"from {plugin.distribution} {plugin.version}, plugin {plugin.name}"]
+    lines = [
+        f"{offer.kind} {offer.name}: {getattr(thing, 'summary', '')}",
+        f"from {plugin.origin}, plugin {plugin.name}",
+    ]
     if isinstance(thing, Recipe):
-        return "\n".join([*lines, "", *_recipe_lines(catalog, thing)])
+        return "\n".join([*lines, "", *_recipe_lines(catalog, offer.name)])
     if isinstance(thing, Component) and thing.kind == "dataset":
-        lines += [f"source and target as {thing.info.direction}", *(f"advises {k} = {v}" for k, v in thing.info.advice.items())]
+        lines += [
+            f"source and target as {thing.info.direction}",
+            *(f"advises {k} = {v}" for k, v in thing.info.advice.items()),
+        ]
         lines += [f"terms: {thing.info.terms}"] if thing.info.terms else []
     options = specs(getattr(thing, "options", None))
     lines += ["", "options (name, type, default, meaning):"] if options else ["no options"]
@@ -93,9 +101,9 @@ def describe(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _recipe_lines(catalog: Catalog, recipe: Recipe) -> list[str]:
+def _recipe_lines(catalog: Catalog, name: str) -> list[str]:
     from imtrans.resolve import resolve
 
-    rows = list(resolve(catalog, recipe.name).rows())
+    rows = list(resolve(catalog, name).rows())
     mine = [r for r in rows if r[2].startswith("recipe")]
     return [f"  {key} = {json.dumps(value)}  ({origin})" for key, value, origin in mine]

@@ -32,10 +32,14 @@ FLAGS = {
 
 @click.command("run")
 @click.argument("recipe")
-@click.option("--dataset", metavar="NAME|PATH", help="Data set by name, or a folder of pairs; without it: drawn pictures.")
+@click.option(
+    "--dataset", metavar="NAME|PATH", help="Data set by name, or a folder of pairs; without it: drawn pictures."
+)
 @click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
 @click.option("--config", "file", metavar="FILE", help="TOML or JSON file with configuration keys.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key (see --dry-run).")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key (see --dry-run)."
+)
 @click.option("--epochs", metavar="N", help="Passes over the training pictures.")
 @click.option("--steps", metavar="N", help="Training steps, instead of epochs.")
 @click.option("--batch-size", metavar="N", help="Pictures per step.")
@@ -47,7 +51,7 @@ FLAGS = {
 @click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
-def command(session: Session, recipe: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+def command(session: Session, /, recipe: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
     config = configured(session.catalog, recipe, given)
     if dry_run:
@@ -62,7 +66,7 @@ def command(session: Session, recipe: str, name: str | None, dry_run: bool, as_j
 def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunConfig:
     """The configuration that a command line means."""
     layers = []
-    if given.get("file"):
+    if given.get("file") is not None:
         path = Path(given["file"])
         tree, text = configfile.read(path), configfile.read_text(path)
         tree.pop("recipe", None)
@@ -79,13 +83,13 @@ def dataset(catalog: Catalog, text: str) -> Use:
     """What --dataset means: a data set's name, or a folder of pairs."""
     names = [o.name for o in catalog.offers("dataset")]
     looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text
-    path = Path(text).expanduser()
-    if text in names or not (looks_like_path or path.exists()):
+    path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that cannot be
+    if text in names or not (looks_like_path or (text and os.path.exists(path))):
         return Use(text)
-    if not path.is_dir():
-        fault = "is a file, not a folder of pairs" if path.exists() else "does not exist"
+    if not os.path.isdir(path):
+        fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
         raise DataError(f"--dataset {text}: {fault}", mend="Give a folder of pairs, or a name: imtrans list datasets")
-    return Use("folder", {"path": str(path)})
+    return Use("folder", {"path": path})
 
 
 def table(config: RunConfig) -> str:
@@ -134,10 +138,16 @@ def _record_failure(run: Any, error: BaseException) -> None:
 
 def summary(folder: Path, result: Any) -> str:
     """What was learned, and where to look."""
-    lines = [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"] if result.scores.metrics else []
+    lines = (
+        [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
+        if result.scores.metrics
+        else []
+    )
     for name, value in result.scores.metrics.items():
         beside = result.scores.baseline.get(name)
-        lines.append(f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else ""))
+        lines.append(
+            f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else "")
+        )
     return "\n".join(
         [
             *lines,
@@ -150,5 +160,11 @@ def summary(folder: Path, result: Any) -> str:
 
 
 def _as_json(folder: Path, result: Any) -> str:
-    scores = {"metrics": dict(result.scores.metrics), "mean_picture": dict(result.scores.baseline), "pictures": result.scores.count}
-    return json.dumps({"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1)
+    scores = {
+        "metrics": dict(result.scores.metrics),
+        "mean_picture": dict(result.scores.baseline),
+        "pictures": result.scores.count,
+    }
+    return json.dumps(
+        {"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1
+    )

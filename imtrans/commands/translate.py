@@ -15,7 +15,9 @@ from imtrans.errors import ConfigError, DataError, printable
 @click.command("translate")
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the pictures (or a file, for one picture).")
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", help="Folder for the pictures (or a file, for one picture)."
+)
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--seed", default=0, help="Decides the noise of dropout.")
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
@@ -46,7 +48,9 @@ def plan(inputs: Sequence[Path], output: Path, *, is_overwriting: bool) -> list[
     taken: dict[Path, Path] = {}
     for source, target in jobs:
         if target in taken:
-            raise ConfigError(f"{taken[target]} and {source} would both become {target}", mend="Translate them into two folders.")
+            raise ConfigError(
+                f"{taken[target]} and {source} would both become {target}", mend="Translate them into two folders."
+            )
         taken[target] = source
     sources = {f.resolve() for f, _ in files}
     for source, target in jobs:

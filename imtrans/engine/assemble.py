@@ -23,6 +23,7 @@ from imtrans.engine.data import Loading, Place
 from imtrans.engine.observers import Observers
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Augmentation, Pair, Run, Split
+from imtrans.kit.images import Interpolation
 from imtrans.plugins import Plugins, versions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -33,8 +34,8 @@ def check_name(name: str) -> str:
     """A name that can be a folder's on every system; ConfigError otherwise."""
     if not _NAME.fullmatch(name) or name.split(".")[0].lower() in _RESERVED or name.endswith("."):
         raise ConfigError(
-            f"--name {name[:60]!r}: a run's name has 1 to 100 letters, digits, dots, hyphens and underscores, and begins "
-            "with a letter or digit",
+            f"--name {name[:60]!r}: a run's name has 1 to 100 letters, digits, dots, hyphens and underscores, "
+            "and begins with a letter or digit",
             mend="Give another: --name my-run",
         )
     return name
@@ -45,7 +46,9 @@ def run_folder(config: RunConfig, name: str | None) -> Path:
     if name is not None:
         folder = RUNS / check_name(name)
         if folder.exists():
-            raise ConfigError(f"--name {name}: {folder} exists", mend="Give another name: a run never mixes with another.")
+            raise ConfigError(
+                f"--name {name}: {folder} exists", mend="Give another name: a run never mixes with another."
+            )
         return folder
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{dataset_name(config)}").strip("-.")[:80]
     names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
@@ -58,7 +61,9 @@ def dataset_name(config: RunConfig) -> str:
     return Path(path).resolve().name if config.dataset.name == "folder" and path else config.dataset.name
 
 
-def assemble(config: RunConfig, *, catalog: Catalog, plugins: Plugins, folder: Path, is_quiet: bool = False) -> loop.Job:
+def assemble(
+    config: RunConfig, *, catalog: Catalog, plugins: Plugins, folder: Path, is_quiet: bool = False
+) -> loop.Job:
     """Build everything, look at the first pair, and make the run folder. What can be refused is refused here."""
     device, maker = devices.choose(config.train.device), build.Maker(catalog)
     augment = build.augmentations(config, maker)
@@ -90,7 +95,9 @@ def loading(config: RunConfig, split: Split, *, augment: Sequence[Augmentation] 
     size = tuple(config.data.size)
     for change in reversed(augment):
         size = change.input_size(size) if size else size
-    asked = next((change.interpolation for change in augment if hasattr(change, "interpolation")), "bilinear")
+    asked: Interpolation = next(
+        (change.interpolation for change in augment if hasattr(change, "interpolation")), "bilinear"
+    )
     found = Loading(
         source=build.dataset(config, split, size),
         size=size,
@@ -121,7 +128,9 @@ def _check_size(config: RunConfig, live: build.Model, first: Pair) -> None:
     size = [*config.data.size] * len(spatial) if len(config.data.size) == 1 else [*(config.data.size or spatial)]
     stride = live.method.geometry.stride
     if any(n % stride for n in size):
-        near = " or ".join(str(n) for n in sorted({max(stride, size[0] // stride * stride), -(-size[0] // stride) * stride}))
+        near = " or ".join(
+            str(n) for n in sorted({max(stride, size[0] // stride * stride), -(-size[0] // stride) * stride})
+        )
         raise ConfigError(
             f"data.size {size}: the network takes multiples of {stride}",
             mend=f"Use --set data.size={near}, or a generator of less depth.",
@@ -170,4 +179,3 @@ def _write_folder(run: Run, plugins: Plugins) -> None:
     for name, content in records.items():
         fsio.replace_text(run.folder / name, json.dumps(content, indent=1) + "\n")
     fsio.replace_text(run.folder / "config.toml", configfile.write(run.config))
-

@@ -171,7 +171,7 @@ def _fill(config: RunConfig, slot: str, signals: Signals, *, maker: Maker, devic
 def _averages(config: RunConfig, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
     if not config.train.ema:
         return {}
-    average = torch.optim.swa_utils.get_ema_multi_avg_fn(config.train.ema)
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(config.train.ema)  # type: ignore[no-untyped-call]
     translating = [n for n in networks if n in config.info.slots and config.info.slots[n].kind != "discriminator"]
     return {n: torch.optim.swa_utils.AveragedModel(networks[n], multi_avg_fn=average) for n in translating}
 

@@ -95,7 +95,9 @@ def load(folder: Path, *, catalog: Catalog, maker: Maker, device: torch.device) 
         _fill(average.module, _under(tensors, f"ema.{name}"), folder=folder, name=f"ema.{name}")
     state = json.loads((folder / STATE).read_text(encoding="utf-8"))["method"]
     kept = folder / "method.safetensors"
-    live.method.load_state_dict({**state, **({k: v.to(device) for k, v in _tensors(kept).items()} if kept.exists() else {})})
+    live.method.load_state_dict(
+        {**state, **({k: v.to(device) for k, v in _tensors(kept).items()} if kept.exists() else {})}
+    )
     return live
 
 
@@ -119,7 +121,9 @@ def _config(catalog: Catalog, told: Mapping[str, Any], folder: Path) -> Any:
         return restore(catalog, told["config"], origin="checkpoint")
     except ImtransError as error:
         needs = sorted({p["distribution"] for p in told["plugins"].values()} - {"imtrans"})
-        mend = f"It was trained with {', '.join(needs)}: python -m pip install {' '.join(needs)}" if needs else error.mend
+        mend = (
+            f"It was trained with {', '.join(needs)}: python -m pip install {' '.join(needs)}" if needs else error.mend
+        )
         kind = type(error) if not isinstance(error, ConfigError) else CheckpointError
         raise kind(f"checkpoint {folder}: {error.what}", mend=mend) from None
 
@@ -172,14 +176,18 @@ def _checked(folder: Path) -> Path:
 
 
 def _broken(folder: Path, fault: str) -> CheckpointError:
-    others = [p for p in newest_first(folder.parent) if p != folder and not fsio.faults(p)] if folder.parent.is_dir() else []
+    others = (
+        [p for p in newest_first(folder.parent) if p != folder and not fsio.faults(p)] if folder.parent.is_dir() else []
+    )
     mend = f"The one before it is whole: {others[0]}" if others else "Train again, or take another copy of it."
     return CheckpointError(f"checkpoint {folder}: {fault}", mend=mend)
 
 
 def _refused(file: Path) -> Path:
     if file.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
-        raise CheckpointError(f"{file} is pickled and can run code when it is loaded", mend="Only safetensors are loaded.")
+        raise CheckpointError(
+            f"{file} is pickled and can run code when it is loaded", mend="Only safetensors are loaded."
+        )
     raise CheckpointError(f"{file} is no run, checkpoint folder or {WEIGHTS}")
 
 

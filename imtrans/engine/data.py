@@ -30,7 +30,8 @@ class Stored(NamedTuple):
     draws: Tensor
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where a sample stands in a run."""
 
     epoch: int
@@ -135,11 +136,15 @@ class Samples(TorchDataset[Any]):
 
     def _stacked(self, pairs: Sequence[Pair], draws: Sequence[int]) -> Stored:
         own = getattr(self.loading.source.dataset, "collate", None)
-        whole = own(pairs) if own else Pair(
-            source=_stack(pairs, "source"),
-            target=_stack(pairs, "target"),
-            key="",
-            extras={k: np.stack([p.extras[k] for p in pairs]) for k in pairs[0].extras},
+        whole = (
+            own(pairs)
+            if own
+            else Pair(
+                source=_stack(pairs, "source"),
+                target=_stack(pairs, "target"),
+                key="",
+                extras={k: np.stack([p.extras[k] for p in pairs]) for k in pairs[0].extras},
+            )
         )
         extras = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in whole.extras.items()}
         source, target = (torch.from_numpy(np.ascontiguousarray(a)) for a in (whole.source, whole.target))
@@ -165,9 +170,7 @@ def loader(loading: Loading, order: Order, *, workers: int, pin: bool) -> Iterat
         yield stored
 
 
-def prepare(
-    stored: Stored, signals: Signals, device: torch.device, augment: Sequence[Augmentation] = ()
-) -> Batch:
+def prepare(stored: Stored, signals: Signals, device: torch.device, augment: Sequence[Augmentation] = ()) -> Batch:
     """The batch a method sees: on the device, channels first, in range, augmented, labels one-hot."""
     batch = Batch(
         source=_ranged(stored.source, signals.source, device),

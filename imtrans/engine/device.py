@@ -15,7 +15,9 @@ def choose(name: str) -> torch.device:
         return torch.device(there[-1] if there[-1] == "mps" else "cuda:0" if len(there) > 1 else "cpu")
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in there:
-        raise ConfigError(f"--device {name}: no such device here; there are {', '.join(there)}", mend="Use --device auto.")
+        raise ConfigError(
+            f"--device {name}: no such device here; there are {', '.join(there)}", mend="Use --device auto."
+        )
     return torch.device(wanted)
 
 

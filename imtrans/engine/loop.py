@@ -57,7 +57,9 @@ class Updater:
     Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[nn.Parameter]], optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Sequence[nn.Parameter]], optimizers: Mapping[str, torch.optim.Optimizer]
+    ) -> None:
         self._groups, self._optimizers = groups, optimizers
 
     def __call__(self, losses: Mapping[str, Tensor]) -> None:
@@ -82,7 +84,12 @@ def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
 
 def optimizer(parameters: Sequence[nn.Parameter], options: OptimizerOptions) -> torch.optim.Optimizer:
     """Adam from torch (fused: a tenth faster on the CPU), any other from timm."""
-    shared: dict[str, Any] = {"lr": options.lr, "betas": options.betas, "eps": options.eps, "weight_decay": options.weight_decay}
+    shared: dict[str, Any] = {
+        "lr": options.lr,
+        "betas": options.betas,
+        "eps": options.eps,
+        "weight_decay": options.weight_decay,
+    }
     if options.name == "adam":
         return torch.optim.Adam(parameters, fused=parameters[0].device.type in ("cpu", "cuda"), **shared)
     create = optional_vision("timm.optim").create_optimizer_v2

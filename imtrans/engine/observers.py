@@ -15,8 +15,8 @@ class Observers:
 
     def notify(self, event: str, **values: Any) -> None:
         """Call the hook imtrans_`event` of every observer that has not failed yet."""
-        for plugin in self._manager.get_plugins():
-            if plugin not in self._failed:
+        for _, plugin in self._manager.list_name_plugin():  # in the order of registration, unlike get_plugins()
+            if plugin is not None and plugin not in self._failed:
                 self._call(plugin, f"imtrans_{event}", values)
 
     def _call(self, plugin: Any, hook: str, values: dict[str, Any]) -> None:

@@ -44,11 +44,13 @@ def translate(model: Model, source: Tensor, *, seed: int = 0) -> Tensor:
     """
     padded = pad(source, model.method.geometry.stride)
     translated = model.method.translate(padded, seed=seed)
-    return translated[(..., *(slice(0, n) for n in source.shape[2:]))]
+    for axis, size in enumerate(source.shape[2:], 2):
+        translated = translated.narrow(axis, 0, size)
+    return translated
 
 
 def pad(source: Tensor, stride: int) -> Tensor:
-    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride`, by mirroring again and again."""
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
     for axis in range(2, source.dim()):
         size = source.shape[axis]
         wanted = -(-size // stride) * stride

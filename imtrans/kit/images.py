@@ -65,7 +65,13 @@ def resize(picture: Array, size: tuple[int, int], interpolation: Interpolation =
 
     if picture.shape[:2] == tuple(size):
         return picture
-    names = {"nearest": "NEAREST_EXACT", "bilinear": "LINEAR", "bicubic": "CUBIC", "area": "AREA", "lanczos": "LANCZOS4"}
+    names = {
+        "nearest": "NEAREST_EXACT",
+        "bilinear": "LINEAR",
+        "bicubic": "CUBIC",
+        "area": "AREA",
+        "lanczos": "LANCZOS4",
+    }
     flag: int = getattr(cv2, f"INTER_{names[interpolation]}")
     resized: Array = cv2.resize(picture, (size[1], size[0]), interpolation=flag)
     return resized.reshape(*size, picture.shape[2])
@@ -83,7 +89,8 @@ def with_channels(picture: Array, channels: int, *, name: str = "picture") -> Ar
         return np.repeat(picture, channels, axis=-1)
     if have == 3 and channels == 1:
         grey = picture @ np.array([0.299, 0.587, 0.114])
-        return np.rint(grey).astype(picture.dtype)[..., None]
+        whole: Array = np.rint(grey).astype(picture.dtype)[..., None]
+        return whole
     raise ShapeError(f"{name}: {have} channels where {channels} are wanted")
 
 
@@ -97,10 +104,10 @@ def from_range(image: Tensor, signal: Signal) -> Array:
     """An image (C, *spatial) in [-1, 1] as it is stored: (*spatial, C), clipped and rounded for whole numbers."""
     half = (signal.high - signal.low) / 2
     stored = (image.detach().float().cpu() + 1) * half + signal.low
-    array = np.moveaxis(stored.clamp(signal.low, signal.high).numpy(), 0, -1)
-    if signal.bits >= 32:
-        return np.ascontiguousarray(array)
-    return np.rint(array).astype(np.uint8 if signal.bits <= 8 else np.uint16)
+    array: Array = np.ascontiguousarray(stored.clamp(signal.low, signal.high).movedim(0, -1).numpy())
+    if signal.bits < 32:
+        array = np.rint(array).astype(np.uint8 if signal.bits <= 8 else np.uint16)
+    return array
 
 
 def shown(image: Tensor, signal: Signal) -> Array:

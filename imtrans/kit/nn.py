@@ -129,4 +129,5 @@ def _constant(layer: Any, x: Tensor) -> Tensor:
     if layer.weight is None:
         return x - x
     shape = (1, -1, *[1] * (x.dim() - 2))
-    return (x - x) * layer.weight.view(shape) + layer.bias.view(shape)
+    constant: Tensor = (x - x) * layer.weight.view(shape) + layer.bias.view(shape)
+    return constant

@@ -22,4 +22,6 @@ def imtrans_provide() -> Iterable[Component]:
         options=LeakyReLU,
     )
     yield Component(kind="activation", name="silu", target="torch.nn:SiLU", summary="x sigmoid(x), also called swish")
-    yield Component(kind="activation", name="gelu", target="torch.nn:GELU", summary="x times the normal distribution function")
+    yield Component(
+        kind="activation", name="gelu", target="torch.nn:GELU", summary="x times the normal distribution function"
+    )

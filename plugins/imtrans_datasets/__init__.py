@@ -69,7 +69,12 @@ def imtrans_provide() -> Iterable[Component]:
         needs_context=True,
     )
     yield _named("facades", "400 + 100 house fronts, labels to photo", "BtoA", "CMP Facade Database, for research")
-    yield _named("cityscapes", "2,975 + 500 street scenes, labels to photo", "BtoA", "Cityscapes: free for non-commercial research, no redistribution")
+    yield _named(
+        "cityscapes",
+        "2,975 + 500 street scenes, labels to photo",
+        "BtoA",
+        "Cityscapes: free for non-commercial research, no redistribution",
+    )
     yield _named("maps", "1,096 + 1,098 aerial photos to maps", "AtoB", "Google Maps imagery, for research")
 
 

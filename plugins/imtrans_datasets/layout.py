@@ -56,7 +56,10 @@ def _split(path: Path, split: Split) -> Listing | None:
         if (path / name).is_dir():
             return _pairs(path / name)
         for first, second in SIDES:
-            for one, two in ((path / f"{name}{first}", path / f"{name}{second}"), (path / first / name, path / second / name)):
+            for one, two in (
+                (path / f"{name}{first}", path / f"{name}{second}"),
+                (path / first / name, path / second / name),
+            ):
                 if one.is_dir() or two.is_dir():
                     return _two_folders(one, two)
     return None
@@ -67,7 +70,9 @@ def _held_out(everything: Listing, split: Split) -> Listing:
     if len(items) < 2:
         raise DataError(f"{items[0].files[0]}: one pair is too few; there must be one to learn from and one to look at")
     is_training = split == "train"
-    chosen = [item for i, item in enumerate(items) if (i % HELD_OUT == HELD_OUT - 1 or i == len(items) - 1) != is_training]
+    chosen = [
+        item for i, item in enumerate(items) if (i % HELD_OUT == HELD_OUT - 1 or i == len(items) - 1) != is_training
+    ]
     count = len(items) - len(chosen) if is_training else len(chosen)
     note = f"no folder for validation: every {HELD_OUT}th pair ({count}) is held out of training"
     return replace(everything, items=chosen, notes=(*everything.notes, note))
@@ -84,7 +89,9 @@ def _pairs(folder: Path) -> Listing:
 def _two_folders(one: Path, two: Path) -> Listing:
     for folder, other in ((one, two), (two, one)):
         if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder", mend=f"Its partner {other} is there; both are needed, with the same names.")
+            raise DataError(
+                f"{folder}: no such folder", mend=f"Its partner {other} is there; both are needed, with the same names."
+            )
     first, second = pictures(one), pictures(two)
     alone = [f"{k} (only in {one.name})" for k in first.keys() - second.keys()]
     alone += [f"{k} (only in {two.name})" for k in second.keys() - first.keys()]
@@ -93,7 +100,9 @@ def _two_folders(one: Path, two: Path) -> Listing:
             f"{one.parent}: {len(alone)} pictures have no partner: {listed(alone, most=3)}",
             mend=f"{one.name} holds {len(first)}, {two.name} {len(second)}; pairs need the same names.",
         )
-    return Listing([Item(k, (first[k], second[k])) for k in first], (f"pairs from the folders {one.name} and {two.name}",))
+    return Listing(
+        [Item(k, (first[k], second[k])) for k in first], (f"pairs from the folders {one.name} and {two.name}",)
+    )
 
 
 def pictures(folder: Path) -> dict[str, Path]:

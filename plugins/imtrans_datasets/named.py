@@ -17,7 +17,7 @@ def named(name: str, options: NamedOptions, context: Context) -> FolderOfPairs:
     if not (root / name).is_dir():
         raise DataError(
             f"data set {name!r}: {root / name} is not there",
-            mend=f"Put its pictures into {root / name}/train and {root / name}/val, or say where they are: --data-root DIR",
+            mend=f"Put its pictures into {root / name}/train and {root / name}/val, or say where: --data-root DIR",
         )
     return FolderOfPairs(find(root / name, context.split))
 

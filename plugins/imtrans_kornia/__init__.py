@@ -9,8 +9,15 @@ from imtrans import Component, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class JitterOptions:
-    scale: float = option(286 / 256, "size to load, as a multiple of the size to crop: the paper's 286 for 256; 1: no jitter", low=1, high=4)
-    interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] = option("bilinear", "filter for that resize")
+    scale: float = option(
+        286 / 256,
+        "size to load, as a multiple of the size to crop: the paper's 286 for 256; 1: no jitter",
+        low=1,
+        high=4,
+    )
+    interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] = option(
+        "bilinear", "filter for that resize"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,16 @@ class SSIMOptions:
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
     yield Component(
-        kind="metric", name="l1", target="imtrans_metrics.pixels:L1", summary="mean absolute difference in [-1, 1]; lower is closer"
+        kind="metric",
+        name="l1",
+        target="imtrans_metrics.pixels:L1",
+        summary="mean absolute difference in [-1, 1]; lower is closer",
     )
     yield Component(
-        kind="metric", name="psnr", target="imtrans_metrics.pixels:PSNR", summary="peak signal-to-noise ratio in dB; higher is closer"
+        kind="metric",
+        name="psnr",
+        target="imtrans_metrics.pixels:PSNR",
+        summary="peak signal-to-noise ratio in dB; higher is closer",
     )
     yield Component(
         kind="metric",

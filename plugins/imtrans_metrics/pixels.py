@@ -50,7 +50,9 @@ class SSIM:
         from kornia.metrics import ssim
 
         if min(batch.target.shape[2:]) < self.window:
-            raise ShapeError(f"ssim: pictures of {tuple(batch.target.shape[2:])} are smaller than its window {self.window}")
+            raise ShapeError(
+                f"ssim: pictures of {tuple(batch.target.shape[2:])} are smaller than its window {self.window}"
+            )
         values: Any = ssim(prediction / 2 + 0.5, batch.target / 2 + 0.5, self.window, padding=self.padding)
         similarity: Tensor = values.flatten(1).mean(1)
         return similarity

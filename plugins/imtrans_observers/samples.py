@@ -39,6 +39,15 @@ def grid(samples: Sequence[Sample]) -> "np.ndarray[Any, Any]":
     return np.concatenate(lines)
 
 
+def encoded(picture: "np.ndarray[Any, Any]") -> str:
+    """(H, W, 3) uint8 as a PNG in base64, for a page that needs no other file."""
+    import base64
+
+    import cv2
+
+    return base64.b64encode(cv2.imencode(".png", picture[..., ::-1])[1].tobytes()).decode()
+
+
 def _row(sample: Sample) -> "np.ndarray[Any, Any]":
     import numpy as np
 
@@ -46,7 +55,9 @@ def _row(sample: Sample) -> "np.ndarray[Any, Any]":
     scale = max(1, -(-SMALLEST // min(panels[0].shape[:2])))
     framed = [np.pad(_enlarged(p, scale), ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=255) for p in panels]
     height = max(p.shape[0] for p in framed)
-    return np.concatenate([np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), constant_values=255) for p in framed], axis=1)
+    return np.concatenate(
+        [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), constant_values=255) for p in framed], axis=1
+    )
 
 
 def _enlarged(picture: "np.ndarray[Any, Any]", scale: int) -> "np.ndarray[Any, Any]":

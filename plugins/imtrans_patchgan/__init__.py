@@ -23,7 +23,8 @@ class PatchGANOptions:
     bias: Literal["no-norm", "everywhere"] = option("no-norm", "layers with a bias: those that no norm follows, or all")
     spectral_norm: bool = option(False, "divide every weight by its largest singular value (Miyato et al. 2018)")
     padding: tuple[Literal["zero", "reflect", "none", "same"], ...] = option(
-        ("zero",), "border of the convolutions, one for all or a list; same: as Keras does it (at stride 1 one before, two after)"
+        ("zero",),
+        "border of the convolutions, one for all or a list; same: as Keras does it (at stride 1 one before, two after)",
     )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
 

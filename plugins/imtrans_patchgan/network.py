@@ -1,6 +1,7 @@
 """The PatchGAN family."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -28,7 +29,7 @@ def patchgan(options: PatchGANOptions, context: Context) -> "PatchGAN":
         layers=options.layers,
         width=options.width,
         norm=options.norm,
-        activations=[lambda use=use: context.make("activation", use) for use in uses],
+        activations=[partial(context.make, "activation", use) for use in uses],
         bias=options.bias,
         spectral_norm=options.spectral_norm,
         padding=options.padding,
@@ -61,7 +62,9 @@ class PatchGAN(nn.Module):
         self.is_conditional = source_channels > 0
         plan = _plan(layers, width)
         if len(padding) not in (1, len(plan)):
-            raise ConfigError(f"padding: {len(padding)} given; there are {len(plan)} convolutions (or give one for all)")
+            raise ConfigError(
+                f"padding: {len(padding)} given; there are {len(plan)} convolutions (or give one for all)"
+            )
         leaky: Callable[[], nn.Module] = lambda: nn.LeakyReLU(0.2)  # noqa: E731
         made = [*(activations or [leaky] * (len(plan) - 1))]
         self.blocks = nn.ModuleList()
@@ -70,7 +73,9 @@ class PatchGAN(nn.Module):
             is_normed = 0 < i < len(plan) - 1 and norm != "none"
             border = padding[i if len(padding) > 1 else 0]
             has_bias = bias == "everywhere" or not is_normed
-            block = _convolution(inputs, outputs, kernel=kernel, stride=stride, padding=border, bias=has_bias, is_spectral=spectral_norm)
+            block = _convolution(
+                inputs, outputs, kernel=kernel, stride=stride, padding=border, bias=has_bias, is_spectral=spectral_norm
+            )
             block += [norm_layer(norm, outputs)] if is_normed else []
             block += [made[i]()] if i < len(plan) - 1 else []
             self.blocks.append(nn.Sequential(*block))
@@ -99,8 +104,15 @@ def _convolution(
     inputs: int, outputs: int, *, kernel: int, stride: int, padding: Padding, bias: bool, is_spectral: bool
 ) -> list[nn.Module]:
     is_own = kernel > 1 and padding in ("zero", "reflect")
-    mode = "reflect" if padding == "reflect" else "zeros"
-    layer: nn.Module = nn.Conv2d(inputs, outputs, kernel, stride, padding=int(is_own), padding_mode=mode, bias=bias)
+    layer: nn.Module = nn.Conv2d(
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        padding=int(is_own),
+        padding_mode="reflect" if padding == "reflect" else "zeros",
+        bias=bias,
+    )
     if is_spectral:
         layer = normalised(layer)
     if padding == "same" and kernel > 1:
@@ -108,4 +120,3 @@ def _convolution(
         whole = kernel - stride
         return [nn.ZeroPad2d((whole // 2, whole - whole // 2) * 2), layer]
     return [layer]
-

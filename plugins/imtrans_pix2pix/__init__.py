@@ -12,7 +12,9 @@ class ConditionalGANOptions:
     order: Literal["discriminator-first", "generator-first", "simultaneous"] = option(
         "discriminator-first", "which update comes first in a step; simultaneous: both gradients before either update"
     )
-    discriminator_scale: float = option(0.5, "factor of the discriminator's objective: it learns half as fast (paper, section 3.3)", low=0)
+    discriminator_scale: float = option(
+        0.5, "factor of the discriminator's objective: it learns half as fast (paper, section 3.3)", low=0
+    )
 
 
 CONDITIONAL_GAN = MethodInfo(

@@ -16,7 +16,9 @@ class UNetOptions:
     depth: int = option(8, "halvings down to the bottleneck; sizes must be multiples of 2**depth", low=2, high=12)
     width: int = option(64, "channels of the first layer; doubled at each halving, up to 8 times", low=1)
     encoder_activation: tuple[Use, ...] = option(
-        (Use("leaky-relu", {"slope": 0.2}),), "one for all blocks, or a list from the outermost inwards", kind="activation"
+        (Use("leaky-relu", {"slope": 0.2}),),
+        "one for all blocks, or a list from the outermost inwards",
+        kind="activation",
     )
     decoder_activation: tuple[Use, ...] = option(
         (Use("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
@@ -27,7 +29,8 @@ class UNetOptions:
     dropout_blocks: tuple[int, ...] = option((1, 2, 3), "decoder blocks with dropout; 1 is the innermost", low=1)
     dropout_kind: Literal["element", "channel"] = option("element", "what is dropped at a time")
     wiring: Literal["pre", "post"] = option(
-        "pre", "activation before each convolution, as in the paper's code, or after its norm, as in the TensorFlow tutorial"
+        "pre",
+        "activation before each convolution, as in the paper's code, or after its norm, as in the TensorFlow tutorial",
     )
     padding: Literal["zero", "reflect"] = option("zero", "border of the encoder's convolutions")
     bias: Literal["last", "no-norm", "everywhere"] = option(

@@ -1,6 +1,7 @@
 """From options to a U-Net."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from imtrans.component import Use
 from imtrans.errors import ConfigError
@@ -44,4 +45,5 @@ def activation_counts(options: UNetOptions) -> tuple[int, int]:
 def _makers(uses: Sequence[Use], count: int, context: Context, *, name: str) -> list[Activation]:
     if len(uses) not in (1, count):
         raise ConfigError(f"{name}: {len(uses)} activations; this wiring and depth have {count} (or give one for all)")
-    return [lambda use=use: context.make("activation", use) for use in (uses if len(uses) == count else [*uses] * count)]
+    chosen = uses if len(uses) == count else [*uses] * count
+    return [partial(context.make, "activation", use) for use in chosen]

@@ -98,7 +98,12 @@ class UNet(nn.Module):
         last = outer[depth - 1] if wiring == "pre" else None
         self.output = nn.Sequential(
             *([last()] if last else []),
-            _upsample(widths[0] * (2 if skips else 1), target_channels, style, has_bias=style.has_bias(is_normed=False, is_last=True)),
+            _upsample(
+                widths[0] * (2 if skips else 1),
+                target_channels,
+                style,
+                has_bias=style.has_bias(is_normed=False, is_last=True),
+            ),
             nn.Tanh(),
         )
         if init_std:
@@ -125,7 +130,7 @@ def _down(inputs: int, outputs: int, style: _Style, *, activation: Activation | 
         4,
         stride=2,
         padding=1,
-        padding_mode={"zero": "zeros", "reflect": "reflect"}[style.padding],
+        padding_mode="reflect" if style.padding == "reflect" else "zeros",
         bias=style.has_bias(is_normed=is_normed and style.norm != "none"),
     )
     after = norm(style.norm, outputs) if is_normed and style.norm != "none" else None

@@ -15,7 +15,10 @@ from imtrans.errors import CheckpointError
 
 @pytest.fixture
 def trained(tmp_path):
-    made = job(tmp_path / "runs" / "one", {"metrics": "[]", "train.steps": "2", "generator.wiring": "post", "inference.dropout": "true"})
+    made = job(
+        tmp_path / "runs" / "one",
+        {"metrics": "[]", "train.steps": "2", "generator.wiring": "post", "inference.dropout": "true"},
+    )
     loop.fit(made)
     return made
 
@@ -57,11 +60,11 @@ def test_a_changed_byte_a_cut_file_and_a_missing_manifest_are_named(trained):
     with pytest.raises(CheckpointError, match=r"model.safetensors was changed \(sha256 differs\)"):
         checkpoint.find(folder)
     weights.write_bytes(whole[:100])
-    with pytest.raises(CheckpointError, match=f"model.safetensors has 100 of {len(whole):,} bytes"):
+    with pytest.raises(CheckpointError, match=rf"model\.safetensors has 100 of {len(whole):,} bytes"):
         checkpoint.find(folder)
     weights.write_bytes(whole)
     (folder / "MANIFEST.json").unlink()
-    with pytest.raises(CheckpointError, match="incomplete: no MANIFEST.json"):
+    with pytest.raises(CheckpointError, match=r"incomplete: no MANIFEST\.json"):
         checkpoint.find(folder)
 
 

@@ -131,9 +131,10 @@ def test_one_hot_leaves_pictures_alone():
 
 
 def test_the_loader_is_asked_for_the_size_that_the_augmentation_cuts_from():
+    from small import plugins
+
     from imtrans.catalog import Catalog
     from imtrans.engine import build
-    from small import plugins
 
     chosen = config({"augment.kornia-jitter.scale": "1.25", "augment.kornia-jitter.interpolation": "nearest"})
     augment = build.augmentations(chosen, build.Maker(Catalog(plugins().records)))

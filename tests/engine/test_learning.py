@@ -55,14 +55,22 @@ def test_each_of_the_papers_losses_trains(name, tmp_path):
     before = weights(made)
     loop.fit(made)
     after = weights(made)
-    moved = {n for n in ("generator", "discriminator") for k in before if k.startswith(n) and not torch.equal(before[k], after[k])}
+    moved = {
+        n
+        for n in ("generator", "discriminator")
+        for k in before
+        if k.startswith(n) and not torch.equal(before[k], after[k])
+    }
     assert moved == ({"generator"} if name == "L1" else {"generator", "discriminator"})
     assert all(torch.isfinite(v).all() for v in after.values())
 
 
 def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path):
     plain = train(tmp_path / "a", {"train.steps": "8", "train.sample_every": "4", "train.evaluate_every": "8"})
-    often = train(tmp_path / "b", {"train.steps": "8", "train.sample_every": "1", "train.evaluate_every": "2", "train.save_every": "3"})
+    often = train(
+        tmp_path / "b",
+        {"train.steps": "8", "train.sample_every": "1", "train.evaluate_every": "2", "train.save_every": "3"},
+    )
     other = train(tmp_path / "c", {"train.steps": "8", "train.seed": "1"})
     assert plain.keys() == often.keys()
     assert all(torch.equal(plain[k], often[k]) for k in plain)

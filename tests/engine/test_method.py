@@ -4,10 +4,6 @@ import copy
 
 import pytest
 import torch
-from imtrans_losses.adversarial import BCE
-from imtrans_patchgan.network import PatchGAN
-from imtrans_pix2pix.method import ConditionalGAN
-from imtrans_unet.network import UNet
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,6 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from imtrans.engine.loop import Updater
 from imtrans.interfaces import Batch
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
+from imtrans_losses.adversarial import BCE
+from imtrans_patchgan.network import PatchGAN
+from imtrans_pix2pix.method import ConditionalGAN
+from imtrans_unet.network import UNet
 
 
 class Recording(torch.optim.Adam):
@@ -74,7 +74,9 @@ def by_hand(order):
 
     def fool():
         made = discriminator(given.source, fake).logits[0]
-        return F.binary_cross_entropy_with_logits(made, torch.ones_like(made)) + 100 * (fake - given.target).abs().mean()
+        return (
+            F.binary_cross_entropy_with_logits(made, torch.ones_like(made)) + 100 * (fake - given.target).abs().mean()
+        )
 
     def gradients(name, network, loss):
         network.zero_grad()
@@ -167,7 +169,9 @@ def test_the_generators_step_leaves_no_gradient_on_the_discriminator_and_pays_fo
 
     groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
     with FlopCounterMode(display=False) as counter:
-        method(generator, discriminator, gan=1.0).train_step(given, Counting(groups, dict.fromkeys(groups, Still())), step=0)
+        method(generator, discriminator, gan=1.0).train_step(
+            given, Counting(groups, dict.fromkeys(groups, Still())), step=0
+        )
     whole = spent[-1]
     assert whole / 1e9 == pytest.approx(86.94, abs=0.01)
     with FlopCounterMode(display=False) as judging:

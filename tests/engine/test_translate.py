@@ -65,7 +65,9 @@ def test_batch_statistics_of_one_picture_equal_instance_norm():
         other.data = own.data
     x = torch.randn(1, 4, 16, 16)
     torch.testing.assert_close(batch(x), instance(x), atol=1e-5, rtol=0)
-    torch.testing.assert_close(instance(x), nn.functional.instance_norm(x) * batch.weight.view(1, 4, 1, 1) + batch.bias.view(1, 4, 1, 1))
+    torch.testing.assert_close(
+        instance(x), nn.functional.instance_norm(x) * batch.weight.view(1, 4, 1, 1) + batch.bias.view(1, 4, 1, 1)
+    )
 
 
 def test_a_single_value_gives_the_bias_and_finite_gradients():

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from imtrans_datasets.folder import FolderOfPairs
-from imtrans_datasets.layout import find
 from PIL import Image
 from small import config
 
@@ -9,6 +7,8 @@ from imtrans.component import Use
 from imtrans.engine import assemble
 from imtrans.engine.data import Place
 from imtrans.errors import ConfigError, DataError, ShapeError
+from imtrans_datasets.folder import FolderOfPairs
+from imtrans_datasets.layout import find
 
 
 def picture(path, size=(16, 8), colour=(10, 20, 30), mode="RGB"):

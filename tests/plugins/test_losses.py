@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from imtrans_losses.adversarial import BCE, LSGAN, Hinge
 
 from imtrans.interfaces import Verdict
 from imtrans.testing import check_activation, check_loss, make
+from imtrans_losses.adversarial import BCE, LSGAN, Hinge
 
 
 def verdict(*values):
@@ -19,7 +19,9 @@ def test_an_undecided_judge_pays_log_2_for_each_term():
 
 def test_bce_on_logits_is_minus_the_log_of_the_probability():
     p = 1 / (1 + math.exp(-1.5))
-    assert BCE().judge(verdict(1.5), verdict(-0.5)).item() == pytest.approx(-math.log(p) - math.log(1 - 1 / (1 + math.exp(0.5))))
+    assert BCE().judge(verdict(1.5), verdict(-0.5)).item() == pytest.approx(
+        -math.log(p) - math.log(1 - 1 / (1 + math.exp(0.5)))
+    )
     assert BCE().fool(verdict(1.5)).item() == pytest.approx(-math.log(p))
     assert math.isfinite(BCE().fool(verdict(-1000.0)).item())
 
@@ -55,7 +57,10 @@ def test_mish_has_the_known_values():
     known = {-5: -0.03357623773, -2: -0.2525014827, -1: -0.3034014614, 0: 0, 1: 0.8650983883, 2: 1.9439589595}
     x = torch.tensor([*known, -1.19243], dtype=torch.float64)
     torch.testing.assert_close(
-        make("activation", "mish")(x), torch.tensor([*known.values(), -0.3088434130], dtype=torch.float64), atol=1e-9, rtol=0
+        make("activation", "mish")(x),
+        torch.tensor([*known.values(), -0.3088434130], dtype=torch.float64),
+        atol=1e-9,
+        rtol=0,
     )
 
 

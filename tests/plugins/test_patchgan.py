@@ -1,9 +1,9 @@
 import pytest
 import torch
-from imtrans_patchgan.network import PatchGAN
 
 from imtrans.errors import ConfigError
 from imtrans.testing import check_discriminator, make
+from imtrans_patchgan.network import PatchGAN
 
 FIELDS = {"pixelgan": 1, "patchgan16": 16, "patchgan34": 34, "patchgan70": 70, "patchgan142": 142, "patchgan286": 286}
 
@@ -32,7 +32,10 @@ def test_trainable_parameters_are_the_known_ones(options, count):
 
 def test_an_unconditional_judge_does_not_see_the_source():
     with torch.device("meta"):
-        assert trainable(make("discriminator", "patchgan70", conditional=False, bias="everywhere", init_std=0)) == 2_766_529
+        assert (
+            trainable(make("discriminator", "patchgan70", conditional=False, bias="everywhere", init_std=0))
+            == 2_766_529
+        )
     network = make("discriminator", "patchgan16", conditional=False, width=4)
     image = torch.randn(1, 3, 32, 32)
     one, other = network(torch.randn(1, 3, 32, 32), image), network(None, image)
@@ -78,7 +81,9 @@ def test_every_discriminator_keeps_the_contract(name):
 
 def test_same_padding_at_stride_one_is_one_before_and_two_behind():
     """An impulse in the first pixel must reach outputs 0 and 1, one in the last the last three: Keras's convention."""
-    network = PatchGAN(0, 1, layers=1, width=1, norm="none", padding=["same"], activations=[torch.nn.Identity] * 2, init_std=0)
+    network = PatchGAN(
+        0, 1, layers=1, width=1, norm="none", padding=["same"], activations=[torch.nn.Identity] * 2, init_std=0
+    )
     last = network.blocks[-1]
     for layer in last:
         if isinstance(layer, torch.nn.Conv2d):

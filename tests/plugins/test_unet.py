@@ -1,9 +1,9 @@
 import pytest
 import torch
-from imtrans_unet.network import UNet
 
 from imtrans.errors import ConfigError
 from imtrans.testing import check_generator, make
+from imtrans_unet.network import UNet
 
 
 def trainable(network):

@@ -27,4 +27,6 @@ class Resnet(nn.Module):
 
 
 def _block(width):
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), norm("batch", width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1), norm("batch", width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
+    )

@@ -3,9 +3,7 @@ from imtrans.kit.nn import ImagePool
 
 
 class CycleGAN:
-    def __init__(
-        self, *, forward, backward, judge_target, judge_source, adversarial, cycle, policy, pool_size
-    ):
+    def __init__(self, *, forward, backward, judge_target, judge_source, adversarial, cycle, policy, pool_size):
         self.networks = {
             "forward": forward,
             "backward": backward,
@@ -28,7 +26,9 @@ class CycleGAN:
         old_target = self.pools["target"](to_target, batch.draws)
         old_source = self.pools["source"](to_source, batch.draws)
         judge = self.adversarial.judge(self.judge_target(None, batch.target), self.judge_target(None, old_target))
-        judge = judge + self.adversarial.judge(self.judge_source(None, batch.source), self.judge_source(None, old_source))
+        judge = judge + self.adversarial.judge(
+            self.judge_source(None, batch.source), self.judge_source(None, old_source)
+        )
         update({"discriminators": judge / 2})
         return {"cycle": back.detach(), "adversarial": fool.detach(), "judge": judge.detach()}
 
