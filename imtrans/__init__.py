@@ -4,12 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imtrans.api import load as load
     from imtrans.component import Archive as Archive
     from imtrans.component import Component as Component
     from imtrans.component import DatasetInfo as DatasetInfo
     from imtrans.component import MethodInfo as MethodInfo
     from imtrans.component import Slot as Slot
-    from imtrans.engine.translate import load as load
     from imtrans.hookspecs import hookimpl as hookimpl
     from imtrans.options import option as option
     from imtrans.recipe import EvalProtocol as EvalProtocol
@@ -23,7 +23,7 @@ _HOMES = {
     "imtrans.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "Term", "Use"),
     "imtrans.options": ("option",),
     "imtrans.hookspecs": ("hookimpl",),
-    "imtrans.engine.translate": ("load",),
+    "imtrans.api": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [*_MODULE_OF]

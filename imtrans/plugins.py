@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +69,12 @@ class Plugins:
     @property
     def broken(self) -> list[PluginRecord]:
         return [r for r in self.records if r.error]
+
+    def versions(self) -> dict[str, dict[str, str]]:
+        """What a run folder and a checkpoint remember of the plugins that were there."""
+        good = [r for r in self.records if not r.error]
+        told = [{"distribution": r.distribution, "version": r.version, "target": r.target} for r in good]
+        return {f"{r.distribution}:{r.name}": t for r, t in zip(good, told, strict=True)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -251,12 +257,3 @@ def _refuse_broken_files(records: Iterable[PluginRecord], files: Sequence[str]) 
     for r in records:
         if r.error and r.target in files:
             raise PluginError(f"plugin file {r.target}: {r.error}", mend="Mend the file, or leave out -p.")
-
-
-def versions(records: Iterable[PluginRecord]) -> Mapping[str, Mapping[str, str]]:
-    """What a run folder and a checkpoint remember of the plugins: distribution, version and target by name."""
-    return {
-        f"{r.distribution}:{r.name}": {"distribution": r.distribution, "version": r.version, "target": r.target}
-        for r in records
-        if not r.error
-    }

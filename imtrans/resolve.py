@@ -61,8 +61,13 @@ def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str) -> RunCon
 
 def _chain(catalog: Catalog, name: str) -> list[Recipe]:
     chain = [catalog.recipe(name)]
-    while chain[0].base and chain[0].base not in [r.name for r in chain]:
-        chain.insert(0, catalog.recipe(chain[0].base))
+    while chain[0].base:
+        base = catalog.recipe(chain[0].base)
+        if base in chain:
+            raise ConfigError(
+                f"recipe {name!r} comes back to its own base {base.name!r}", mend="Tell its plugin's authors."
+            )
+        chain.insert(0, base)
     return chain
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread a process: tests run side by side, and torch would start as many threads as there are cores in each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from imtrans.catalog import Catalog
 from imtrans.plugins import Selection, discover
 

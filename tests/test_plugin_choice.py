@@ -10,7 +10,7 @@ import pytest
 
 from imtrans import hookspecs
 from imtrans.catalog import Catalog
-from imtrans.plugins import Selection, discover, versions
+from imtrans.plugins import Selection, discover
 
 HEAD = "from imtrans import Component, Recipe, hookimpl\n\n@hookimpl\ndef imtrans_provide():\n"
 GOOD = HEAD + '    yield Component(kind="activation", name="NAME", target="torch.nn:Softplus", summary="smooth")\n'
@@ -138,7 +138,7 @@ def test_hook_imtrans_provide_gives_what_the_catalogue_offers(plugin_dist: Calla
     assert [c.name for c in record.provided] == ["softplus"]
     assert (record.distribution, record.version, record.target) == ("imtrans-one", "3.1", "one_plugin")
     assert "torch.nn:Softplus" in [o.thing.target for o in Catalog(found.records).offers("activation")]
-    assert versions(found.records)["imtrans-one:one_plugin"]["version"] == "3.1"
+    assert found.versions()["imtrans-one:one_plugin"]["version"] == "3.1"
 
 
 def test_every_hook_has_a_test() -> None:

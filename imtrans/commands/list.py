@@ -33,7 +33,7 @@ def command(session: Session, kind: str | None, name: str | None, as_json: bool)
     elif name:
         click.echo(page(catalog, offers[0]))
     else:
-        click.echo(table(offers))
+        click.echo(table(offers) or f"no {wanted} is installed")
         slow = [r for r in session.plugins.records if r.seconds > 1]
         click.echo("".join(f"(plugin {r.name} took {r.seconds:.1f} s to load)\n" for r in slow), nl=False, err=True)
 

@@ -69,7 +69,7 @@ def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunCo
     if given.get("file") is not None:
         path = Path(given["file"])
         tree, text = configfile.read(path), configfile.read_text(path)
-        tree.pop("recipe", None)
+        _check_recipe(tree.pop("recipe", recipe), recipe, path)
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
     flags = [(key, flag) for flag, key in FLAGS.items() if given.get(flag) is not None]
     named = [Assignment(tuple(k.split(".")), Raw(given[f]), f"--{f.replace('_', '-')}") for k, f in flags]
@@ -98,6 +98,11 @@ def table(config: RunConfig) -> str:
     wide, deep = (max(len(r[i]) for r in rows) for i in (0, 1))
     lines = [f"{key:<{wide}}  {value:<{min(deep, 40)}}  {origin}".rstrip() for key, value, origin in rows]
     return "\n".join([*lines, *(f"left out: {line}" for line in config.dropped)])
+
+
+def _check_recipe(told: Any, recipe: str, path: Path) -> None:
+    if told != recipe:
+        raise ConfigError(f"{path} is for recipe {told!r}, not {recipe!r}", mend=f"Name it: imtrans run {told}")
 
 
 def _setting(text: str) -> Assignment:

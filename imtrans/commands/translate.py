@@ -26,8 +26,8 @@ def command(
     session: Session, run: str, inputs: tuple[str, ...], output: str, device: str, seed: int, overwrite: bool
 ) -> int:
     """Translate pictures (files or folders) with the newest checkpoint of RUN."""
+    from imtrans.api import load
     from imtrans.engine.device import keep_big_blocks
-    from imtrans.engine.translate import load
 
     keep_big_blocks()
     translator = load(run, device=device, plugins=session.plugins)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,7 +24,9 @@ from imtrans.engine.observers import Observers
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Augmentation, Pair, Run, Split
 from imtrans.kit.images import Interpolation
-from imtrans.plugins import Plugins, versions
+
+if TYPE_CHECKING:
+    from imtrans.plugins import Plugins
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(10))}
@@ -62,7 +64,7 @@ def dataset_name(config: RunConfig) -> str:
 
 
 def assemble(
-    config: RunConfig, *, catalog: Catalog, plugins: Plugins, folder: Path, is_quiet: bool = False
+    config: RunConfig, *, catalog: Catalog, plugins: "Plugins", folder: Path, is_quiet: bool = False
 ) -> loop.Job:
     """Build everything, look at the first pair, and make the run folder. What can be refused is refused here."""
     device, maker = devices.choose(config.train.device), build.Maker(catalog)
@@ -86,7 +88,7 @@ def assemble(
         plain_training=plain,
         metrics=build.metrics(config, maker, training.signals),
         observers=Observers(plugins.manager),
-        plugins=versions(plugins.records),
+        plugins=plugins.versions(),
     )
 
 
@@ -151,7 +153,7 @@ def _facts(config: RunConfig, live: build.Model, training: Loading, validation: 
     }
 
 
-def _write_folder(run: Run, plugins: Plugins) -> None:
+def _write_folder(run: Run, plugins: "Plugins") -> None:
     try:
         run.folder.mkdir(parents=True)
     except FileExistsError:
@@ -174,7 +176,7 @@ def _write_folder(run: Run, plugins: Plugins) -> None:
             "threads": torch.get_num_threads(),
             "device": run.facts["device"],
         },
-        "plugins.json": versions(plugins.records),
+        "plugins.json": plugins.versions(),
     }
     for name, content in records.items():
         fsio.replace_text(run.folder / name, json.dumps(content, indent=1) + "\n")

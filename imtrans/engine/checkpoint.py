@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +62,7 @@ def find(run: Path) -> Path:
 
     Of a run the newest whole one is taken. CheckpointError names what is wrong, and the runs there are.
     """
-    place = next((p for p in (run, RUNS / run) if p.exists()), None)
+    place = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if place is None:
         raise _missing(run)
     if place.is_file():

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imtrans.engine import device as devices
-from imtrans.engine.build import Maker, Model
+from imtrans.engine.build import Model
 from imtrans.engine.data import one_hot
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Signal
@@ -98,20 +97,6 @@ class Translator:
         if self.source.kind == "labels":
             return one_hot(stored.long(), self.source)
         return images.to_range(stored, self.source)
-
-
-def load(run: str | Path, *, device: str = "auto", plugins: Any = None) -> Translator:
-    """The newest checkpoint of a run folder (or one checkpoint folder, or model.safetensors), ready to translate.
-
-    Raises CheckpointError if there is none or it is broken, PluginError if a plugin it needs is missing.
-    """
-    from imtrans.catalog import Catalog
-    from imtrans.engine import checkpoint
-    from imtrans.plugins import discover
-
-    catalog = Catalog((plugins or discover()).records)
-    found = checkpoint.find(Path(run))
-    return Translator(checkpoint.load(found, catalog=catalog, maker=Maker(catalog), device=devices.choose(device)))
 
 
 def _as_bits(array: Array, signal: Signal) -> Array:

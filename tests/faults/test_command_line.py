@@ -236,3 +236,9 @@ def test_an_unknown_run_is_told_with_the_runs_here(refused: Callable, tmp_path: 
 def test_a_run_without_a_checkpoint_is_told(refused: Callable, tmp_path: Path) -> None:
     (tmp_path / "runs" / "first").mkdir(parents=True)
     assert "run 'first' holds no checkpoint" in refused("translate", "first", "x.png", "-o", "out", code=4)
+
+
+def test_a_file_for_another_recipe_names_both(refused, tmp_path):
+    (tmp_path / "other.toml").write_text('recipe = "other"\n')
+    said = refused("run", "pix2pix", "--config", "other.toml")
+    assert "other.toml is for recipe 'other', not 'pix2pix'" in said
