@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imtrans.engine.device import keep_big_blocks
-from imtrans.engine.loop import Updater, optimizer
+from imtrans.engine.updates import Updater, optimizer
 from imtrans.interfaces import Batch
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
 from imtrans.recipe import OptimizerOptions

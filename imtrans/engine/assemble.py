@@ -16,7 +16,7 @@ import imtrans
 from imtrans import configfile, fsio
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
-from imtrans.engine import build, loop
+from imtrans.engine import build, loop, updates
 from imtrans.engine import device as devices
 from imtrans.engine.checkpoint import RUNS
 from imtrans.engine.data import Loading, Place
@@ -75,6 +75,7 @@ def assemble(
     first = training.pair(Place(0, 0))[0]
     live = build.model(config, training.signals, maker=maker, device=device, seed=config.train.seed)
     _check_size(config, live, first)
+    update = updates.updater(live)
     steps = loop.total_steps(config, len(training.source.dataset))
     facts = _facts(config, live, training, validation)
     run = Run(folder=folder, config=config, steps=steps, facts=facts, is_quiet=is_quiet)
@@ -87,6 +88,7 @@ def assemble(
         validation=validation,
         plain_training=plain,
         metrics=build.metrics(config, maker, training.signals),
+        update=update,
         observers=Observers(plugins.manager),
         plugins=plugins.versions(),
     )

@@ -11,18 +11,17 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imtrans.engine import checkpoint, evaluate
 from imtrans.engine.build import Model
 from imtrans.engine.data import Loading, Order, loader, prepare
 from imtrans.engine.evaluate import Scores
 from imtrans.engine.observers import Observers
+from imtrans.engine.updates import Updater
 from imtrans.errors import DivergedError, Interrupted
 from imtrans.fsio import remove_folder
 from imtrans.interfaces import Augmentation, Metric, Run
-from imtrans.kit.vision import optional_vision
-from imtrans.recipe import OptimizerOptions
 
 SAVE_EVERY = 2000
 
@@ -38,6 +37,7 @@ class Job:
     validation: Loading
     plain_training: Loading
     metrics: Mapping[str, Metric]
+    update: Updater
     observers: Observers
     plugins: Mapping[str, Any]
 
@@ -49,52 +49,6 @@ class Result:
     step: int
     scores: Scores
     checkpoint: Path
-
-
-class Updater:
-    """`update` as methods see it: gradients of every loss of one call first, then the optimisers' steps.
-
-    Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
-    """
-
-    def __init__(
-        self, groups: Mapping[str, Sequence[nn.Parameter]], optimizers: Mapping[str, torch.optim.Optimizer]
-    ) -> None:
-        self._groups, self._optimizers = groups, optimizers
-
-    def __call__(self, losses: Mapping[str, Tensor]) -> None:
-        """{optimiser group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
-        real = {group: loss for group, loss in losses.items() if loss.requires_grad}
-        for left, (group, loss) in zip(reversed(range(len(real))), real.items(), strict=True):
-            torch.autograd.backward(loss, inputs=list(self._groups[group]), retain_graph=left > 0)
-        for group in real:
-            self._optimizers[group].step()
-            self._optimizers[group].zero_grad(set_to_none=True)
-
-
-def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
-    """The trainable parameters of each optimiser group, in the order of the slots."""
-    groups: dict[str, list[nn.Parameter]] = {}
-    for name, network in model.networks.items():
-        slot = model.config.info.slots.get(name)
-        if slot and slot.group:
-            groups.setdefault(slot.group, []).extend(p for p in network.parameters() if p.requires_grad)
-    return groups
-
-
-def optimizer(parameters: Sequence[nn.Parameter], options: OptimizerOptions) -> torch.optim.Optimizer:
-    """Adam from torch (fused: a tenth faster on the CPU), any other from timm."""
-    shared: dict[str, Any] = {
-        "lr": options.lr,
-        "betas": options.betas,
-        "eps": options.eps,
-        "weight_decay": options.weight_decay,
-    }
-    if options.name == "adam":
-        return torch.optim.Adam(parameters, fused=parameters[0].device.type in ("cpu", "cuda"), **shared)
-    create = optional_vision("timm.optim").create_optimizer_v2
-    made: torch.optim.Optimizer = create(parameters, opt=options.name, **shared)
-    return made
 
 
 def total_steps(config: Any, count: int) -> int:
@@ -119,8 +73,6 @@ def fit(job: Job) -> Result:
 class _Training:
     def __init__(self, job: Job) -> None:
         self.job, self.model, self.config = job, job.model, job.model.config
-        groups = parameter_groups(self.model)
-        self.update = Updater(groups, {g: optimizer(p, self.config.optimizers[g]) for g, p in groups.items()})
         self.saved: Path | None = None
         self.sums: dict[str, Tensor] = {}
         self.since = 0
@@ -131,7 +83,7 @@ class _Training:
         with _signals_noted() as signals:
             for step, stored in enumerate(self._batches(), 1):
                 batch = prepare(stored, self.model.signals, self.model.device, job.augment)
-                self._add(self.model.method.train_step(batch, self.update, step=step - 1))
+                self._add(self.model.method.train_step(batch, job.update, step=step - 1))
                 for name, average in self.model.averages.items():
                     average.update_parameters(self.model.networks[name])
                 self._between(step, stored.keys)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from imtrans.engine.loop import Updater
+from imtrans.engine.updates import Updater
 from imtrans.interfaces import Batch
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
 from imtrans_losses.adversarial import BCE
