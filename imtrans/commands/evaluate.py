@@ -1,13 +1,13 @@
 """imtrans evaluate"""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from imtrans.cli import Session
+from imtrans.commands.progress import progress
 
 
 @click.command("evaluate")
@@ -29,7 +29,7 @@ def command(session: Session, run: str, split: Any, device: str, as_json: bool) 
     model = checkpoint.load(folder, catalog=session.catalog, maker=maker, device=devices.choose(device))
     loading = assemble.loading(model.config, split)
     metrics = build.metrics(model.config, maker, model.signals)
-    with _progress() as tick:
+    with progress("evaluating") as tick:
         scores = evaluate.scores(model, metrics, loading, tick=tick)
     where = {
         "checkpoint": str(folder),
@@ -43,23 +43,3 @@ def command(session: Session, run: str, split: Any, device: str, as_json: bool) 
     click.echo(f"{folder} on {scores.count} of {scores.count} {split} pictures of {where['data set']}:")
     for name, value in scores.metrics.items():
         click.echo(f"  {name:<6} {value:.4f}")
-
-
-class _progress:  # noqa: N801 - used as a function
-    """A bar on stderr where there is a terminal."""
-
-    def __enter__(self) -> Any:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        screen = Console(file=sys.stderr)
-        self.bar = Progress(console=screen, disable=not screen.is_terminal, transient=True)
-        self.bar.start()
-        self.task = self.bar.add_task("evaluating", total=None)
-        return self.tick
-
-    def tick(self, done: int, count: int) -> None:
-        self.bar.update(self.task, completed=done, total=count)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()

@@ -12,6 +12,7 @@ import click
 from imtrans import configfile
 from imtrans.catalog import Catalog
 from imtrans.cli import Session
+from imtrans.commands.progress import progress
 from imtrans.component import Use
 from imtrans.config import RunConfig, flatten
 from imtrans.errors import ConfigError, DataError, ImtransError, Interrupted
@@ -123,7 +124,8 @@ def _train(session: Session, config: RunConfig, folder: Path, *, as_json: bool) 
     device.keep_big_blocks()
     job = assemble.assemble(config, catalog=session.catalog, plugins=session.plugins, folder=folder, is_quiet=as_json)
     try:
-        result = loop.fit(job)
+        with progress("evaluating") as tick:
+            result = loop.fit(job, tick=tick)
     except BaseException as error:
         _record_failure(job.run, error)
         raise

@@ -16,7 +16,7 @@ from torch import Tensor
 from imtrans.engine import checkpoint, evaluate
 from imtrans.engine.build import Model
 from imtrans.engine.data import Loading, Order, loader, prepare
-from imtrans.engine.evaluate import Scores
+from imtrans.engine.evaluate import Scores, Tick
 from imtrans.engine.observers import Observers
 from imtrans.engine.updates import Updater
 from imtrans.errors import DivergedError, Interrupted
@@ -57,12 +57,15 @@ def total_steps(config: Any, count: int) -> int:
     return int(config.train.steps or config.train.epochs * per_epoch)
 
 
-def fit(job: Job) -> Result:
-    """Train to the end, or until a signal; observers hear of all of it, also of a failure."""
+def fit(job: Job, *, tick: Tick | None = None) -> Result:
+    """Train to the end, or until a signal; observers hear of all of it, also of a failure.
+
+    `tick(done, count)` is called for each picture of the last evaluation.
+    """
     job.observers.notify("run_started", run=job.run)
     error: BaseException | None = None
     try:
-        return _Training(job).run()
+        return _Training(job, tick).run()
     except BaseException as raised:
         error = raised
         raise
@@ -71,7 +74,8 @@ def fit(job: Job) -> Result:
 
 
 class _Training:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, tick: Tick | None) -> None:
+        self.tick = tick
         self.job, self.model, self.config = job, job.model, job.model.config
         self.saved: Path | None = None
         self.sums: dict[str, Tensor] = {}
@@ -135,7 +139,11 @@ class _Training:
         paired = self.config.dataset.component.info.is_paired and job.metrics
         mean = evaluate.mean_picture(self.model, job.plain_training) if is_last and paired else None
         metrics = job.metrics if paired else {}
-        found = evaluate.scores(self.model, metrics, job.validation, mean=mean) if metrics else Scores(metrics={})
+        found = (
+            evaluate.scores(self.model, metrics, job.validation, mean=mean, tick=self.tick if is_last else None)
+            if metrics
+            else Scores(metrics={})
+        )
         beside = {f"{name}_of_mean_picture": value for name, value in found.baseline.items()}
         self._sample(step, {**found.metrics, **beside})
         return found

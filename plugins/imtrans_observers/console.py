@@ -39,6 +39,8 @@ class Console:
         losses = "  ".join(f"{name} {value:.3g}" for name, value in values.items())
         if self._bar is not None:
             self._bar.update(self._task, completed=step, losses=losses, rate=f"{rate:.2f} steps/s")
+            if step == run.steps:  # what follows, the evaluation, has a bar of its own
+                self._close()
         elif time.monotonic() - self._told > SECONDS_BETWEEN_LINES or step == run.steps:
             self._told = time.monotonic()
             left = _clock((run.steps - step) / rate) if rate else "?"
@@ -57,6 +59,9 @@ class Console:
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
+        self._close()
+
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
