@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "imtrans.engine": [*ENGINE, "imtrans.engine"],
     "imtrans.cli": LIGHT,
     "imtrans.api": LIGHT,
-    "imtrans.commands": [*RESOLVING, "imtrans.cli"],
+    "imtrans.commands": [*RESOLVING, "imtrans.cli", "imtrans.commands"],
     **{f"{plugin}.": AUTHORS for plugin in PLUGINS},
     **dict.fromkeys(PLUGINS, PUBLIC),
 }
