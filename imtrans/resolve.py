@@ -8,35 +8,12 @@ from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, MethodInfo, Slot, Term, Use
 from imtrans.config import Choice, RunConfig, flatten
 from imtrans.errors import ConfigError, listed, nearest
-from imtrans.options import NONE, Raw, Spec, bare, coerce, record, specs, values
-from imtrans.recipe import DataOptions, OptimizerOptions, Recipe, TrainOptions
+from imtrans.layers import Assignment, Layer, check_exclusive, layer_of_advice, layers_of_recipe, uses_of
+from imtrans.options import Raw, Spec, bare, coerce, record, specs, values
+from imtrans.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 DEFAULT_DATASET = "toy"
 _WEIGHT = Spec(name="weight", type=float, default=1.0, help="factor of this term")
-_ONE_NAMES = Spec(name="name", type=Use, default=None)
-_MANY_NAMES = Spec(name="names", type=tuple[Use, ...], default=())
-
-
-@dataclasses.dataclass(frozen=True)
-class Assignment:
-    """One value for one dotted key; `where` is how the user would find it again."""
-
-    path: tuple[str, ...]
-    value: Any
-    where: str
-
-    @property
-    def key(self) -> str:
-        return ".".join(self.path)
-
-
-@dataclasses.dataclass(frozen=True)
-class Layer:
-    """Assignments of one origin. Those of an advice are dropped where nothing takes them; others are errors."""
-
-    origin: str
-    assignments: Sequence[Assignment]
-    is_advice: bool = False
 
 
 def resolve(catalog: Catalog, recipe: str, *, dataset: Use | None = None, layers: Iterable[Layer] = ()) -> RunConfig:
@@ -45,7 +22,7 @@ def resolve(catalog: Catalog, recipe: str, *, dataset: Use | None = None, layers
     `dataset` is the one asked for by name or path; it goes before the layers'. Raises ConfigError naming the key as
     the user wrote it, PluginError for a name that several plugins share.
     """
-    base = [_recipe_layer(r) for r in _chain(catalog, recipe)]
+    base = layers_of_recipe(catalog, recipe)
     mine = list(layers)
     if dataset:
         mine.append(Layer("flag", [Assignment(("dataset",), dataset, "--dataset")]))
@@ -57,30 +34,6 @@ def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str) -> RunCon
     keys = flatten({k: v for k, v in tree.items() if k != "recipe"})
     leaves = [Assignment(path, value, f"{origin}: {'.'.join(path)}") for path, value in keys]
     return _Resolution(catalog, str(tree.get("recipe", "")), [Layer(origin, leaves)]).config()
-
-
-def _chain(catalog: Catalog, name: str) -> list[Recipe]:
-    chain = [catalog.recipe(name)]
-    while chain[0].base:
-        base = catalog.recipe(chain[0].base)
-        if base in chain:
-            raise ConfigError(
-                f"recipe {name!r} comes back to its own base {base.name!r}", mend="Tell its plugin's authors."
-            )
-        chain.insert(0, base)
-    return chain
-
-
-def _recipe_layer(recipe: Recipe) -> Layer:
-    origin = f"recipe {recipe.name}"
-    given: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
-    given |= {"augment": recipe.augment, "metrics": recipe.metrics}
-    given |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
-    return Layer(origin, _dotted({k: v for k, v in given.items() if v is not None}, origin))
-
-
-def _dotted(given: Mapping[str, Any], origin: str) -> list[Assignment]:
-    return [Assignment(tuple(key.split(".")), value, f"{origin}: {key}") for key, value in given.items()]
 
 
 class _Draft:
@@ -115,7 +68,7 @@ class _Resolution:
         info = self._choose_components()
         self._open_sections(info)
         for layer in self.layers:
-            _check_exclusive(layer)
+            check_exclusive(layer)
             for a in sorted(layer.assignments, key=lambda a: a.path[:2] == ("train", "optimizer") and len(a.path) > 3):
                 self._apply(a, layer)
         if self.values["train"]["epochs"] is None and self.values["train"]["steps"] is None:
@@ -124,9 +77,7 @@ class _Resolution:
 
     def _choose_components(self) -> MethodInfo:
         dataset = self._choose("dataset", Slot(kind="dataset"), default=(Use(DEFAULT_DATASET),))[0]
-        origin = f"dataset {dataset.name}"
-        advised = _dotted(dataset.component.info.advice, origin)
-        self.layers.insert(0, Layer(origin, advised, is_advice=True))
+        self.layers.insert(0, layer_of_advice(dataset.name, dataset.component.info.advice))
         method = self._choose("method", Slot(kind="method"))[0]
         info: MethodInfo = method.component.info
         for slot, wanted in info.slots.items():
@@ -140,7 +91,7 @@ class _Resolution:
         for layer in self.layers:
             for a in layer.assignments:
                 if a.path in ((group,), (group, "name")):
-                    chosen, origin, where = _uses(a, many=slot.many), layer.origin, a.where
+                    chosen, origin, where = uses_of(a, many=slot.many), layer.origin, a.where
         if chosen is None:
             raise ConfigError(
                 f"recipe {self.recipe!r} says nothing of {group!r}", mend=f"Give a {slot.kind}: --set {group}=NAME"
@@ -193,7 +144,7 @@ class _Resolution:
         group, drafts = a.path[0], self.groups[a.path[0]]
         is_many = any(d.key != group for d in drafts) or not drafts
         if len(a.path) == 1:
-            for use in _uses(a, many=True):
+            for use in uses_of(a, many=True):
                 for draft in [d for d in drafts if d.name == use.name or not is_many]:
                     self._apply_use(draft, use, a, layer)
         elif a.path[1:] != ("name",):
@@ -228,7 +179,7 @@ class _Resolution:
 
     def _is_named_by(self, layer: Layer, draft: _Draft, group: str) -> bool:
         """Whether this layer means the component that was chosen: it names it, or names none."""
-        uses = [u for a in layer.assignments if a.path in ((group,), (group, "name")) for u in _uses(a, many=True)]
+        uses = [u for a in layer.assignments if a.path in ((group,), (group, "name")) for u in uses_of(a, many=True)]
         return not uses or draft.name in [u.name for u in uses]
 
     def _assign(
@@ -294,12 +245,6 @@ class _Resolution:
         )
 
 
-def _uses(a: Assignment, *, many: bool) -> tuple[Use, ...]:
-    value = coerce(a.value, _MANY_NAMES if many else _ONE_NAMES, where=a.where)
-    uses: tuple[Use, ...] = value if many else (value,)
-    return uses
-
-
 def _nested(current: Any, field: str, a: Assignment) -> Use:
     """The component an option names, with one thing about it changed."""
     value = coerce(a.value, Spec(name=field, type=str, default=""), where=a.where) if field == "name" else a.value
@@ -309,13 +254,6 @@ def _nested(current: Any, field: str, a: Assignment) -> Use:
     if not isinstance(one, Use):
         raise ConfigError(f"{a.where}: {a.path[-2]} names several components; give the whole list")
     return Use(one.name, {**one.options, field: bare(value) if isinstance(value, Raw) else value})
-
-
-def _check_exclusive(layer: Layer) -> None:
-    given = [a for a in layer.assignments if a.value not in (None, NONE)]
-    both = [a for a in given if a.path in (("train", "epochs"), ("train", "steps"))]
-    if len({a.path for a in both}) > 1:
-        raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
 
 
 def _not_held(a: Assignment, names: Sequence[str]) -> str:

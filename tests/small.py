@@ -6,9 +6,10 @@ from imtrans.catalog import Catalog
 from imtrans.component import Use
 from imtrans.config import RunConfig
 from imtrans.engine import assemble, loop
+from imtrans.layers import Assignment, Layer
 from imtrans.options import Raw
 from imtrans.plugins import Plugins, Selection, discover
-from imtrans.resolve import Assignment, Layer, resolve
+from imtrans.resolve import resolve
 
 SMALL = {
     "generator.depth": "3",

@@ -18,7 +18,7 @@ HEAVY = {"torch", "torchvision", "timm", "kornia", "cv2", "numpy", "rich", "PIL"
 
 RECORDS = ["imtrans.errors", "imtrans.component", "imtrans.options", "imtrans.recipe"]
 LIGHT = [*RECORDS, "imtrans.hookspecs", "imtrans.plugins", "imtrans.catalog", "imtrans.config"]
-RESOLVING = [*LIGHT, "imtrans.resolve", "imtrans.configfile"]
+RESOLVING = [*LIGHT, "imtrans.layers", "imtrans.resolve", "imtrans.configfile"]
 ENGINE = [*(m for m in RESOLVING if m != "imtrans.plugins"), "imtrans.interfaces", "imtrans.fsio", "imtrans.kit"]
 PUBLIC = [
     "imtrans.component",

@@ -9,8 +9,9 @@ import torch
 from imtrans.catalog import Catalog
 from imtrans.engine import assemble, build, checkpoint, loop
 from imtrans.engine.translate import Translator
+from imtrans.layers import Assignment, Layer
 from imtrans.plugins import Selection, discover
-from imtrans.resolve import Assignment, Layer, resolve
+from imtrans.resolve import resolve
 
 SKETCHES = {
     "fake-cyclegan": ((20, 24, 1), (20, 24, 3)),

@@ -16,8 +16,9 @@ from imtrans.commands.progress import progress
 from imtrans.component import Use
 from imtrans.config import RunConfig, flatten
 from imtrans.errors import ConfigError, DataError, ImtransError, Interrupted
+from imtrans.layers import Assignment, Layer
 from imtrans.options import Raw
-from imtrans.resolve import Assignment, Layer, resolve
+from imtrans.resolve import resolve
 
 FLAGS = {
     "epochs": "train.epochs",

@@ -22,8 +22,8 @@ class _Style:
     upsampling: Literal["transposed", "resize"]
     wiring: Literal["pre", "post"]
 
-    def has_bias(self, *, is_normed: bool, is_last: bool = False) -> bool:
-        return is_last or self.bias == "everywhere" or (self.bias == "no-norm" and not is_normed)
+    def has_bias(self, *, is_normed: bool) -> bool:
+        return self.bias == "everywhere" or (self.bias == "no-norm" and not is_normed)
 
     def layers(self, convolution: nn.Module, activation: nn.Module | None, *after: nn.Module | None) -> nn.Sequential:
         """activation, convolution, norm, dropout; or convolution, norm, dropout, activation."""
@@ -73,37 +73,14 @@ class UNet(nn.Module):
         # Before a layer, the first encoder block has no activation; after it, the last decoder block has none.
         befores = [None, *inner] if wiring == "pre" else inner
         widths = [width * min(2**i, 8) for i in range(depth)]
-        self.encoder = nn.ModuleList(
-            _down(
-                source_channels if i == 0 else widths[i - 1],
-                widths[i],
-                style,
-                activation=befores[i],
-                is_normed=0 < i < depth - 1 or (i == depth - 1 and bottleneck_norm),
-            )
-            for i in range(depth)
-        )
         drop = {"element": nn.Dropout, "channel": nn.Dropout2d}[dropout_kind]
-        self.decoder = nn.ModuleList()
-        for i in range(1, depth):
-            self.decoder.append(
-                _up(
-                    widths[depth - i] * (2 if skips and i > 1 else 1),
-                    widths[depth - 1 - i],
-                    style,
-                    activation=outer[i - 1],
-                    dropout=drop(dropout) if dropout and i in dropout_blocks else None,
-                )
-            )
-        last = outer[depth - 1] if wiring == "pre" else None
+        drops = [drop(dropout) if dropout and i in dropout_blocks else None for i in range(1, depth)]
+        joined = 2 if skips else 1
+        self.encoder = _encoder([source_channels, *widths], style, befores, is_bottleneck_normed=bottleneck_norm)
+        self.decoder = _decoder(widths[::-1], style, outer, drops, joined=joined)
         self.output = nn.Sequential(
-            *([last()] if last else []),
-            _upsample(
-                widths[0] * (2 if skips else 1),
-                target_channels,
-                style,
-                has_bias=style.has_bias(is_normed=False, is_last=True),
-            ),
+            *([outer[depth - 1]()] if wiring == "pre" else []),
+            _upsample(widths[0] * joined, target_channels, style, has_bias=True),
             nn.Tanh(),
         )
         if init_std:
@@ -121,6 +98,33 @@ class UNet(nn.Module):
             x = torch.cat([x, skips.pop()], dim=1) if self.skips else x
         translated: Tensor = self.output(x)
         return translated
+
+
+def _encoder(
+    channels: Sequence[int],
+    style: _Style,
+    activations: Sequence[Activation | None],
+    *,
+    is_bottleneck_normed: bool,
+) -> nn.ModuleList:
+    last = len(channels) - 2
+    is_normed = [0 < i < last or (i == last and is_bottleneck_normed) for i in range(last + 1)]
+    blocks = zip(channels, channels[1:], activations, is_normed, strict=False)
+    return nn.ModuleList(_down(i, o, style, activation=a, is_normed=n) for i, o, a, n in blocks)
+
+
+def _decoder(
+    widths: Sequence[int],
+    style: _Style,
+    activations: Sequence[Activation],
+    drops: Sequence[nn.Module | None],
+    *,
+    joined: int,
+) -> nn.ModuleList:
+    """From the bottleneck outwards; every block but the first is fed by two joined."""
+    inputs = [widths[0], *(w * joined for w in widths[1:-1])]
+    blocks = zip(inputs, widths[1:], activations, drops, strict=False)
+    return nn.ModuleList(_up(i, o, style, activation=a, dropout=d) for i, o, a, d in blocks)
 
 
 def _down(inputs: int, outputs: int, style: _Style, *, activation: Activation | None, is_normed: bool) -> nn.Module:

@@ -1,0 +1,86 @@
+"""What each origin says, as layers of assignments to dotted keys."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from imtrans.catalog import Catalog
+from imtrans.component import Use
+from imtrans.errors import ConfigError
+from imtrans.options import NONE, Spec, coerce
+from imtrans.recipe import Recipe
+
+_ONE_NAME = Spec(name="name", type=Use, default=None)
+_MANY_NAMES = Spec(name="names", type=tuple[Use, ...], default=())
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """One value for one dotted key; `where` is how the user would find it again."""
+
+    path: tuple[str, ...]
+    value: Any
+    where: str
+
+    @property
+    def key(self) -> str:
+        return ".".join(self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Assignments of one origin. Those of an advice are dropped where nothing takes them; others are errors."""
+
+    origin: str
+    assignments: Sequence[Assignment]
+    is_advice: bool = False
+
+
+def layers_of_recipe(catalog: Catalog, name: str) -> list[Layer]:
+    """A recipe's values, after those of the recipes it is based on."""
+    return [_of_recipe(r) for r in _chain(catalog, name)]
+
+
+def layer_of_advice(dataset: str, advice: Mapping[str, Any]) -> Layer:
+    """What a data set advises."""
+    origin = f"dataset {dataset}"
+    return Layer(origin, _dotted(advice, origin), is_advice=True)
+
+
+def uses_of(a: Assignment, *, many: bool) -> tuple[Use, ...]:
+    """The components that the value of an assignment names."""
+    value = coerce(a.value, _MANY_NAMES if many else _ONE_NAME, where=a.where)
+    uses: tuple[Use, ...] = value if many else (value,)
+    return uses
+
+
+def check_exclusive(layer: Layer) -> None:
+    """Refuse epochs and steps from one origin: neither can go before the other."""
+    given = [a for a in layer.assignments if a.value not in (None, NONE)]
+    both = [a for a in given if a.path in (("train", "epochs"), ("train", "steps"))]
+    if len({a.path for a in both}) > 1:
+        raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
+
+
+def _chain(catalog: Catalog, name: str) -> list[Recipe]:
+    chain = [catalog.recipe(name)]
+    while chain[0].base:
+        base = catalog.recipe(chain[0].base)
+        if base in chain:
+            raise ConfigError(
+                f"recipe {name!r} comes back to its own base {base.name!r}", mend="Tell its plugin's authors."
+            )
+        chain.insert(0, base)
+    return chain
+
+
+def _of_recipe(recipe: Recipe) -> Layer:
+    origin = f"recipe {recipe.name}"
+    given: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
+    given |= {"augment": recipe.augment, "metrics": recipe.metrics}
+    given |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
+    return Layer(origin, _dotted({k: v for k, v in given.items() if v is not None}, origin))
+
+
+def _dotted(given: Mapping[str, Any], origin: str) -> list[Assignment]:
+    return [Assignment(tuple(key.split(".")), value, f"{origin}: {key}") for key, value in given.items()]
