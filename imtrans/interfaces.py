@@ -24,6 +24,8 @@ class Signal:
 
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1.
     "image" can be shown as a picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours.
+    `space` tells what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
+    make a picture; pictures are brought into it before they are translated, and back afterwards (`imtrans.kit.color`).
     """
 
     kind: Literal["image", "labels", "data"] = "image"
@@ -33,6 +35,7 @@ class Signal:
     bits: int = 8
     classes: int | None = None
     palette: Sequence[Sequence[int]] | None = None
+    space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
     @property
     def planes(self) -> int:

@@ -11,7 +11,7 @@ from imtrans.engine.data import Loading, Place, Samples, prepare
 from imtrans.engine.translate import inferring, translate
 from imtrans.errors import ImtransError
 from imtrans.interfaces import Batch, Metric, Sample
-from imtrans.kit.images import shown
+from imtrans.kit.images import pictured, shown
 
 MOST_FOR_MEAN = 256
 Tick = Callable[[int, int], None]
@@ -91,8 +91,8 @@ def _sample(model: Model, batch: Batch) -> Sample:
     return Sample(
         key=batch.keys[0],
         source=shown(batch.source[0], signals.source),
-        prediction=shown(prediction[0], signals.target),
-        target=shown(batch.target[0], signals.target),
+        prediction=pictured(prediction[0], batch.source[0], signals),
+        target=pictured(batch.target[0], batch.source[0], signals),
     )
 
 

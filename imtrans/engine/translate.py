@@ -14,6 +14,7 @@ from imtrans.engine.data import one_hot
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Signal
 from imtrans.kit import images, nn
+from imtrans.kit.color import into_space
 
 Array = np.ndarray[Any, Any]
 
@@ -83,13 +84,18 @@ class Translator:
         """
         if isinstance(picture, str | Path):
             array = images.decode(Path(picture), as_labels=self.source.kind == "labels")
-            array = images.with_channels(array, self.source.channels, name=str(picture))
+            wanted = 3 if self.source.space else self.source.channels
+            array = images.with_channels(array, wanted, name=str(picture))
         else:
             array = picture
+        array = into_space(array, self.source)
         if array.shape[-1] != self.source.channels:
             raise ShapeError(f"the model takes {self.source.channels} channels (the last axis), not {array.shape[-1]}")
+        source = self._tensor(array)
         with inferring(self.model, seed=seed):
-            translated = translate(self.model, self._tensor(array), seed=seed)
+            translated = translate(self.model, source, seed=seed)
+        if self.target.space:
+            return images.pictured(translated[0], source[0], self.model.signals)
         return images.from_range(translated[0], self.target)
 
     def _tensor(self, array: Array) -> Tensor:

@@ -10,7 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from imtrans.errors import DataError, ResourceError, ShapeError
-from imtrans.interfaces import Signal
+from imtrans.interfaces import Signal, Signals
+from imtrans.kit.color import join_lab
 
 Array = np.ndarray[Any, Any]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
@@ -32,7 +33,10 @@ def decode(path: Path, *, as_labels: bool = False) -> Array:
             with Image.open(_regular(path), formats=FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+                is_deep = any(";16" in str(tile[3]) for tile in image.tile) and image.mode in ("RGB", "RGBA")
                 image.load()
+                if is_deep:
+                    return _deep_colour(path, image)
                 return _array(ImageOps.exif_transpose(image), as_labels=as_labels)
     except UnidentifiedImageError:
         what = "the file is empty" if path.stat().st_size == 0 else "not a picture"
@@ -123,6 +127,13 @@ def shown(image: Tensor, signal: Signal) -> Array:
     return from_range(planes, Signal())
 
 
+def pictured(image: Tensor, source: Tensor, signals: Signals) -> Array:
+    """A prediction or target as something to look at, with its source where it needs it: ab has no picture alone."""
+    if signals.target.space != "lab-ab" or signals.source.space != "lab-l":
+        return shown(image, signals.target)
+    return join_lab(from_range(source, signals.source), from_range(image, signals.target))
+
+
 def _coloured(labels: Tensor, signal: Signal) -> Array:
     colours = torch.tensor(signal.palette or _spread(signal.classes or 1), dtype=torch.uint8)
     picture: Array = colours[labels].numpy()
@@ -151,6 +162,21 @@ def _array(image: Image.Image, *, as_labels: bool) -> Array:
     if array.dtype == np.float32 and not np.isfinite(array).all():
         raise ValueError("holds values that are not finite")
     return array if array.ndim == 3 else array[..., None]
+
+
+def _deep_colour(path: Path, image: Image.Image) -> Array:
+    """16-bit colour, which Pillow would cut to 8: OpenCV reads it, once Pillow has found the file whole."""
+    import cv2
+
+    stored: Array | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16:
+        raise ValueError("16-bit colour that cannot be read")
+    colour = np.ascontiguousarray(stored[..., 2::-1])
+    # The four turns and their mirrors, by EXIF's numbers; IMREAD_UNCHANGED applies none.
+    turns = {2: (0, 1), 3: (2, 0), 4: (2, 1), 5: (3, 1), 6: (3, 0), 7: (1, 1), 8: (1, 0)}
+    quarters, is_mirrored = turns.get(image.getexif().get(0x0112, 1), (0, 0))
+    turned = np.rot90(colour, quarters)
+    return np.ascontiguousarray(turned[:, ::-1] if is_mirrored else turned)
 
 
 def _whole_numbers(image: Image.Image) -> Array:

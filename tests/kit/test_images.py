@@ -82,7 +82,32 @@ def test_a_folder_and_a_missing_file_are_no_pictures(tmp_path):
         images.decode(tmp_path / "none.png")
 
 
-@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint16, 1)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colour_is_turned_as_8_bit_colour_is(tmp_path, orientation):
+    """Pillow turns the 8-bit one; the same pixels in 16 bits, which it cannot read, must end the same way."""
+    small = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    exif = Image.Exif()
+    exif[274] = orientation
+    save(tmp_path / "small.png", small, exif=exif)
+    chunk = next(c for c in chunks((tmp_path / "small.png").read_bytes()) if c[4:8] == b"eXIf")
+    images.encode(tmp_path / "deep.png", small.astype(np.uint16) * 257)
+    whole = (tmp_path / "deep.png").read_bytes()
+    (tmp_path / "deep.png").write_bytes(whole[:33] + chunk + whole[33:])
+    deep = images.decode(tmp_path / "deep.png")
+    assert deep.dtype == np.uint16
+    assert np.array_equal(deep // 257, images.decode(tmp_path / "small.png"))
+
+
+def chunks(data):
+    """The chunks of a PNG, each with its length, name and checksum."""
+    place = 8
+    while place < len(data):
+        size = int.from_bytes(data[place : place + 4], "big") + 12
+        yield data[place : place + size]
+        place += size
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint16, 1), (np.uint16, 3)])
 def test_written_pictures_are_read_back_exactly(tmp_path, dtype, channels):
     picture = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, channels)).astype(dtype)
     images.encode(tmp_path / "x.png", picture)
