@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Train a recipe on a data set.",
     "translate": "Translate pictures with a trained model.",
     "evaluate": "Measure a trained model on its data.",
+    "data": "Fetch, make and inspect data sets.",
     "list": "Show every component, recipe and data set.",
 }
 
@@ -139,7 +140,7 @@ def _invoke(arguments: list[str], is_debugging: bool) -> int:
         error.show()
         return 2
     except click.UsageError as error:
-        usage = f"imtrans {error.ctx.info_name} --help" if error.ctx and error.ctx.parent else "imtrans --help"
+        usage = f"{error.ctx.command_path} --help" if error.ctx and error.ctx.parent else "imtrans --help"
         click.echo(f"Error: {printable(error.format_message())}\nSee: {usage}", err=True)
         return 2
 

@@ -74,12 +74,13 @@ def page(catalog: Catalog, offer: Offer) -> str:
     if isinstance(thing, Component) and thing.kind == "dataset":
         lines += [
             f"source and target as {thing.info.direction}",
-            *(f"advises {k} = {v}" for k, v in thing.info.advice.items()),
+            *(f"advises {k} = {json.dumps(plain(v))}" for k, v in thing.info.advice.items()),
         ]
         lines += [f"terms: {thing.info.terms}"] if thing.info.terms else []
     options = specs(getattr(thing, "options", None))
-    lines += ["", "options (name, type, default, meaning):"] if options else ["no options"]
-    lines += [f"  {s.name}  {s.type_name}  {json.dumps(plain(s.default))}  {s.help}" for s in options.values()]
+    lines += ["", "options:"] if options else ["no options"]
+    for s in options.values():
+        lines += [f"  {s.name} = {json.dumps(plain(s.default))}  ({s.type_name})", f"      {s.help}"]
     return "\n".join(lines)
 
 

@@ -50,6 +50,7 @@ FLAGS = {
 @click.option("--seed", metavar="N", help="Number from which all random draws follow.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
+@click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
 @click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
@@ -59,6 +60,10 @@ def command(session: Session, /, recipe: str, name: str | None, dry_run: bool, a
     if dry_run:
         click.echo(table(config))
         return
+    from imtrans.commands.data import fetch_if_missing
+
+    root = getattr(config.dataset.options, "root", None)
+    fetch_if_missing(config.dataset.component, root=root, is_offline=given["offline"])
     from imtrans.engine import assemble
 
     folder = assemble.run_folder(config, name)

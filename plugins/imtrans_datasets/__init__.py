@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imtrans import Component, DatasetInfo, hookimpl, option
+from imtrans import Archive, Component, DatasetInfo, hookimpl, option
 from imtrans.component import Direction
+from imtrans_datasets.offer_photos import photo_components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class FolderOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedOptions:
-    root: str | None = option(None, "folder that holds NAME/train and NAME/val; none: the cache")
+    root: str | None = option(None, "folder that holds NAME/train and NAME/val; else the cache")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,20 @@ PAPER: Mapping[str, Any] = {
     "augment.kornia-jitter.scale": 286 / 256,
     "augment.kornia-flip.probability": 0.5,
 }
+EDGES: Mapping[str, Any] = {
+    **PAPER,
+    "data.batch_size": 4,
+    "train.epochs": 15,
+    "augment.kornia-jitter.scale": 1.0,
+    "augment.kornia-flip.probability": 0.0,
+}
+NIGHT: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 17}
+BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # plain http is all that it offers
 
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    yield from photo_components()
     yield Component(
         kind="dataset",
         name="toy",
@@ -68,23 +79,73 @@ def imtrans_provide() -> Iterable[Component]:
         info=DatasetInfo(),
         needs_context=True,
     )
-    yield _named("facades", "400 + 100 house fronts, labels to photo", "BtoA", "CMP Facade Database, for research")
+    yield from _named_sets()
+
+
+def _named_sets() -> Iterable[Component]:
+    yield _named(
+        "facades",
+        "400 + 100 house fronts, labels to photo",
+        direction="BtoA",
+        terms="CMP Facade Database, for research",
+        counts={"train": 400, "val": 100, "test": 106},
+    )
     yield _named(
         "cityscapes",
         "2,975 + 500 street scenes, labels to photo",
-        "BtoA",
-        "Cityscapes: free for non-commercial research, no redistribution",
+        direction="BtoA",
+        terms="Cityscapes: free for non-commercial research, no redistribution",
+        counts={"train": 2975, "val": 500},
     )
-    yield _named("maps", "1,096 + 1,098 aerial photos to maps", "AtoB", "Google Maps imagery, for research")
+    yield _named(
+        "maps",
+        "1,096 + 1,098 aerial photos to maps",
+        terms="Google Maps imagery, for research",
+        counts={"train": 1096, "val": 1098},
+    )
+    yield _named(
+        "edges2shoes",
+        "49,825 + 200 edges to shoes",
+        terms="UT Zappos50K: for academic, non-commercial use",
+        counts={"train": 49_825, "val": 200},
+        advice=EDGES,
+    )
+    yield _named(
+        "edges2handbags",
+        "138,567 + 200 edges to handbags",
+        terms="product photos from Amazon, collected for iGAN; for research",
+        counts={"train": 138_567, "val": 200},
+        advice=EDGES,
+    )
+    yield _named(
+        "night2day",
+        "17,823 + 2,287 webcam views, night to day",
+        terms="Transient Attributes Database, for research",
+        counts={"train": 17_823, "test": 2287},
+        advice=NIGHT,
+    )
 
 
-def _named(name: str, summary: str, direction: Direction, terms: str) -> Component:
+def _named(
+    name: str,
+    summary: str,
+    *,
+    terms: str,
+    counts: Mapping[str, int],
+    direction: Direction = "AtoB",
+    advice: Mapping[str, Any] = PAPER,
+) -> Component:
     return Component(
         kind="dataset",
         name=name,
         target=f"imtrans_datasets.named:{name}",
         summary=summary,
         options=NamedOptions,
-        info=DatasetInfo(direction=direction, advice=PAPER, terms=terms),
+        info=DatasetInfo(
+            direction=direction,
+            advice=advice,
+            archive=Archive(url=f"{BERKELEY}/{name}.tar.gz", counts=counts),
+            terms=terms,
+        ),
         needs_context=True,
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,31 +38,58 @@ def find(path: Path, split: Split) -> Listing:
     Without a validation folder the test folder serves, and the other way round; without either every tenth pair is
     held out of training and named in the notes. The training pairs never serve for both.
     """
+    return _chosen(path, split, _pairs_of_split, _pairs)
+
+
+def find_photos(path: Path, split: Split) -> Listing:
+    """The photos of a split under `path`, folders in folders included; splits as for pairs."""
+    return _chosen(path, split, _photos_of_split, _photos)
+
+
+def _chosen(
+    path: Path, split: Split, of_split: Callable[[Path, Split], Listing | None], of_folder: Callable[[Path], Listing]
+) -> Listing:
     if not path.is_dir():
         raise DataError(f"{path}: {'is a file, not a folder' if path.exists() else 'no such folder'}")
-    own = _split(path, split)
+    own = of_split(path, split)
     if own:
         return own
     if split != "train":
         other: Split = "test" if split == "val" else "val"
-        serving = _split(path, other)
+        serving = of_split(path, other)
         if serving:
             return replace(serving, notes=(*serving.notes, f"no {split} pairs: {other} serves"))
-    return _held_out(_split(path, "train") or _pairs(path), split)
+    return _held_out(of_split(path, "train") or of_folder(path), split)
 
 
-def _split(path: Path, split: Split) -> Listing | None:
+def _pairs_of_split(path: Path, split: Split) -> Listing | None:
     for name in SPLITS[split]:
         if (path / name).is_dir():
             return _pairs(path / name)
         for first, second in SIDES:
-            for one, two in (
+            flat, nested = (
                 (path / f"{name}{first}", path / f"{name}{second}"),
                 (path / first / name, path / second / name),
-            ):
+            )
+            for one, two in (flat, nested):
                 if one.is_dir() or two.is_dir():
                     return _two_folders(one, two)
     return None
+
+
+def _photos_of_split(path: Path, split: Split) -> Listing | None:
+    there = [path / name for name in SPLITS[split] if (path / name).is_dir()]
+    return _photos(there[0]) if there else None
+
+
+def _photos(folder: Path) -> Listing:
+    """All photos below a folder, but for those of its splits: they are never taken for training by the way."""
+    splits = {folder / name for names in SPLITS.values() for name in names}
+    walk = [(Path(d), names) for d, _, names in os.walk(folder) if not splits & {Path(d), *Path(d).parents}]
+    found = sorted(d / n for d, names in walk for n in names if _is_picture(n))
+    if not found:
+        raise DataError(f"0 pictures in {folder}", mend=f"Looked for {' '.join(SUFFIXES)}, in folders below, too.")
+    return Listing([Item(str(p.relative_to(folder).with_suffix("")), (p,)) for p in found])
 
 
 def _held_out(everything: Listing, split: Split) -> Listing:
@@ -109,7 +136,7 @@ def pictures(folder: Path) -> dict[str, Path]:
     """The picture files directly in a folder by stem, ordered by name; junk of file managers is passed over."""
     names = sorted(n for n in _names(folder) if n.lower() not in JUNK and not n.startswith("."))
     found: dict[str, Path] = {}
-    for name in (n for n in names if n.lower().endswith(SUFFIXES)):
+    for name in filter(_is_picture, names):
         path = folder / name
         if path.stem in found:
             raise DataError(f"{found[path.stem]} and {path} have one name", mend="Take one of them away.")
@@ -119,6 +146,10 @@ def pictures(folder: Path) -> dict[str, Path]:
         there = f"; it holds {', '.join(f'{c} {s}' for s, c in others)}" if others else ""
         raise DataError(f"0 pictures in {folder}{there}", mend=f"Looked for {' '.join(SUFFIXES)}.")
     return found
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _names(folder: Path) -> list[str]:

@@ -210,8 +210,8 @@ def test_u18_a_cache_that_cannot_be_made_is_named_with_its_variable(
         ("./" + "x" * 300, 3, "does not exist"),
         ("file", 3, "--dataset file: is a file, not a folder of pairs"),
         ("cityscape", 2, "--dataset: no dataset 'cityscape'; did you mean 'cityscapes'?"),
-        ("x" * 300, 2, "; there are cityscapes, facades, folder, maps, toy"),
-        ("", 2, "--dataset: no dataset ''; there are cityscapes, facades, folder, maps, toy"),
+        ("x" * 300, 2, "; there are cad, cityscapes, edges, "),
+        ("", 2, "--dataset: no dataset ''; there are cad, cityscapes, edges, "),
     ],
 )
 def test_data_that_is_not_there_is_told(refused: Callable, tmp_path: Path, path: str, code: int, message: str) -> None:
@@ -220,8 +220,10 @@ def test_data_that_is_not_there_is_told(refused: Callable, tmp_path: Path, path:
 
 
 def test_a_named_set_that_is_not_there_says_where_to_put_it(refused: Callable, tmp_path: Path) -> None:
-    message = refused("run", "pix2pix", "--dataset", "maps", code=3)
-    assert f"data set 'maps': {tmp_path / 'home' / 'datasets' / 'maps'} is not there\nPut its pictures into" in message
+    message = refused("run", "pix2pix", "--dataset", "maps", "--offline", code=3)
+    place = tmp_path / "home" / "datasets" / "maps"
+    assert f"data set 'maps': {place} is not there, and --offline fetches nothing\n" in message
+    assert f"Put its pictures into {place}/train" in message
 
 
 def test_an_unknown_run_is_told_with_the_runs_here(refused: Callable, tmp_path: Path) -> None:

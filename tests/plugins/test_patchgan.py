@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from imtrans.errors import ConfigError
+from imtrans.errors import ConfigError, ShapeError
 from imtrans.testing import check_discriminator, make
 from imtrans_patchgan.network import PatchGAN
 
@@ -106,6 +106,19 @@ def test_spectral_norm_brings_every_weight_to_a_largest_singular_value_of_one():
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d):
             assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("layers", "padding", "smallest"), [(3, "zero", 24), (0, "zero", 1), (1, "none", 16), (2, "same", 4)]
+)
+def test_a_picture_that_is_too_small_is_refused_and_the_next_size_is_not(layers, padding, smallest):
+    network = make("discriminator", "patchgan70", layers=layers, padding=padding, width=2)
+    x = torch.zeros(1, 3, smallest, smallest)
+    assert network(x, x).logits[0].numel() >= 1
+    if smallest > 1:
+        x = x[..., :-1]
+        with pytest.raises(ShapeError, match=f"too small for this discriminator: it needs {smallest} pixels"):
+            network(x, x)
 
 
 def test_a_padding_list_of_the_wrong_length_names_the_right_one():
