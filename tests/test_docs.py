@@ -35,9 +35,11 @@ def small(arguments):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, pairs):
-    """A folder like the reader's: the repository's docs, pairs of their own, and data sets under data/."""
+    """A folder like the reader's: the repository's docs, pairs and photos of their own, data sets under data/."""
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
+    shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,5 +1,6 @@
 """The PatchGAN family."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalised
 
-from imtrans.errors import ConfigError
+from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, Verdict
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
@@ -80,16 +81,33 @@ class PatchGAN(nn.Module):
             block += [made[i]()] if i < len(plan) - 1 else []
             self.blocks.append(nn.Sequential(*block))
             inputs = outputs
+        self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, padding))
         if init_std:
             initialise(self, std=init_std)
 
     def forward(self, source: Tensor | None, image: Tensor) -> Verdict:
+        if min(image.shape[2:]) < self.smallest:
+            raise ShapeError(
+                f"pictures of {tuple(image.shape[2:])} are too small for this discriminator: "
+                f"it needs {self.smallest} pixels",
+                mend="Set data.size larger, or discriminator.layers smaller.",
+            )
         x = torch.cat([source, image], dim=1) if self.is_conditional and source is not None else image
         features = []
         for block in self.blocks:
             x = block(x)
             features.append(x)
         return Verdict(logits=[features[-1]], features=[features[:-1]])
+
+
+def _fits(size: int, plan: Sequence[tuple[int, int, int]], padding: Sequence[Padding]) -> bool:
+    """Whether every convolution has at least one place in a picture of this size."""
+    for i, (_, kernel, stride) in enumerate(plan):
+        border = {"none": 0, "same": kernel - stride}.get(padding[i if len(padding) > 1 else 0], 2) if kernel > 1 else 0
+        size = (size + border - kernel) // stride + 1
+        if size < 1:
+            return False
+    return True
 
 
 def _plan(layers: int, width: int) -> list[tuple[int, int, int]]:

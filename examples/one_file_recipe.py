@@ -1,0 +1,24 @@
+"""A recipe in one file, without packaging.
+
+imtrans -p examples/one_file_recipe.py list recipes
+imtrans -p examples/one_file_recipe.py run mish-hinge
+"""
+
+from collections.abc import Iterable
+
+from imtrans import Recipe, Term, Use, hookimpl
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Recipe]:
+    yield Recipe(
+        name="mish-hinge",
+        summary="pix2pix with Mish in both halves of the generator and a hinge loss",
+        base="pix2pix",
+        networks={
+            "generator": Use("unet256", {"encoder_activation": "mish", "decoder_activation": "mish"}),
+            "discriminator": Use("patchgan70", {"norm": "none", "spectral_norm": True}),
+        },
+        losses={"adversarial": Use("hinge"), "reconstruction": [Term("l1", weight=50.0)]},
+        train={"optimizer.discriminator.lr": 4e-4},
+    )
