@@ -11,7 +11,18 @@ from imtrans.cli import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SMALL = ["--steps", "2", "--set", "generator.width=2", "--set", "discriminator.width=2", "--set", "train.samples=1"]
+SMALL = [
+    "--steps",
+    "2",
+    "--set",
+    "generator.width=2",
+    "--set",
+    "discriminator.width=2",
+    "--set",
+    "train.samples=1",
+    "--set",
+    "metrics=l1",
+]
 TOY = ["--set", "dataset.pairs=4", "--set", "data.size=64", "--set", "generator.depth=6"]
 SETUP = ("python -m pip ", "python -m pytest")
 

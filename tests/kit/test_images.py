@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,7 +67,10 @@ def test_what_is_not_a_whole_picture_is_refused_by_name(name, tmp_path):
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
-    Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
+    save(tmp_path / "bomb.png", np.zeros((1, 1), np.uint8))
+    small = (tmp_path / "bomb.png").read_bytes()
+    header = b"IHDR" + struct.pack(">II", 30_000, 30_000) + small[24:29]
+    (tmp_path / "bomb.png").write_bytes(small[:12] + header + struct.pack(">I", zlib.crc32(header)) + small[33:])
     with pytest.raises(DataError, match=r"30000 x 30000 pixels are more than 64,000,000|decompression bomb"):
         images.decode(tmp_path / "bomb.png")
 
