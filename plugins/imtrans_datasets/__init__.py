@@ -1,6 +1,6 @@
 """Data sets: folders of pairs, the paper's sets by name, and the built-in drawn one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,52 @@ NIGHT: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 17}
 BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # plain http is all that it offers
 
 
+# The tarballs of the paper's authors, as they pack them.
+NAMED: Sequence[Mapping[str, Any]] = (
+    {
+        "name": "facades",
+        "summary": "400 + 100 house fronts, labels to photo",
+        "direction": "BtoA",
+        "terms": "CMP Facade Database, for research",
+        "counts": {"train": 400, "val": 100, "test": 106},
+    },
+    {
+        "name": "cityscapes",
+        "summary": "2,975 + 500 street scenes, labels to photo",
+        "direction": "BtoA",
+        "terms": "Cityscapes: free for non-commercial research, no redistribution",
+        "counts": {"train": 2975, "val": 500},
+    },
+    {
+        "name": "maps",
+        "summary": "1,096 + 1,098 aerial photos to maps",
+        "terms": "Google Maps imagery, for research",
+        "counts": {"train": 1096, "val": 1098},
+    },
+    {
+        "name": "edges2shoes",
+        "summary": "49,825 + 200 edges to shoes",
+        "terms": "UT Zappos50K: for academic, non-commercial use",
+        "counts": {"train": 49_825, "val": 200},
+        "advice": EDGES,
+    },
+    {
+        "name": "edges2handbags",
+        "summary": "138,567 + 200 edges to handbags",
+        "terms": "product photos from Amazon, collected for iGAN; for research",
+        "counts": {"train": 138_567, "val": 200},
+        "advice": EDGES,
+    },
+    {
+        "name": "night2day",
+        "summary": "17,823 + 2,287 webcam views, night to day",
+        "terms": "Transient Attributes Database, for research",
+        "counts": {"train": 17_823, "test": 2287},
+        "advice": NIGHT,
+    },
+)
+
+
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
     yield from photo_components()
@@ -79,51 +125,7 @@ def imtrans_provide() -> Iterable[Component]:
         info=DatasetInfo(),
         needs_context=True,
     )
-    yield from _named_sets()
-
-
-def _named_sets() -> Iterable[Component]:
-    yield _named(
-        "facades",
-        "400 + 100 house fronts, labels to photo",
-        direction="BtoA",
-        terms="CMP Facade Database, for research",
-        counts={"train": 400, "val": 100, "test": 106},
-    )
-    yield _named(
-        "cityscapes",
-        "2,975 + 500 street scenes, labels to photo",
-        direction="BtoA",
-        terms="Cityscapes: free for non-commercial research, no redistribution",
-        counts={"train": 2975, "val": 500},
-    )
-    yield _named(
-        "maps",
-        "1,096 + 1,098 aerial photos to maps",
-        terms="Google Maps imagery, for research",
-        counts={"train": 1096, "val": 1098},
-    )
-    yield _named(
-        "edges2shoes",
-        "49,825 + 200 edges to shoes",
-        terms="UT Zappos50K: for academic, non-commercial use",
-        counts={"train": 49_825, "val": 200},
-        advice=EDGES,
-    )
-    yield _named(
-        "edges2handbags",
-        "138,567 + 200 edges to handbags",
-        terms="product photos from Amazon, collected for iGAN; for research",
-        counts={"train": 138_567, "val": 200},
-        advice=EDGES,
-    )
-    yield _named(
-        "night2day",
-        "17,823 + 2,287 webcam views, night to day",
-        terms="Transient Attributes Database, for research",
-        counts={"train": 17_823, "test": 2287},
-        advice=NIGHT,
-    )
+    yield from (_named(**told) for told in NAMED)
 
 
 def _named(

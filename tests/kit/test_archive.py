@@ -127,7 +127,7 @@ NAMES = {
     "../x.png": "leads out of its folder",
     "a/../../x.png": "leads out of its folder",
     "a/./../..": "leads out of its folder",
-    "/tmp/x.png": "is an absolute path",
+    "/etc/x.png": "is an absolute path",
     "C:\\x.png": "holds a backslash",
     "C:x.png": "begins with a drive letter",
     "..\\x.png": "holds a backslash",
