@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code: no deadline for an example, and the same examples in every run.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 # One thread a process: tests run side by side, and torch would start as many threads as there are cores in each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
