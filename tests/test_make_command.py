@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imtrans.kit.color import grey
 from imtrans.kit.images import decode
 from imtrans_datasets import makers
 
@@ -26,7 +27,7 @@ def test_pairs_are_written_side_by_side_and_train(photos, cli, tmp_path):
     photo = decode(photos / "train" / "1.png")
     pair = decode(tmp_path / "pairs" / "train" / "000001-1.png")
     assert pair.shape == (20, 2 * 25, 3)
-    assert np.array_equal(pair[:, :25], makers.grey(photo))
+    assert np.array_equal(pair[:, :25], grey(photo))
     assert np.array_equal(pair[:, 25:], photo), "combined and split again, a PNG is exact"
     small = ["--set", "data.size=16", "--set", "generator.depth=2", "--set", "discriminator.layers=1"]
     told = cli("run", "pix2pix", "--dataset", "pairs", "--steps", "1", "--set", "metrics=l1", *small)

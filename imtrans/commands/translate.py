@@ -62,11 +62,11 @@ def plan(inputs: Sequence[Path], output: Path, *, is_overwriting: bool) -> list[
 
 
 def _files(inputs: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
-    from imtrans.kit.images import SUFFIXES
+    from imtrans.kit.formats import SUFFIXES, is_picture
 
     for path in inputs:
         if path.is_dir():
-            found = sorted(Path(d) / f for d, _, names in os.walk(path) for f in names if _is_picture(f, SUFFIXES))
+            found = sorted(Path(d) / f for d, _, names in os.walk(path) for f in names if is_picture(f))
             if not found:
                 raise DataError(f"0 pictures in {path}; looked for {' '.join(SUFFIXES)}")
             yield from ((f, f.relative_to(path)) for f in found)
@@ -74,10 +74,6 @@ def _files(inputs: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
             yield path, Path(path.name)
         else:
             raise DataError(f"{path}: no such file or folder", mend="Give pictures, or a folder that holds some.")
-
-
-def _is_picture(name: str, suffixes: Sequence[str]) -> bool:
-    return name.lower().endswith(tuple(suffixes)) and not name.startswith(".")
 
 
 def _translate(translator: Any, jobs: Sequence[tuple[Path, Path]], *, seed: int) -> list[str]:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from imtrans.component import Archive, Component
 from imtrans.errors import DataError
 from imtrans.fsio import digest, replace_text, sync_folder
+from imtrans.kit import formats
 from imtrans.kit.archive import Unpacked, unpack
 from imtrans.kit.disk import written
 from imtrans.kit.fetch import PATIENT, Patience, Tick, download
@@ -23,8 +24,6 @@ from imtrans.kit.turn import own_name, sweep, turn
 from imtrans.kit.web import shown
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
-# Those of imtrans.kit.images, which costs the import of torch.
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # Pictures hardly grow when they are unpacked; a bomb grows a thousandfold.
 GROWTH, SMALL = 10, 64 << 20
 
@@ -181,7 +180,9 @@ def _check_counts(name: str, root: Path, counts: Mapping[str, int]) -> None:
 
 def _count(split: Path) -> int:
     """The pairs of a split: its pictures, or those of one side where they lie in two folders."""
-    own = [sum(p.suffix.lower() in PICTURES for p in f.iterdir()) for f in (split, *_folders(split)) if f.is_dir()]
+    own = [
+        sum(p.suffix.lower() in formats.SUFFIXES for p in f.iterdir()) for f in (split, *_folders(split)) if f.is_dir()
+    ]
     return max(own, default=0)
 
 

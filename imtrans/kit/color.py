@@ -30,13 +30,18 @@ def join_lab(lightness: Array, ab: Array) -> Array:
     return whole
 
 
+def grey(picture: Array) -> Array:
+    """The weighted mean (Rec. 601) of (H, W, 3) uint8 RGB, three times."""
+    import cv2
+
+    plane: Array = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+    return np.repeat(plane, 3, axis=-1)
+
+
 def into_space(picture: Array, signal: Signal) -> Array:
     """An RGB picture as a signal wants it: its lightness, or grey three times; others as they are."""
     if signal.space == "lab-l" and picture.shape[-1] == 3:
         return split_lab(picture)[0]
     if signal.space == "grey" and picture.shape[-1] == 3:
-        import cv2
-
-        plane: Array = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
-        return np.repeat(plane, 3, axis=-1)
+        return grey(picture)
     return picture

@@ -16,7 +16,6 @@ from imtrans.kit.color import join_lab
 Array = np.ndarray[Any, Any]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 MOST_PIXELS = 64_000_000
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imtrans.errors import DataError, ResourceError, listed
 from imtrans.interfaces import Split
-from imtrans.kit.images import SUFFIXES
+from imtrans.kit.formats import SUFFIXES, is_picture
 
 SPLITS: dict[Split, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 SIDES = (("A", "B"), ("source", "target"))
@@ -86,7 +86,7 @@ def _photos(folder: Path) -> Listing:
     """All photos below a folder, but for those of its splits: they are never taken for training by the way."""
     splits = {folder / name for names in SPLITS.values() for name in names}
     walk = [(Path(d), names) for d, _, names in os.walk(folder) if not splits & {Path(d), *Path(d).parents}]
-    found = sorted(d / n for d, names in walk for n in names if _is_picture(n))
+    found = sorted(d / n for d, names in walk for n in names if is_picture(n))
     if not found:
         raise DataError(f"0 pictures in {folder}", mend=f"Looked for {' '.join(SUFFIXES)}, in folders below, too.")
     return Listing([Item(str(p.relative_to(folder).with_suffix("")), (p,)) for p in found])
@@ -136,7 +136,7 @@ def pictures(folder: Path) -> dict[str, Path]:
     """The picture files directly in a folder by stem, ordered by name; junk of file managers is passed over."""
     names = sorted(n for n in _names(folder) if n.lower() not in JUNK and not n.startswith("."))
     found: dict[str, Path] = {}
-    for name in filter(_is_picture, names):
+    for name in filter(is_picture, names):
         path = folder / name
         if path.stem in found:
             raise DataError(f"{found[path.stem]} and {path} have one name", mend="Take one of them away.")
@@ -146,10 +146,6 @@ def pictures(folder: Path) -> dict[str, Path]:
         there = f"; it holds {', '.join(f'{c} {s}' for s, c in others)}" if others else ""
         raise DataError(f"0 pictures in {folder}{there}", mend=f"Looked for {' '.join(SUFFIXES)}.")
     return found
-
-
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _names(folder: Path) -> list[str]:

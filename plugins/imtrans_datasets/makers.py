@@ -19,11 +19,6 @@ def pencil(photo: Array, *, order: Literal["rgb", "bgr"] = "rgb") -> Array:
     return _three(cv2.divide(grey, 255 - blurred, scale=256))
 
 
-def grey(photo: Array) -> Array:
-    """The weighted mean of the channels (Rec. 601), three times."""
-    return _three(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY))
-
-
 def edges(photo: Array, *, low: int = 80, high: int = 160, smallest: int = 5) -> Array:
     """Canny's edges, one pixel wide, black on white, without pieces of fewer than `smallest` pixels.
 

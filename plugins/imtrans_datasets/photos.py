@@ -10,6 +10,7 @@ import numpy as np
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Context, Pair, Signal, Signals
 from imtrans.kit.color import AB, LIGHTNESS, split_lab
+from imtrans.kit.color import grey as grey_of
 from imtrans.kit.images import decode, resize, with_channels
 from imtrans_datasets import makers
 from imtrans_datasets.layout import Listing, find_photos
@@ -60,7 +61,7 @@ def pencil(options: PencilOptions, context: Context) -> Photos:
 
 
 def grey(options: PhotoOptions, context: Context) -> Photos:
-    return _photos("grey", options, context, makers.grey, Signals(source=Signal(space="grey")))
+    return _photos("grey", options, context, grey_of, Signals(source=Signal(space="grey")))
 
 
 def edges(options: EdgesOptions, context: Context) -> Photos:

@@ -10,7 +10,7 @@ from imtrans.engine.data import Place
 from imtrans.engine.translate import Translator
 from imtrans.errors import ConfigError, DataError
 from imtrans.kit import images
-from imtrans.kit.color import join_lab, split_lab
+from imtrans.kit.color import grey, join_lab, split_lab
 from imtrans_datasets import makers
 from imtrans_datasets.photos import eight_bits
 
@@ -53,13 +53,13 @@ def test_the_pencils_blur_of_27_pixels_has_a_sigma_of_4_4():
 
 def test_the_pencil_is_grey_divided_by_its_blurred_negative():
     photo = noise(64, 64, 3)
-    grey = np.rint(photo @ [0.299, 0.587, 0.114])
+    plane = np.rint(photo @ [0.299, 0.587, 0.114])
     line = np.exp(-((np.arange(27) - 13) ** 2) / (2 * 4.4**2))
     line /= line.sum()
-    padded = np.pad(255 - grey, 13, mode="reflect")
+    padded = np.pad(255 - plane, 13, mode="reflect")
     rows = np.apply_along_axis(np.convolve, 1, padded, line, mode="valid")
     blurred = np.rint(np.apply_along_axis(np.convolve, 0, rows, line, mode="valid"))
-    wanted = np.clip(256 * grey / (255 - blurred), 0, 255)
+    wanted = np.clip(256 * plane / (255 - blurred), 0, 255)
     drawn = makers.pencil(photo)
     assert (drawn == drawn[..., :1]).all()
     # Rounding of grey and blur may differ by one; the quotient of values near 128 then moves by a few.
@@ -75,7 +75,7 @@ def test_the_channel_order_bug_is_an_option_and_not_the_default():
 
 
 def test_grey_weighs_the_channels():
-    made = makers.grey(np.full((2, 2, 3), (100, 50, 10), np.uint8))
+    made = grey(np.full((2, 2, 3), (100, 50, 10), np.uint8))
     assert (made == round(0.299 * 100 + 0.587 * 50 + 0.114 * 10)).all()
 
 
@@ -153,7 +153,7 @@ def test_a_colour_photo_is_made_grey_before_a_grey_model_sees_it(photos, tmp_pat
     made = job(tmp_path / "run", {"metrics": "[]", "train.steps": "1"}, dataset=Use("grey", {"root": str(photos)}))
     photo = noise(32, 32, 3)
     translator = Translator(made.model)
-    assert np.array_equal(translator.translate(photo), translator.translate(makers.grey(photo)))
+    assert np.array_equal(translator.translate(photo), translator.translate(grey(photo)))
 
 
 def test_cad_sketches_need_no_photos_and_keep_every_line_when_they_shrink():
