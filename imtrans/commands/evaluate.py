@@ -20,7 +20,7 @@ from imtrans.commands.progress import progress
 @click.pass_obj
 def command(session: Session, run: str, split: Any, device: str, as_json: bool) -> None:
     """Measure the newest checkpoint of RUN on all pictures of a split of the data it was trained with."""
-    from imtrans.engine import assemble, build, checkpoint, evaluate
+    from imtrans.engine import assemble, build, checkpoint, evaluate, facts
     from imtrans.engine import device as devices
 
     devices.keep_big_blocks()
@@ -33,7 +33,7 @@ def command(session: Session, run: str, split: Any, device: str, as_json: bool) 
         scores = evaluate.scores(model, metrics, loading, tick=tick)
     where = {
         "checkpoint": str(folder),
-        "data set": assemble.dataset_name(model.config),
+        "data set": facts.dataset_name(model.config),
         "split": split,
         "pictures": scores.count,
     }

@@ -16,7 +16,7 @@ import imtrans
 from imtrans import configfile, fsio
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
-from imtrans.engine import build, loop, updates
+from imtrans.engine import build, facts, loop, updates
 from imtrans.engine import device as devices
 from imtrans.engine.checkpoint import RUNS
 from imtrans.engine.data import Loading, Place
@@ -52,15 +52,9 @@ def run_folder(config: RunConfig, name: str | None) -> Path:
                 f"--name {name}: {folder} exists", mend="Give another name: a run never mixes with another."
             )
         return folder
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{dataset_name(config)}").strip("-.")[:80]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{facts.dataset_name(config)}").strip("-.")[:80]
     names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
     return next(RUNS / n for n in names if not (RUNS / n).exists())
-
-
-def dataset_name(config: RunConfig) -> str:
-    """The data set's name, for a folder that of the folder."""
-    path = getattr(config.dataset.options, "path", None)
-    return Path(path).resolve().name if config.dataset.name == "folder" and path else config.dataset.name
 
 
 def assemble(
@@ -77,8 +71,8 @@ def assemble(
     _check_size(config, live, first)
     update = updates.updater(live)
     steps = loop.total_steps(config, len(training.source.dataset))
-    facts = _facts(config, live, training, validation)
-    run = Run(folder=folder, config=config, steps=steps, facts=facts, is_quiet=is_quiet)
+    told = facts.facts(live, training, validation)
+    run = Run(folder=folder, config=config, steps=steps, facts=told, is_quiet=is_quiet)
     _write_folder(run, plugins)
     return loop.Job(
         run=run,
@@ -139,20 +133,6 @@ def _check_size(config: RunConfig, live: build.Model, first: Pair) -> None:
             f"data.size {size}: the network takes multiples of {stride}",
             mend=f"Use --set data.size={near}, or a generator of less depth.",
         )
-
-
-def _facts(config: RunConfig, live: build.Model, training: Loading, validation: Loading) -> dict[str, Any]:
-    counts = {n: sum(p.numel() for p in m.parameters() if p.requires_grad) for n, m in live.networks.items()}
-    notes = list(getattr(training.source.dataset, "notes", ()))
-    files = training.source.dataset.files(0)
-    return {
-        "data set": f"{config.dataset.name}: {len(training.source.dataset):,} training pairs, "
-        f"{len(validation.source.dataset):,} for validation; source and target as {config.direction}",
-        **({"first pair": ", ".join(map(str, files))} if files else {}),
-        **({"notes": "; ".join(notes)} if notes else {}),
-        "parameters": ", ".join(f"{n} {c:,}" for n, c in counts.items()),
-        "device": str(live.device),
-    }
 
 
 def _write_folder(run: Run, plugins: "Plugins") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from imtrans.config import RunConfig
-from imtrans.engine import assemble, build
+from imtrans.engine import build, facts
 from imtrans.engine.data import Loading, Place
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import Pair, Signal, Split
@@ -50,7 +50,7 @@ def _check_pictures(config: RunConfig, loading: Loading) -> None:
         return signal.kind == "image" and signal.bits <= 16
 
     if not (is_picture(loading.signals.source) and is_picture(loading.signals.target)):
-        name = assemble.dataset_name(config)
+        name = facts.dataset_name(config)
         raise ConfigError(f"data set {name!r} is not pictures on both sides", mend="Train on it without writing it.")
 
 
