@@ -1,7 +1,7 @@
 """What all plugins together offer, by kind and name."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imtrans.component import KINDS, Component, Kind
@@ -73,6 +73,11 @@ class Catalog:
 
     def options(self, component: Component) -> dict[str, Spec]:
         return specs(component.options)
+
+    def named_sets(self, known: Iterable[Spec], values: Mapping[str, Any], *, where: str = "") -> dict[str, Component]:
+        """The data sets that a component's option values name."""
+        named = [u.name for s in known if s.kind == "dataset" for u in uses(s, values[s.name])]
+        return {name: self.component("dataset", name, where=where) for name in named}
 
     def check_use(self, spec: Spec, value: Any, *, where: str) -> None:
         """Refuse an option value of type Use whose component or options do not exist, before anything is imported."""

@@ -1,6 +1,6 @@
 """What a plugin declares: components, their slots and what they tell about themselves, as plain records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -31,7 +31,8 @@ class Component:
     `target` is "module:attribute", imported only when the component is used and called as `target(**options)`, or as
     `target(options, context)` with `needs_context` (see `imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
-    components can share one class. `info` is a `MethodInfo` for a method and a `DatasetInfo` for a data set.
+    components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set and a
+    `MetricInfo` for a metric.
     """
 
     kind: Kind
@@ -73,12 +74,32 @@ class MethodInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """Where a data set can be fetched from: size in bytes, counts by split."""
+    """How a data set comes to the disk, and what must be there then.
 
-    url: str
+    It is fetched from `url`; without one (a login is needed) a person gets it at the page `site`. `sha256` and `size`
+    in bytes are asked of what arrives; `roughly` bytes are shown where the publisher only rounds. `unpacked` bytes may
+    come out of it, and a tenth more; 0: ten times its own size. `counts` are the samples of each split. They are the
+    pictures in the folder of the split's name, unless `places` says otherwise for a split (another folder, or a
+    pattern of files such as "data_*.bin") and `record` how many bytes of such a file are one sample. `suffixes` are
+    unpacked besides those of pictures and texts.
+
+    `originals` are archives by their names that a person may bring instead; `prepare` ("module:function") makes the
+    set from them. It is called as `prepare(paths, folder, counts=counts, tick=tick)`, fills the empty folder, tells
+    `tick(done, count)`, and raises DataError for what is not right.
+    """
+
+    url: str = ""
+    site: str = ""
     sha256: str = ""
     size: int = 0
+    roughly: int = 0
+    unpacked: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    record: int = 0
+    suffixes: Sequence[str] = ()
+    originals: Sequence[str] = ()
+    prepare: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +108,9 @@ class DatasetInfo:
 
     `direction` tells which side is the source unless `data.direction` says otherwise: A is the side that the data set
     gives first. `advice` maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values
-    go before it. `signals` is an `imtrans.interfaces.Signals` where every picture is alike, else None.
+    go before it. `signals` is an `imtrans.interfaces.Signals` where every picture is alike, else None. For people:
+    `sides` says what A and B are, `pixels` how large one side is as (height, width) where all are alike, `terms` on
+    which terms of use.
     """
 
     signals: Any = None
@@ -96,6 +119,15 @@ class DatasetInfo:
     advice: Mapping[str, Any] = field(default_factory=dict)
     archive: Archive | None = None
     terms: str = ""
+    sides: tuple[str, str] = ("", "")
+    pixels: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInfo:
+    """Which way a metric points."""
+
+    higher_is_better: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,16 @@ from imtrans.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A component chosen for a place, with all its option values; `name` as it was asked for (maybe dist:name)."""
+    """A component chosen for a place, with all its option values; `name` as it was asked for (maybe dist:name).
+
+    `inner` holds the data sets that a data set's own options name: they are made where no catalogue is at hand.
+    """
 
     component: Component
     name: str
     options: Any
     weight: float = 1.0
+    inner: Mapping[str, Component] = field(default_factory=dict)
 
     @property
     def is_weighted(self) -> bool:

@@ -29,11 +29,11 @@ def resolve(catalog: Catalog, recipe: str, *, dataset: Use | None = None, layers
     return _Resolution(catalog, recipe, [*base, *mine]).config()
 
 
-def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str) -> RunConfig:
-    """The configuration that `RunConfig.tree` gave, without the recipe that it came from."""
+def restore(catalog: Catalog, tree: Mapping[str, Any], *, origin: str, layers: Iterable[Layer] = ()) -> RunConfig:
+    """The configuration that `RunConfig.tree` gave, without the recipe that it came from, and `layers` on top."""
     keys = flatten({k: v for k, v in tree.items() if k != "recipe"})
     leaves = [Assignment(path, value, f"{origin}: {'.'.join(path)}") for path, value in keys]
-    return _Resolution(catalog, str(tree.get("recipe", "")), [Layer(origin, leaves)]).config()
+    return _Resolution(catalog, str(tree.get("recipe", "")), [Layer(origin, leaves), *layers]).config()
 
 
 class _Draft:
@@ -47,10 +47,12 @@ class _Draft:
             self.specs = {"weight": _WEIGHT, **self.specs}
         self.values = {n: s.default for n, s in self.specs.items()}
 
-    def choice(self) -> Choice:
+    def choice(self, catalog: Catalog) -> Choice:
         options = {k: v for k, v in self.values.items() if not (self.is_weighted and k == "weight")}
         made = dataclasses.replace(record(self.component.options), **options)
-        return Choice(component=self.component, name=self.name, options=made, weight=self.values.get("weight", 1.0))
+        inner = catalog.named_sets(self.specs.values(), self.values, where=self.key)
+        weight = self.values.get("weight", 1.0)
+        return Choice(component=self.component, name=self.name, options=made, weight=weight, inner=inner)
 
 
 class _Resolution:
@@ -77,7 +79,8 @@ class _Resolution:
 
     def _choose_components(self) -> MethodInfo:
         dataset = self._choose("dataset", Slot(kind="dataset"), default=(Use(DEFAULT_DATASET),))[0]
-        self.layers.insert(0, layer_of_advice(dataset.name, dataset.component.info.advice))
+        for one in (*self._named_sets(dataset), dataset.component):  # the one inserted last says it first
+            self.layers.insert(0, layer_of_advice(one.name, one.info.advice))
         method = self._choose("method", Slot(kind="method"))[0]
         info: MethodInfo = method.component.info
         for slot, wanted in info.slots.items():
@@ -85,6 +88,17 @@ class _Resolution:
         self._choose("augment", Slot(kind="augmentation", many=True), default=())
         self._choose("metrics", Slot(kind="metric", many=True), default=())
         return info
+
+    def _named_sets(self, dataset: _Draft) -> list[Component]:
+        """The data sets that the chosen one is to be made from: their advice goes before its own."""
+        told, where = dict(dataset.values), "dataset"
+        for a in (a for layer in self.layers for a in layer.assignments if a.path[0] == "dataset"):
+            given = {".".join(a.path[1:]).removesuffix(".name"): a.value}
+            if len(a.path) == 1:
+                given = dict(uses_of(a, many=False)[0].options)
+            for name in given.keys() & {s.name for s in dataset.specs.values() if s.kind == "dataset"}:
+                told[name], where = coerce(given[name], dataset.specs[name], where=a.where), a.where
+        return list(self.catalog.named_sets(dataset.specs.values(), told, where=where).values())
 
     def _choose(self, group: str, slot: Slot, default: Sequence[Use] | None = None) -> list[_Draft]:
         chosen, origin, where = default, "default", group
@@ -223,7 +237,7 @@ class _Resolution:
         return [*self.groups, *options, *(f"{s}.{name}" for s, known in self.sections.items() for name in known)]
 
     def _assembled(self, info: MethodInfo) -> RunConfig:
-        chosen = {group: tuple(d.choice() for d in drafts) for group, drafts in self.groups.items()}
+        chosen = {group: tuple(d.choice(self.catalog) for d in drafts) for group, drafts in self.groups.items()}
         optimizers = {
             s.removeprefix("train.optimizer."): OptimizerOptions(**v)
             for s, v in self.values.items()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imtrans.catalog import Catalog
 from imtrans.component import Kind, Use
 from imtrans.interfaces import Signal, Signals
+from imtrans.options import specs, values
 from imtrans.plugins import discover
 
 if TYPE_CHECKING:
@@ -102,11 +103,13 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
 
     from imtrans.engine.build import DatasetSource, Maker
 
-    component = Catalog(discover().records).component("dataset", name)
-    made = Maker(Catalog(discover().records))
+    catalog = Catalog(discover().records)
+    component, made = catalog.component("dataset", name), Maker(catalog)
     for split in ("train", "val"):
         chosen = made.options(component, Use(name, options))
-        dataset = DatasetSource(component=component, options=chosen, split=split, size=tuple(size)).dataset
+        inner = catalog.named_sets(specs(component.options).values(), values(chosen))
+        source = DatasetSource(component=component, options=chosen, split=split, size=tuple(size), inner=inner)
+        dataset = source.dataset
         assert len(dataset) > 0, f"{name}: no pairs in {split}"
         pair, again = dataset[0], dataset[0]
         for side in ("source", "target"):

@@ -65,8 +65,13 @@ class Server:
         self.server.server_close()
 
 
-def plain(*, tag: str = '"1"', ranges: bool = True, cut: int | None = None, length: int | None = None) -> Behaviour:
-    """A server as it should be, or that hangs up after `cut` bytes of the answer, or claims another `length`."""
+def plain(
+    *, tag: str = '"1"', ranges: bool = True, cut: int | None = None, length: int | None = None, pause: float = 0
+) -> Behaviour:
+    """A server as it should be, or that hangs up after `cut` bytes of the answer, or claims another `length`.
+
+    With `pause` it sends a twentieth of the body and waits so many seconds, and so on.
+    """
 
     def behave(handler: BaseHTTPRequestHandler, body: bytes) -> None:
         asked = handler.headers.get("Range", "")
@@ -82,7 +87,11 @@ def plain(*, tag: str = '"1"', ranges: bool = True, cut: int | None = None, leng
         if tag:
             handler.send_header("ETag", tag)
         handler.end_headers()
-        handler.wfile.write(body[start:] if cut is None else body[start : start + cut])
+        sent = body[start:] if cut is None else body[start : start + cut]
+        step = -(-len(body) // 20) if pause else len(sent) or 1
+        for place in range(0, len(sent), step):
+            handler.wfile.write(sent[place : place + step])
+            time.sleep(pause)
 
     return behave
 

@@ -1,11 +1,13 @@
 """Every command of the README and of docs/ runs, as it stands but for flags that make it small."""
 
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imtrans.cli import run
 
@@ -44,11 +46,32 @@ def small(arguments):
     return [*kept, *SMALL, *([] if "--dataset" in kept else TOY)]
 
 
+def layouts(top, pictures):
+    """The same pairs as docs/data.md lays them out, and label maps of four classes."""
+    for folder in ("suffixes", "sketches", "shop/photos", "streets/A", "streets/B"):
+        (top / folder).mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        split = "train" if number else "val"
+        with Image.open(picture) as whole:
+            halves = [whole.crop((x, 0, x + whole.width // 2, whole.height)) for x in (0, whole.width // 2)]
+        for places, half in zip((("1_A", "sketches/1"), ("1_B", "shop/photos/1")), halves, strict=True):
+            half.save(top / "suffixes" / f"{places[0].replace('1', str(number))}.png")
+            half.save(top / f"{places[1].replace('1', str(number))}.png")
+        halves[0].save(top / "streets" / "A" / f"{number}.png")
+        halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
+        row = {"source": f"sketches/{number}.png", "target": f"shop/photos/{number}.png", "split": split}
+        with (top / "pairs.jsonl").open("a") as lines, (top / "pairs.csv").open("a") as table:
+            lines.write(json.dumps(row) + "\n")
+            table.write(",".join(row if number == 0 else row.values()) + "\n")
+            table.write(",".join(row.values()) + "\n" if number == 0 else "")
+
+
 @pytest.fixture
 def desk(tmp_path, monkeypatch, pairs):
     """A folder like the reader's: the repository's docs, pairs and photos of their own, data sets under data/."""
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
     shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
+    layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)

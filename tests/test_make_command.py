@@ -32,7 +32,7 @@ def test_pairs_are_written_side_by_side_and_train(photos, cli, tmp_path):
     small = ["--set", "data.size=16", "--set", "generator.depth=2", "--set", "discriminator.layers=1"]
     told = cli("run", "pix2pix", "--dataset", "pairs", "--steps", "1", "--set", "metrics=l1", *small)
     assert told.code == 0, told.err
-    assert "3 training pairs, 2 for validation" in told.err
+    assert "splits: train 3, val 2" in told.err
 
 
 def test_photos_are_resized_before_the_filter(photos, cli, tmp_path):

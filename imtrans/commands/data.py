@@ -1,23 +1,22 @@
 """imtrans data"""
 
-import contextlib
 import json
-import sys
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from imtrans.cli import Session
 from imtrans.commands import make, preview
-from imtrans.component import Component
+from imtrans.commands.downloading import interruptible, listening, size_of
+from imtrans.component import Archive, Component, Use
+from imtrans.config import Choice
 from imtrans.errors import DataError
+from imtrans.options import plain
 
 if TYPE_CHECKING:
-    from imtrans.engine.fetching import Fetched, Listeners
-
-EVERY_SECONDS = 10.0
+    from imtrans.engine.fetching import Fetched
 
 
 @click.group("data")
@@ -33,16 +32,10 @@ command.add_command(preview.command)
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 @click.pass_obj
 def list_sets(session: Session, as_json: bool) -> None:
-    """Show the data sets that can be fetched, and where those are that are there."""
+    """Show the data sets that have an archive: what they are, where from, and where those are that are there."""
     rows = [_row(o.name, o.thing) for o in session.catalog.offers("dataset") if isinstance(o.thing, Component)]
-    rows = [r for r in rows if r["url"] or r["folder"]]
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        counts = ", ".join(f"{split} {count:,}" for split, count in row["counts"].items())
-        click.echo(f"{row['name']}: {row['folder'] or 'not here'}{f' ({counts})' if counts else ''}")
-        click.echo(f"  terms: {row['terms'] or 'not stated'}")
+    rows = [r for r in rows if r["url"] or r["site"] or r["folder"]]
+    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join("\n".join(_lines(r)) for r in rows))
 
 
 @command.command("path")
@@ -50,28 +43,36 @@ def list_sets(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def path_of(session: Session, name: str) -> None:
     """Print the folder of data set NAME in the cache."""
-    from imtrans.kit.shelf import by_hand, folder_of, present
+    from imtrans.kit.shelf import folder_of, present
 
     component = session.catalog.component("dataset", name)
     folder = present(component.name)
     if folder is None:
         fetching = f"Fetch it: imtrans data fetch {name}\n" if component.info.archive else ""
         what = f"data set {name!r}: {folder_of(component.name)} is not there"
-        raise DataError(what, mend=fetching + by_hand(component.name))
+        raise DataError(what, mend=fetching + _by_hand(component))
     click.echo(folder)
 
 
 @command.command("fetch")
 @click.argument("name")
 @click.option("--url", default="", metavar="URL", help="Fetch the archive from here instead.")
+@click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    metavar="FILE",
+    help="Take it from an archive that you have; for the official Cityscapes zips give it twice.",
+)
 @click.pass_obj
-def fetch(session: Session, name: str, url: str) -> None:
-    """Fetch data set NAME into the cache (IMTRANS_HOME): whole, checked, or not at all."""
+def fetch(session: Session, name: str, url: str, archives: tuple[str, ...]) -> None:
+    """Bring data set NAME into the cache (IMTRANS_HOME): whole, checked, or not at all."""
     from imtrans.engine.fetching import fetch_dataset
 
     component = session.catalog.component("dataset", name)
-    with listening(component.name) as listeners:
-        fetched = fetch_dataset(component, url=url, listeners=listeners)
+    files = [Path(a).expanduser() for a in archives]
+    with interruptible(component.name), listening(component.name) as listeners:
+        fetched = fetch_dataset(component, url=url, archives=files, listeners=listeners)
     if not fetched.is_new:
         click.echo(f"{name} is already there: {fetched.folder}")
         return
@@ -79,90 +80,95 @@ def fetch(session: Session, name: str, url: str) -> None:
     click.echo(f"{name} is in {fetched.folder}")
 
 
-def fetch_if_missing(component: Component, *, root: str | None, is_offline: bool) -> None:
-    """Fetch a named data set that is not in the cache. DataError with `is_offline`.
+def fetch_if_missing(dataset: Choice, *, is_offline: bool) -> None:
+    """Fetch the named data sets that a run needs and the cache lacks. DataError with `is_offline`.
 
-    Whoever gives a `root` says where the set is: if it is not there, that is said, and nothing is fetched.
+    Whoever gives a `root` says where the sets are: if one is not there, that is said, and nothing is fetched.
     """
-    from imtrans.kit.shelf import by_hand, folder_of, present
+    from imtrans.kit.shelf import folder_of, present
 
-    if component.info is None or component.info.archive is None or root or present(component.name):
-        return
-    if is_offline:
-        what = f"data set {component.name!r}: {folder_of(component.name)} is not there, and --offline fetches nothing"
-        fetching = f"Where there is a network: imtrans data fetch {component.name}\n"
-        raise DataError(what, mend=fetching + by_hand(component.name))
-    from imtrans.engine.fetching import fetch_dataset
+    for component, root in _needed(dataset):
+        archive = component.info.archive
+        if archive is None or root or present(component.name):
+            continue
+        if is_offline:
+            lacking = f"data set {component.name!r}: {folder_of(component.name)} is not there"
+            fetching = f"Where there is a network: imtrans data fetch {component.name}\n"
+            raise DataError(f"{lacking}, and --offline fetches nothing", mend=fetching + _by_hand(component))
+        from imtrans.engine.fetching import fetch_dataset
 
-    with listening(component.name) as listeners:
-        tell(component.name, fetch_dataset(component, listeners=listeners))
+        with interruptible(component.name), listening(component.name) as listeners:
+            tell(component.name, fetch_dataset(component, listeners=listeners))
+
+
+def _needed(dataset: Choice) -> Iterator[tuple[Component, str | None]]:
+    """The data set and those that its options name, with the folder in which each is looked for."""
+    root = getattr(dataset.options, "root", None)
+    own = {u.name: u.options.get("root") for u in vars(dataset.options).values() if isinstance(u, Use)}
+    yield dataset.component, root
+    yield from ((component, own.get(name) or root) for name, component in dataset.inner.items())
 
 
 def tell(name: str, fetched: "Fetched") -> None:
     """Whether what was fetched is what its declaration pins."""
     if fetched.is_new and not fetched.is_verified:
         record = fetched.folder.with_name(f"{name}.json")
-        click.echo(f"{name}: unverified, no sha256 is pinned for it; {fetched.sha256} is kept in {record}", err=True)
+        why = f"its sha256 is not the pinned {fetched.pinned}" if fetched.pinned else "no sha256 is pinned for it"
+        click.echo(f"{name}: unverified, {why}; {fetched.sha256} is kept in {record}", err=True)
 
 
-@contextlib.contextmanager
-def listening(name: str) -> Iterator["Listeners"]:
-    """Shows a download on stderr: a bar with rate and remaining time on a terminal, else a line now and then."""
-    from imtrans.engine.fetching import Listeners
+def _by_hand(component: Component) -> str:
+    from imtrans.kit.shelf import by_hand
 
-    if not sys.stderr.isatty():
-        yield Listeners(say=lambda text: click.echo(text, err=True), tick=_Lines(name))
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    screen = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=screen, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-
-        def tick(done: int, count: int) -> None:
-            bar.update(task, completed=done, total=count or None)
-
-        yield Listeners(say=lambda text: screen.print(text, markup=False, highlight=False), tick=tick)
+    archive: Archive | None = component.info.archive
+    return by_hand(component.name, places=archive.places if archive else {})
 
 
-class _Lines:
-    """Progress where there is no terminal: the size at once, then a line every ten seconds."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.began, self.last, self.first = name, time.monotonic(), 0.0, 0
-
-    def __call__(self, done: int, count: int) -> None:
-        now = time.monotonic()
-        if not self.last or done < self.first:
-            self.began, self.last, self.first = now, now, done
-            click.echo(f"{self.name}: downloading {megabytes(count) if count else 'an unknown size'}", err=True)
-        elif now - self.last >= EVERY_SECONDS:
-            self.last = now
-            rate = max(1.0, (done - self.first) / (now - self.began))
-            rest = f", {(count - done) / rate:,.0f} s left" if count else ""
-            of = f" of {megabytes(count)}" if count else ""
-            click.echo(f"{self.name}: {megabytes(done)}{of}, {megabytes(int(rate))} a second{rest}", err=True)
-
-
-def megabytes(count: int) -> str:
-    """A number of bytes for people."""
-    return f"{count / 1e6:,.1f} MB"
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    """One data set for people, most of it within 80 columns."""
+    yield f"{row['name']}: {row['summary']}"
+    counts = ", ".join(f"{split} {count:,}" for split, count in row["counts"].items())
+    pixels = f"{row['pixels'][1]} x {row['pixels'][0]} pixels" if row["pixels"] else "of any size"
+    sides = f"{row['source']} to {row['target']}" if row["source"] else "pairs" if row["is_paired"] else "photos"
+    size = size_of(row["bytes"]) if row["bytes"] else f"about {size_of(row['roughly'])}" if row["roughly"] else ""
+    yield "  " + "; ".join(t for t in (f"{sides}, {pixels}", counts, size) if t)
+    if not row["is_paired"]:
+        yield f"  use: --dataset pencil (or another maker) --set dataset.photos={row['name']}"
+    if row["url"]:
+        yield f"  from {row['url']}"
+    elif row["site"]:
+        yield f"  behind a login: {row['site']}"
+    if row["originals"]:
+        yield f"  or made from {' and '.join(row['originals'])}"
+    yield f"  terms: {row['terms'] or 'not stated'}"
+    yield f"  here: {row['folder'] or 'no'}"
 
 
 def _row(name: str, component: Component) -> dict[str, Any]:
-    from imtrans.engine.fetching import record_of
+    from imtrans.engine.shelving import record_of
     from imtrans.kit.shelf import present
     from imtrans.kit.web import shown
 
-    archive = component.info.archive if component.info else None
+    info, archive = component.info, component.info.archive or Archive()
     folder = present(component.name)
+    first, second = info.sides if info.direction == "AtoB" else info.sides[::-1]
     return {
         "name": name,
+        "summary": component.summary,
         "folder": str(folder) if folder else None,
-        "counts": dict(archive.counts) if archive else {},
-        "url": shown(archive.url) if archive else None,
+        "is_paired": info.is_paired,
+        "direction": info.direction,
+        "source": first,
+        "target": second,
+        "pixels": list(info.pixels) if info.pixels else None,
+        "counts": dict(archive.counts),
+        "bytes": archive.size,
+        "roughly": archive.roughly,
+        "url": shown(archive.url) if archive.url else None,
+        "site": archive.site or None,
+        "originals": list(archive.originals),
+        "pinned": archive.sha256 or None,
         "sha256": record_of(component.name).get("sha256") if folder else None,
-        "terms": component.info.terms if component.info else "",
+        "terms": info.terms,
+        "advice": plain(dict(info.advice)),
     }

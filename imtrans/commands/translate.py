@@ -28,10 +28,12 @@ def command(
     """Translate pictures (files or folders) with the newest checkpoint of RUN."""
     from imtrans.api import load
     from imtrans.engine.device import keep_big_blocks
+    from imtrans.kit.images import suffix_for
 
     keep_big_blocks()
     translator = load(run, device=device, plugins=session.plugins)
-    jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite)
+    suffix = suffix_for(translator.target)
+    jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite, suffix=suffix)
     faults = _translate(translator, jobs, seed=seed)
     done = len(jobs) - len(faults)
     click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
@@ -40,11 +42,16 @@ def command(
     return 3 if faults else 0
 
 
-def plan(inputs: Sequence[Path], output: Path, *, is_overwriting: bool) -> list[tuple[Path, Path]]:
-    """Every input file with its output. Refuses, before any work, what would overwrite an input or an output twice."""
+def plan(
+    inputs: Sequence[Path], output: Path, *, is_overwriting: bool, suffix: str = ".png"
+) -> list[tuple[Path, Path]]:
+    """Every input file with its output, which in a folder ends in `suffix`.
+
+    Refuses, before any work, what would overwrite an input or an output twice.
+    """
     files = list(_files(inputs))
     is_file = len(files) == 1 and inputs[0].is_file() and output.suffix != "" and not output.is_dir()
-    jobs = [(f, output if is_file else output / name.with_suffix(".png")) for f, name in files]
+    jobs = [(f, output if is_file else output / name.with_suffix(suffix)) for f, name in files]
     taken: dict[Path, Path] = {}
     for source, target in jobs:
         if target in taken:
@@ -91,7 +98,7 @@ def _translate(translator: Any, jobs: Sequence[tuple[Path, Path]], *, seed: int)
             faults.append(error.what)
             continue
         _make_folder(target.parent)
-        encode(target, picture)
+        encode(target, picture, palette=translator.target.palette)
     return faults
 
 

@@ -5,8 +5,9 @@ import dataclasses
 import functools
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, Use
 from imtrans.config import Choice, RunConfig
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
-from imtrans.interfaces import Augmentation, Context, Dataset, Method, Metric, Signals, Split
+from imtrans.interfaces import Augmentation, Context, Dataset, Method, Metric, Pair, Signals, Split
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
 from imtrans.options import coerce, record, specs, values
 
@@ -31,16 +32,11 @@ class Maker:
 
     def make(self, kind: Kind, use: Use, **context: Any) -> Any:
         component = self._catalog.component(kind, use.name)
-        return build(component, self.options(component, use), self.context(**context))
+        return build(component, options_of(component, use), self.context(**context))
 
     def options(self, component: Component, use: Use) -> Any:
         """The component's option record with the values of `use`, typed and checked."""
-        known = specs(component.options)
-        unknown = next((k for k in use.options if k not in known), None)
-        if unknown:
-            raise ConfigError(f"{component.kind} {use.name!r} has no option {unknown!r}{nearest(unknown, known)}")
-        given = {k: coerce(v, known[k], where=f"{use.name}.{k}") for k, v in use.options.items()}
-        return dataclasses.replace(record(component.options), **given)
+        return options_of(component, use)
 
     def choice(self, choice: Choice, **context: Any) -> Any:
         return build(choice.component, choice.options, self.context(**context))
@@ -48,6 +44,16 @@ class Maker:
     def context(self, **fields: Any) -> Context:
         """A context whose `make` passes on what this component was told: the parts of a network see its data, too."""
         return Context(make=functools.partial(self.make, **fields), **fields)
+
+
+def options_of(component: Component, use: Use) -> Any:
+    """The component's option record with the values of `use`, typed and checked."""
+    known = specs(component.options)
+    unknown = next((k for k in use.options if k not in known), None)
+    if unknown:
+        raise ConfigError(f"{component.kind} {use.name!r} has no option {unknown!r}{nearest(unknown, known)}")
+    given = {k: coerce(v, known[k], where=f"{use.name}.{k}") for k, v in use.options.items()}
+    return dataclasses.replace(record(component.options), **given)
 
 
 def build(component: Component, options: Any, context: Context) -> Any:
@@ -84,12 +90,16 @@ def load_target(component: Component) -> Any:
 
 @dataclass(kw_only=True)
 class DatasetSource:
-    """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled."""
+    """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled.
+
+    `inner` holds the data sets that its options name; it may make these, and no other components.
+    """
 
     component: Component
     options: Any
     split: Split
     size: Sequence[int] = ()
+    inner: Mapping[str, Component] = field(default_factory=dict)
     built: Dataset | None = field(default=None, repr=False)
 
     @property
@@ -99,12 +109,39 @@ class DatasetSource:
     @property
     def dataset(self) -> Dataset:
         if self.built is None:
-            context = Context(make=_no_components, size=self.size, split=self.split)
-            self.built = build(self.component, self.options, context)
+            self.built = build(self.component, self.options, self._context(self._make))
         return self.built
+
+    def _context(self, make: Callable[[Kind, Use], Any]) -> Context:
+        return Context(make=make, size=self.size, split=self.split)
+
+    def _make(self, kind: Kind, use: Use) -> Any:
+        """A data set named in the options, with the sides as it is trained on: its target is the target."""
+        component = self.inner.get(use.name)
+        if kind != "dataset" or component is None:
+            return _no_components(kind, use)
+        made = build(component, options_of(component, use), self._context(_no_components))
+        return Reversed(made) if component.info.direction == "BtoA" else made
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "built": None}
+
+
+class Reversed:
+    """A data set with its sides changed."""
+
+    def __init__(self, inner: Dataset) -> None:
+        self.inner, self.signals = inner, inner.signals.reversed()
+        self.notes = tuple(getattr(inner, "notes", ()))
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitem__(self, index: int) -> Pair:
+        return self.inner[index].reversed()
+
+    def files(self, index: int) -> Sequence[Path]:
+        return self.inner.files(index)
 
 
 @dataclass(kw_only=True)
@@ -149,7 +186,9 @@ def metrics(config: RunConfig, maker: Maker, signals: Signals) -> dict[str, Metr
 def dataset(config: RunConfig, split: Split, size: Sequence[int]) -> DatasetSource:
     """A split of the configured data set, which is told what size the loader will ask for."""
     chosen = config.dataset
-    return DatasetSource(component=chosen.component, options=chosen.options, split=split, size=tuple(size))
+    return DatasetSource(
+        component=chosen.component, options=chosen.options, split=split, size=tuple(size), inner=chosen.inner
+    )
 
 
 def _fill(config: RunConfig, slot: str, signals: Signals, *, maker: Maker, device: torch.device) -> Any:
@@ -177,7 +216,9 @@ def _averages(config: RunConfig, networks: Mapping[str, nn.Module]) -> dict[str,
 
 
 def _no_components(kind: Kind, use: Use) -> Any:
-    raise PluginError(f"a data set may not make components ({kind} {use.name!r})")
+    raise PluginError(
+        f"a data set may make no components but the data sets that its options name ({kind} {use.name!r})"
+    )
 
 
 @contextlib.contextmanager

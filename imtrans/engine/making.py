@@ -7,7 +7,8 @@ import numpy as np
 
 from imtrans.config import RunConfig
 from imtrans.engine import build, facts
-from imtrans.engine.data import Loading, Place
+from imtrans.engine.data import Loading
+from imtrans.engine.order import Place
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import Pair, Signal, Split
 from imtrans.kit.images import encode

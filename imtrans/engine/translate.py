@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.data import one_hot
-from imtrans.errors import ShapeError
+from imtrans.errors import DataError, ShapeError
 from imtrans.interfaces import Signal
 from imtrans.kit import images, nn
 from imtrans.kit.color import into_space
@@ -89,6 +89,9 @@ class Translator:
         else:
             array = picture
         array = into_space(array, self.source)
+        classes = self.source.classes
+        if self.source.kind == "labels" and classes and int(array.max()) >= classes:
+            raise DataError(f"{_named(picture)}: value {int(array.max())}; the model takes labels 0 to {classes - 1}")
         if array.shape[-1] != self.source.channels:
             raise ShapeError(f"the model takes {self.source.channels} channels (the last axis), not {array.shape[-1]}")
         source = self._tensor(array)
@@ -103,6 +106,10 @@ class Translator:
         if self.source.kind == "labels":
             return one_hot(stored.long(), self.source)
         return images.to_range(stored, self.source)
+
+
+def _named(picture: Array | str | Path) -> str:
+    return str(picture) if isinstance(picture, str | Path) else "picture"
 
 
 def _as_bits(array: Array, signal: Signal) -> Array:

@@ -5,7 +5,7 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,31 +42,44 @@ def unpack(
     *,
     limit_bytes: int,
     limit_members: int = 2_000_000,
+    suffixes: Collection[str] = (),
     tick: Callable[[int], None] = lambda _: None,
 ) -> Unpacked:
     """Make `folder`, which is not there yet, from a tar, tar.gz or zip.
 
-    `tick` is told how many members are done. DataError names the member for whatever is not a regular file or folder
-    with a name that every system can hold once, and for more bytes or members than the limits; ResourceError for the
-    disk. Then nothing is left. Modes and times in the archive count for nothing.
+    `suffixes` (".bin") are kept besides those of pictures and texts. `tick` is told how many members are done.
+    DataError names the member for whatever is not a regular file or folder with a name that every system can hold
+    once, and for more bytes or members than the limits; ResourceError for the disk. Then nothing is left. Modes and
+    times in the archive count for nothing.
     """
     stage = folder.with_name(own_name(folder.name, "tmp"))
     try:
         with written(folder):
             stage.mkdir(parents=True)
-        job = _Unpacking(archive, stage, limit_bytes, limit_members)
+        job = _Unpacking(archive, stage, limit_bytes, limit_members, KEPT | {s.lower() for s in suffixes})
         for member in members(archive, limit_bytes=limit_bytes, limit_members=limit_members):
             job.take(member)
             tick(job.count)
         if not job.told.files:
             raise broken(archive, "it holds no files that a data set is made of")
         with written(folder):
-            job.settle()
+            settle(stage, files=job.told.files)
             os.rename(stage, folder)
             sync_folder(folder.parent)
         return job.told
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def settle(folder: Path, *, files: int) -> None:
+    """Wait until all of a folder is on the disk; `files` is about how many there are."""
+    if files > SYNCED_ONE_BY_ONE and hasattr(os, "sync"):
+        os.sync()
+        return
+    for root, _, names in os.walk(folder):
+        for name in names:
+            sync(Path(root, name))
+        sync_folder(Path(root))
 
 
 @dataclass
@@ -75,6 +88,7 @@ class _Unpacking:
     stage: Path
     limit_bytes: int
     limit_members: int
+    kept: Collection[str]
     told: Unpacked = field(default_factory=Unpacked)
     seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
     count: int = 0
@@ -92,23 +106,13 @@ class _Unpacking:
         self._register(parts, member)
         if member.is_folder:
             self._folder(parts)
-        elif _is_kept(parts[-1]):
+        elif _is_kept(parts[-1], self.kept):
             self._write(self._folder(parts[:-1]) / parts[-1], member)
             self.told.files += 1
         else:
             self.told.left_out[Path(parts[-1]).suffix.lower() or "no suffix"] += 1
             for _ in self._counted(member):
                 pass
-
-    def settle(self) -> None:
-        """Everything on the disk."""
-        if self.told.files > SYNCED_ONE_BY_ONE and hasattr(os, "sync"):
-            os.sync()
-            return
-        for root, _, names in os.walk(self.stage):
-            for name in names:
-                sync(Path(root, name))
-            sync_folder(Path(root))
 
     def _parts(self, name: str) -> list[str]:
         if fault := _fault(name):
@@ -166,6 +170,6 @@ def _fault(name: str) -> str:
     return next((fault for fault, is_so in faults.items() if is_so), "")
 
 
-def _is_kept(name: str) -> bool:
+def _is_kept(name: str, kept: Collection[str]) -> bool:
     stem, suffix = os.path.splitext(name.lower())
-    return not name.startswith("._") and (suffix in KEPT or (not suffix and stem in PLAIN_NAMES))
+    return not name.startswith("._") and (suffix in kept or (not suffix and stem in PLAIN_NAMES))

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imtrans.errors import DataError, DownloadError, ResourceError
+from imtrans.errors import DataError, DownloadError, Interrupted, ResourceError
 from imtrans.fsio import sync, sync_folder
 from imtrans.kit.disk import ELSEWHERE, written
+from imtrans.kit.parts import Begun, forget, note, release, take_up
 from imtrans.kit.turn import own_name
 from imtrans.kit.web import Answer, open_url, shown
 
@@ -55,7 +56,8 @@ def download(
 
     `size` in bytes, 0 for unknown; `copies` times as much room is asked for beforehand. `tick` is told (bytes so far,
     bytes in all or 0). Raises DownloadError for the network, DataError for bytes that are not the ones expected,
-    ResourceError for the disk; then nothing is left.
+    ResourceError for the disk. What an interrupted call or process left is taken up where the server says that the
+    file is still the same; after a fault of the network that is what came beyond a megabyte, else nothing is left.
     """
     with written(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,15 +65,26 @@ def download(
     transfer = _Transfer(url, part, sha256.lower(), size, copies, tick or (lambda _done, _all: None), patience, opener)
     try:
         with written(part):
+            begun = take_up(part, url, name=target.name)
             part.touch()
+            if begun:
+                transfer.go_on(begun)
         found = transfer.run()
         with written(target):
             sync(part)
             os.replace(part, target)
             sync_folder(target.parent)
         return found
+    except (KeyboardInterrupt, SystemExit, Interrupted):
+        release(part, target.name)
+        raise
+    except DownloadError as error:
+        if transfer.done < LEAP or not release(part, target.name):
+            raise
+        kept = f"What has arrived ({_mb(transfer.done)}) is kept, and the same command goes on from there."
+        raise DownloadError(error.what, mend=f"{kept}\n{error.mend}") from None
     finally:
-        part.unlink(missing_ok=True)
+        forget(part)
 
 
 class _Again(Exception):
@@ -98,6 +111,17 @@ class _Transfer:
     total: int = 0
     version: str = ""
     digest: Any = field(default_factory=hashlib.sha256)
+
+    def go_on(self, begun: Begun) -> None:
+        """Begin where another download of the same version ended. The last byte is always asked for anew: the answer
+        tells whether the version is still the same."""
+        self.version, self.total = begun.version, begun.total
+        have = self.part.stat().st_size
+        self.done = min(have, self.total - 1) if self.total else have
+        os.truncate(self.part, self.done)
+        with self.part.open("rb") as file:
+            while data := file.read(LEAP):
+                self.digest.update(data)
 
     def run(self) -> str:
         failed = furthest = 0
@@ -144,12 +168,15 @@ class _Transfer:
     def _start_over(self, answer: Answer) -> None:
         self.done, self.digest, self.version = 0, hashlib.sha256(), _version(answer)
         with written(self.part):
-            os.truncate(self.part, 0)
+            forget(self.part)
+            self.part.touch()
         if answer.status != 200:
             self.version = ""
             raise _Again(f"answers {answer.status} with another part of the file")
         length = answer.headers.get("Content-Length", "")
         self.total = int(length) if length.isdecimal() else 0
+        with written(self.part):
+            note(self.part, self.url, version=self.version, total=self.total)
 
     def _receive(self, answer: Answer) -> None:
         self.tick(self.done, self.total or self.size)

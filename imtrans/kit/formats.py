@@ -1,8 +1,14 @@
-"""Which files are pictures, by their names; costs the import of nothing."""
+"""Which files are pictures or tables of pairs, by their names; costs the import of nothing."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
 def is_picture(name: str) -> bool:
     """Whether a file name is a picture's; hidden files, such as a file manager's, are none."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def is_table(name: str) -> bool:
+    """Whether a file name is that of a table of pairs."""
+    return name.lower().endswith(TABLES)

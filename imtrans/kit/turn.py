@@ -8,11 +8,12 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 FORGOTTEN = 300.0  # seconds without a sign of life, after which a turn counts as left
-_OWN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]{8}\.(part|tmp)", re.DOTALL)
+RELEASED = 0  # stands for the process where none works on it any more
+_OWN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]{8}\.(?P<kind>part|part\.json|tmp)", re.DOTALL)
 
 
 def own_name(name: str, kind: str) -> str:
@@ -20,11 +21,23 @@ def own_name(name: str, kind: str) -> str:
     return f".{name}.{_host()}~{os.getpid()}~{secrets.token_hex(4)}.{kind}"
 
 
-def sweep(folder: Path, name: str) -> None:
+def released_name(name: str, kind: str) -> str:
+    """As `own_name`, for work that whoever comes next on this machine may take up."""
+    return f".{name}.{_host()}~{RELEASED}~{secrets.token_hex(4)}.{kind}"
+
+
+def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
+    """What nobody on this machine works on any more, made under exactly this name, newest first."""
+    found = [(p, _OWN.fullmatch(p.name)) for p in _paths(folder)]
+    mine = [p for p, told in found if told and (told["name"], told["kind"]) == (name, kind) and _is_orphan(told)]
+    return sorted(mine, key=_age)
+
+
+def sweep(folder: Path, name: str, *, kinds: Sequence[str] = ("part", "part.json", "tmp")) -> None:
     """Take away what processes that died on this machine have left of their work on `name`."""
-    for path in list(folder.iterdir()) if folder.is_dir() else []:
+    for path in _paths(folder):
         found = _OWN.fullmatch(path.name)
-        if not found or not _is_of(found["name"], name) or found["host"] != _host() or _is_alive(int(found["pid"])):
+        if not found or found["kind"] not in kinds or not _is_of(found["name"], name) or not _is_orphan(found):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -50,6 +63,22 @@ def turn(path: Path, *, poll: float = 0.2, forgotten: float = FORGOTTEN) -> Iter
     finally:
         if _holder(path) == (_host(), os.getpid()):
             path.unlink(missing_ok=True)
+
+
+def _paths(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_orphan(found: re.Match[str]) -> bool:
+    pid = int(found["pid"])
+    return found["host"] == _host() and (pid == RELEASED or not _is_alive(pid))
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # taken up by another process meanwhile
+        return 0.0
 
 
 def _is_of(found: str, name: str) -> bool:

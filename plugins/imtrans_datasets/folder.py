@@ -1,71 +1,114 @@
 """Pairs from files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imtrans.errors import ConfigError, ShapeError
-from imtrans.interfaces import Context, Pair, Signal, Signals
-from imtrans.kit.images import decode, with_channels
-from imtrans_datasets import FolderOptions
-from imtrans_datasets.layout import Item, Listing, find
+from imtrans.interfaces import Context, Pair, Signals
+from imtrans.kit.images import resize
+from imtrans_datasets.layout import find, find_two
+from imtrans_datasets.listing import Item, Listing
+from imtrans_datasets.offer_folders import FolderOptions
+from imtrans_datasets.reading import Labels, Pictures, Side
 
 Array = np.ndarray[Any, Any]
 
 
 class FolderOfPairs:
-    """Pairs side by side in one picture (A left, B right, split in the middle) or in two folders (A, B).
+    """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
 
     Channels and depth are those of the first pair; grey pictures among coloured ones are repeated to their channels.
+    With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes the source's.
     """
 
-    def __init__(self, listing: Listing) -> None:
-        self.items, self.notes = listing.items, listing.notes
-        source, target = _read(self.items[0])
-        self.signals = Signals(source=_signal(source), target=_signal(target))
+    def __init__(self, listing: Listing, options: FolderOptions | None = None, *, size: Sequence[int] = ()) -> None:
+        self.items, self.notes, self.layout, self.sides = listing.items, listing.notes, listing.layout, listing.sides
+        self._listing, self._options, self._size = listing, options, size
+        self._readers = [_reader(side, listing.items[0], options or FolderOptions()) for side in ("source", "target")]
+        self.signals = Signals(source=self._readers[0].signal, target=self._readers[1].signal)
+        self._halves(listing.items[0])
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Pair:
         item = self.items[index]
-        source, target = _read(item)
+        source, target = self._halves(item)
         if source.shape[:2] != target.shape[:2]:
-            raise ShapeError(f"the pair is {_size(source)} and {_size(target)} pixels", mend="Both must have one size.")
-        return Pair(
-            source=with_channels(source, self.signals.source.channels, name=item.key),
-            target=with_channels(target, self.signals.target.channels, name=item.key),
-            key=item.key,
-        )
+            target = self._sized(target, source, item)
+        return Pair(source=source, target=target, key=item.key)
 
     def files(self, index: int) -> Sequence[Path]:
         return self.items[index].files
 
+    @cached_property
+    def splits(self) -> Mapping[str, str]:
+        """What each split holds, in words."""
+        return self._listing.splits()
+
+    def _halves(self, item: Item) -> tuple[Array, Array]:
+        first, second = self._readers
+        files = item.files
+        if len(files) == 2:
+            return first.read(files[0]), second.read(files[1])
+        whole = first.read(files[0])
+        half, odd = divmod(whole.shape[1], 2)
+        if odd or not half:
+            raise ShapeError(
+                f"{files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width",
+                mend="Cut a column off it, or take the picture away.",
+            )
+        other = whole if first.is_like(second) else second.read(files[0])
+        return whole[:, :half], other[:, half:]
+
+    def _sized(self, target: Array, source: Array, item: Item) -> Array:
+        if not (self._options and self._options.resize_pairs):
+            names = " and ".join(f"{f} ({_size(a)})" for f, a in zip(item.files, (source, target), strict=True))
+            mend = "Resize the target: --set dataset.resize_pairs=true" if self._options else "Make them one size."
+            raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", mend=mend)
+        if self._size:
+            return target
+        is_labels = self.signals.target.kind == "labels"
+        return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
+
 
 def folder(options: FolderOptions, context: Context) -> FolderOfPairs:
     """The data set `folder`."""
+    return FolderOfPairs(_found(options, context), options, size=context.size)
+
+
+def _found(options: FolderOptions, context: Context) -> Listing:
+    two = (options.source, options.target)
+    if options.path and any(two):
+        raise ConfigError(
+            f"dataset.path {options.path!r} and dataset.{'source' if two[0] else 'target'} {(two[0] or two[1])!r}: "
+            "not both",
+            mend="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
+        )
+    if any(two) and not all(two):
+        given, lacking = ("source", "target") if two[0] else ("target", "source")
+        raise ConfigError(
+            f"dataset.{given} {(two[0] or two[1])!r} is given without dataset.{lacking}",
+            mend=f"Give both: --set dataset.{lacking}=PATH",
+        )
+    if all(two):
+        source, target = (Path(p).expanduser() for p in two)
+        return find_two(source, target, context.split)
     if not options.path:
         raise ConfigError("data set 'folder' needs its path", mend="Give it as --dataset PATH.")
-    return FolderOfPairs(find(Path(options.path).expanduser(), context.split))
+    return find(Path(options.path).expanduser(), context.split)
 
 
-def _read(item: Item) -> tuple[Array, Array]:
-    pictures = [decode(file) for file in item.files]
-    if len(pictures) == 2:
-        return pictures[0], pictures[1]
-    whole, half = pictures[0], pictures[0].shape[1] // 2
-    if whole.shape[1] % 2:
-        raise ShapeError(f"{item.files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width")
-    return whole[:, :half], whole[:, half:]
-
-
-def _signal(picture: Array) -> Signal:
-    if picture.dtype == np.float32:
-        return Signal(kind="data", channels=picture.shape[-1], low=0, high=1, bits=32)
-    bits = 8 * picture.dtype.itemsize
-    return Signal(channels=picture.shape[-1], high=2**bits - 1, bits=bits)
+def _reader(side: str, first: Item, options: FolderOptions) -> Side:
+    file = first.files[0] if side == "source" else first.files[-1]
+    if options.labels in (side, "both"):
+        return Labels.like(file, classes=options.classes)
+    range_ = options.source_range if side == "source" else options.target_range
+    return Pictures.like(file, range_=range_, option=f"dataset.{side}_range")
 
 
 def _size(picture: Array) -> str:

@@ -1,31 +1,56 @@
-"""The paper's data sets, where the user keeps them or the cache does."""
+"""The data sets that have names, where the user keeps them or the cache does."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from imtrans.errors import DataError
-from imtrans.interfaces import Context
-from imtrans.kit.shelf import by_hand, folder_of, present
-from imtrans_datasets import NamedOptions
+from imtrans.interfaces import Context, Dataset, Split
+from imtrans.kit.shelf import by_hand, folder_of, labels_of, present
+from imtrans_datasets.cifar import Cifar10
 from imtrans_datasets.folder import FolderOfPairs
 from imtrans_datasets.layout import find
+from imtrans_datasets.offer_named import PAIRS, PHOTOS, NamedOptions
+from imtrans_datasets.photos import PhotoSet, first_and_rest
+
+SHARE = 0.8  # of the COCO photos, in the order of their names, are trained on: the project's own split
 
 
-def named(name: str, options: NamedOptions, context: Context) -> FolderOfPairs:
-    """The set `name` from ROOT/name/{train,val,test}, else from the cache; DataError says how to get it there."""
+class NamedPairs(FolderOfPairs):
+    """Pairs as in a folder. `labels(index)` is the file of the exact class numbers, full size, where there is one."""
+
+    def labels(self, index: int) -> Path | None:
+        return labels_of(self.files(index)[0])
+
+
+def _pairs(folder: Path, split: Split) -> NamedPairs:
+    return NamedPairs(find(folder, split))
+
+
+def _coco(folder: Path, split: Split) -> PhotoSet:
+    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE))
+
+
+def _named(read: Callable[[Path, Split], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
+    """The set `name` from ROOT/name, else from the cache; DataError says how to get it there."""
     folder = present(name, options.root)
     if folder is None:
         looked = f"{Path(options.root).expanduser() / name} and {folder_of(name)} are" if options.root else ""
+        archive = next(info.archive for n, _, info in (*PAIRS, *PHOTOS) if n == name)
+        places = archive.places if archive else {}
         raise DataError(
             f"data set {name!r}: {looked or f'{folder_of(name)} is'} not there",
-            mend=f"Fetch it: imtrans data fetch {name}\n{by_hand(name, options.root)}",
+            mend=f"Fetch it: imtrans data fetch {name}\n{by_hand(name, options.root, places=places)}",
         )
-    return FolderOfPairs(find(folder, context.split))
+    return read(folder, context.split)
 
 
-facades = partial(named, "facades")
-cityscapes = partial(named, "cityscapes")
-maps = partial(named, "maps")
-edges2shoes = partial(named, "edges2shoes")
-edges2handbags = partial(named, "edges2handbags")
-night2day = partial(named, "night2day")
+facades = partial(_named, _pairs, "facades")
+cityscapes = partial(_named, _pairs, "cityscapes")
+maps = partial(_named, _pairs, "maps")
+edges2shoes = partial(_named, _pairs, "edges2shoes")
+edges2handbags = partial(_named, _pairs, "edges2handbags")
+night2day = partial(_named, _pairs, "night2day")
+anime = partial(_named, _pairs, "anime")
+cifar10 = partial(_named, Cifar10, "cifar10")
+coco_sample = partial(_named, _coco, "coco-sample")

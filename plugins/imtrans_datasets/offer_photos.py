@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from imtrans import Component, DatasetInfo, option
+from imtrans import Component, DatasetInfo, Use, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions:
     root: str | None = option(None, "folder of photos, with or without train, val and test in it: --data-root")
+    photos: Use | None = option(None, "data set whose pictures (its targets) are the photos", kind="dataset")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,30 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError
-from imtrans.interfaces import Context, Pair, Signal, Signals
+from imtrans import Use
+from imtrans.errors import ConfigError, DataError
+from imtrans.interfaces import Context, Dataset, Pair, Signal, Signals, Split
 from imtrans.kit.color import AB, LIGHTNESS, split_lab
 from imtrans.kit.color import grey as grey_of
 from imtrans.kit.images import decode, resize, with_channels
 from imtrans_datasets import makers
-from imtrans_datasets.layout import Listing, find_photos
+from imtrans_datasets.layout import find_photos
+from imtrans_datasets.listing import Item, Listing, check_folder, key_of, scan
 from imtrans_datasets.offer_photos import EdgesOptions, PencilOptions, PhotoOptions
 
 Array = np.ndarray[Any, Any]
 Make = Callable[[Array], tuple[Array, Array]]
 
 
-class Photos:
-    """Photos of any size, as pairs that `make` gives.
+class PhotoSet:
+    """Photos of any size from files, source and target the same."""
 
-    A photo is brought to the size that the loader asks for before the pair is made: filters of a fixed width, such as
-    the pencil's, then mean the same for every photo.
-    """
-
-    def __init__(self, listing: Listing, make: Make, *, signals: Signals, size: Sequence[int]) -> None:
+    def __init__(self, listing: Listing) -> None:
         self.items, self.notes = listing.items, listing.notes
-        self.signals = signals
-        self._make, self._size = make, tuple(size)
+        self.signals = Signals()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -38,13 +35,50 @@ class Photos:
     def __getitem__(self, index: int) -> Pair:
         item = self.items[index]
         photo = eight_bits(with_channels(decode(item.files[0]), 3, name=str(item.files[0])))
-        if self._size:
-            photo = resize(photo, (self._size[0], self._size[-1]))
-        source, target = self._make(photo)
-        return Pair(source=source, target=target, key=item.key)
+        return Pair(source=photo, target=photo, key=item.key)
 
     def files(self, index: int) -> Sequence[Path]:
         return self.items[index].files
+
+
+class Photos:
+    """The photos of a data set, its targets, as pairs that `make` gives.
+
+    A photo is brought to the size that the loader asks for before the pair is made: filters of a fixed width, such as
+    the pencil's, then mean the same for every photo.
+    """
+
+    def __init__(self, photos: Dataset, make: Make, *, signals: Signals, size: Sequence[int]) -> None:
+        self.photos, self.signals = photos, signals
+        self.notes = tuple(getattr(photos, "notes", ()))
+        self._make, self._size = make, tuple(size)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> Pair:
+        pair = self.photos[index]
+        photo = eight_bits(with_channels(pair.target, 3, name=pair.key))
+        if self._size:
+            photo = resize(photo, (self._size[0], self._size[-1]))
+        source, target = self._make(photo)
+        return Pair(source=source, target=target, key=pair.key)
+
+    def files(self, index: int) -> Sequence[Path]:
+        return self.photos.files(index)
+
+
+def first_and_rest(folder: Path, split: Split, *, share: float) -> Listing:
+    """The photos of a folder in the order of their names: the first `share` of them to train on, the rest else."""
+    check_folder(folder)
+    found = scan(folder)
+    items = [Item(key_of(stem), (path,)) for stem, path in found.files.items()]
+    first = int(share * len(items))
+    chosen = items[:first] if split == "train" else items[first:]
+    if not chosen:
+        raise DataError(f"{folder}: one photo is too few; there must be one to learn from and one to look at")
+    note = f"the first {share:.0%} of the photos by name are trained on, the others are for validation"
+    return Listing(chosen, (note, *found.notes))
 
 
 def eight_bits(photo: Array) -> Array:
@@ -74,8 +108,8 @@ def inpaint(options: PhotoOptions, context: Context) -> Photos:
 
 
 def lab(options: PhotoOptions, context: Context) -> Photos:
-    listing = _listing("lab", options, context)
-    return Photos(listing, split_lab, signals=Signals(source=LIGHTNESS, target=AB), size=context.size)
+    photos = _source("lab", options, context)
+    return Photos(photos, split_lab, signals=Signals(source=LIGHTNESS, target=AB), size=context.size)
 
 
 def _photos(
@@ -85,11 +119,19 @@ def _photos(
     make: Callable[[Array], Array],
     signals: Signals | None = None,
 ) -> Photos:
-    listing = _listing(name, options, context)
-    return Photos(listing, lambda photo: (make(photo), photo), signals=signals or Signals(), size=context.size)
+    photos = _source(name, options, context)
+    return Photos(photos, lambda photo: (make(photo), photo), signals=signals or Signals(), size=context.size)
 
 
-def _listing(name: str, options: PhotoOptions, context: Context) -> Listing:
+def _source(name: str, options: PhotoOptions, context: Context) -> Dataset:
+    """The photos: a data set's, which may lie under the root, else those of the folder `root`."""
+    if options.photos is not None:
+        root = {"root": options.root} if options.root else {}
+        made: Dataset = context.make("dataset", Use(options.photos.name, {**root, **options.photos.options}))
+        if made.signals.target.kind != "image":
+            raise ConfigError(f"dataset.photos {options.photos.name!r}: its targets are not photos")
+        return made
     if not options.root:
-        raise ConfigError(f"data set {name!r} is made from your photos", mend="Say where they are: --data-root PHOTOS")
-    return find_photos(Path(options.root).expanduser(), context.split)
+        mend = "Say where they are: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
+        raise ConfigError(f"data set {name!r} is made from your photos", mend=mend)
+    return PhotoSet(find_photos(Path(options.root).expanduser(), context.split))

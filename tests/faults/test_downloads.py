@@ -91,7 +91,9 @@ def test_a_set_is_fetched_counted_recorded_and_found_again(cli: Callable, shelf:
     listed = {r["name"]: r for r in json.loads(cli("data", "list", "--json").out)}
     assert (listed["facades"]["folder"], listed["facades"]["sha256"]) == (str(shelf / "facades"), SHA)
     assert listed["maps"]["folder"] is None
-    assert f"facades: {shelf / 'facades'} (train 400, val 100, test 106)" in cli("data", "list").out
+    told = cli("data", "list").out
+    assert "train 400, val 100, test 106; 30.2 MB\n" in told
+    assert f"  here: {shelf / 'facades'}\n" in told
 
 
 def test_what_is_not_there_has_no_path(refused: Callable) -> None:
@@ -378,8 +380,8 @@ def test_every_named_set_has_its_archive_terms_and_target(catalog, name: str) ->
 def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     catalog, shelf: Path, tmp_path: Path, place: str
 ) -> None:
-    from imtrans_datasets import NamedOptions
     from imtrans_datasets.named import night2day
+    from imtrans_datasets.offer_named import NamedOptions
 
     def nothing(*_: object) -> None:
         raise AssertionError

@@ -266,14 +266,18 @@ def test_a15_a_disk_that_fills_is_told_and_nothing_is_left(refused: Callable) ->
     assert "IMTRANS_HOME" in said
 
 
-def test_a15_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+def test_a15_an_interruption_leaves_a_part_that_the_next_call_takes_up(tmp_path: Path) -> None:
     def interrupt(done: int, _count: int) -> None:
         if done:
             raise KeyboardInterrupt
 
-    with Server(BODY) as server, pytest.raises(KeyboardInterrupt):
-        download(server.url(), tmp_path / "set.tar.gz", tick=interrupt, patience=QUICK)
-    assert list(tmp_path.iterdir()) == []
+    with Server(BODY) as server:
+        with pytest.raises(KeyboardInterrupt):
+            download(server.url(), tmp_path / "set.tar.gz", tick=interrupt, patience=QUICK)
+        (part,) = tmp_path.glob(".*.part")
+        have = part.stat().st_size
+        fetch(server, tmp_path, sha256=SHA)
+        assert (server.asked[1]["Range"], server.asked[1]["If-Range"]) == (f"bytes={have}-", '"1"')
 
 
 def test_secrets_of_a_url_are_sent_but_never_shown(refused: Callable) -> None:

@@ -3,6 +3,8 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from PIL import Image
 
 from imtrans.errors import DataError, ShapeError
@@ -120,9 +122,138 @@ def test_written_pictures_are_read_back_exactly(tmp_path, dtype, channels):
     assert np.array_equal(images.decode(tmp_path / "x.png"), picture)
 
 
-def test_a_format_that_cannot_hold_the_picture_is_said(tmp_path):
-    with pytest.raises(DataError, match="cannot hold"):
-        images.encode(tmp_path / "x.xyz", np.zeros((4, 4, 3), np.uint8))
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 13])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_tiff_keeps_any_number_of_channels_exactly(tmp_path, dtype, channels):
+    values = np.random.default_rng(0).random((5, 7, channels))
+    picture = (values - 0.5).astype(dtype) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
+    images.encode(tmp_path / "x.tif", picture)
+    read = images.decode(tmp_path / "x.tif")
+    assert (read.dtype, read.shape) == (picture.dtype, picture.shape)
+    assert np.array_equal(read, picture)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"planarconfig": "separate"},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"byteorder": ">", "rowsperstrip": 3},
+        {"bigtiff": True},
+    ],
+    ids=lambda m: "-".join(m),
+)
+def test_tiff_of_others_is_read_however_it_lies_in_the_file(tmp_path, more):
+    picture = np.random.default_rng(0).integers(0, 65_536, (20, 18, 4)).astype(np.uint16)
+    stored = np.moveaxis(picture, -1, 0) if more.get("planarconfig") else picture
+    tifffile.imwrite(
+        tmp_path / "x.tif", stored, photometric="minisblack", **{"planarconfig": "contig", "metadata": None, **more}
+    )
+    assert np.array_equal(images.decode(tmp_path / "x.tif"), picture)
+
+
+def test_alpha_is_left_out_and_a_fourth_channel_of_data_is_not(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 65_536, (4, 5, 4)).astype(np.uint16)
+    for kind, channels in (("unassalpha", 3), ("unspecified", 4)):
+        tifffile.imwrite(tmp_path / "x.tif", picture, photometric="rgb", extrasamples=[kind], metadata=None)
+        assert np.array_equal(images.decode(tmp_path / "x.tif"), picture[..., :channels])
+
+
+def test_what_tiff_can_hold_and_is_not_read_is_said(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "signed.tif",
+        np.zeros((4, 5, 2), np.int16),
+        photometric="minisblack",
+        planarconfig="contig",
+        metadata=None,
+    )
+    with pytest.raises(DataError, match=r"signed\.tif: holds int16 values"):
+        images.decode(tmp_path / "signed.tif")
+    tifffile.imwrite(
+        tmp_path / "x.tif",
+        np.zeros((4, 5, 2), np.uint8),
+        photometric="minisblack",
+        compression="lzma",
+        planarconfig="contig",
+    )
+    with pytest.raises(DataError, match=r"x\.tif: 2 channels compressed with LZMA") as caught:
+        images.decode(tmp_path / "x.tif")
+    assert "deflate" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "channels", "mend"),
+    [
+        ("x.xyz", np.uint8, 3, "Use .png or .tif"),
+        ("x.jpg", np.uint16, 3, "Use .png or .tif"),
+        ("x.png", np.float32, 1, "Use .tif"),
+        ("x.png", np.uint8, 2, "Use .tif"),
+        ("x", np.uint8, 3, "Use .png or .tif"),
+    ],
+)
+def test_a_format_that_cannot_hold_the_picture_is_said_and_nothing_is_cut(tmp_path, name, dtype, channels, mend):
+    with pytest.raises(DataError, match="cannot hold") as caught:
+        images.encode(tmp_path / name, np.zeros((4, 4, channels), dtype))
+    assert mend in caught.value.mend
+    assert not (tmp_path / name).exists()
+
+
+def test_the_suffix_for_a_signal_holds_it():
+    assert images.suffix_for(Signal()) == images.suffix_for(Signal(bits=16, high=65_535, channels=1)) == ".png"
+    assert images.suffix_for(Signal(kind="labels", channels=1, classes=3)) == ".png"
+    assert images.suffix_for(Signal(channels=2)) == images.suffix_for(Signal(bits=32, kind="data")) == ".tif"
+    assert images.suffix_for(Signal(space="lab-ab", channels=2, bits=32)) == ".png"
+
+
+def test_labels_are_written_in_their_palette_and_read_back(tmp_path):
+    ids = np.array([[[0], [2]], [[1], [2]]], np.uint8)
+    images.encode(tmp_path / "x.png", ids, palette=[[9, 8, 7], [255, 0, 0], [0, 255, 0]])
+    found = images.label_map(tmp_path / "x.png")
+    assert np.array_equal(found.ids, ids)
+    assert (found.mode, found.palette[:2]) == ("P", ((9, 8, 7), (255, 0, 0)))
+    assert images.decode(tmp_path / "x.png")[0, 0].tolist() == [9, 8, 7]
+
+
+def test_grey_pictures_are_label_maps_and_colour_is_none(tmp_path):
+    for dtype in (np.uint8, np.uint16):
+        ids = np.arange(12).reshape(3, 4).astype(dtype)
+        assert np.array_equal(images.label_map(save(tmp_path / "x.png", ids)).ids[..., 0], ids)
+    save(tmp_path / "c.png", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(DataError, match=r"c\.png: mode RGB is a picture, not a label map"):
+        images.decode(tmp_path / "c.png", as_labels=True)
+
+
+def test_the_strongest_plane_is_the_label():
+    planes = torch.tensor([[[0.1, 0.9]], [[0.2, -1.0]], [[0.0, 1.0]]])
+    stored = images.from_range(planes, Signal(kind="labels", channels=1, classes=3))
+    assert (stored.dtype, stored.tolist()) == (np.uint8, [[[1], [2]]])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colour_in_tiff_is_turned_as_8_bit_colour_is(tmp_path, orientation):
+    small = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    for name, picture in (("small.tif", small), ("deep.tif", small.astype(np.uint16) * 257)):
+        tifffile.imwrite(
+            tmp_path / name, picture, photometric="rgb", extratags=[(274, 3, 1, orientation)], metadata=None
+        )
+    assert np.array_equal(images.decode(tmp_path / "deep.tif") // 257, images.decode(tmp_path / "small.tif"))
+
+
+def test_two_halves_put_together_and_taken_apart_are_the_same(tmp_path):
+    source, target = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3)).astype(np.uint8)
+    images.encode(tmp_path / "x.png", np.concatenate([source, target], axis=1))
+    whole = images.decode(tmp_path / "x.png")
+    assert np.array_equal(whole[:, :6], source)
+    assert np.array_equal(whole[:, 6:], target)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_range_and_back_is_exact_for_every_whole_number(bits):
+    signal = Signal(channels=1, bits=bits, high=2**bits - 1)
+    stored = np.arange(2**bits).astype(np.uint8 if bits == 8 else np.uint16)[None, :, None]
+    image = images.to_range(torch.from_numpy(stored.astype(np.int32)).movedim(-1, 0), signal)
+    assert (image.min(), image.max()) == (-1, 1)
+    assert np.array_equal(images.from_range(image, signal), stored)
 
 
 def test_channels_are_repeated_weighted_or_refused():
@@ -135,8 +266,6 @@ def test_channels_are_repeated_weighted_or_refused():
 
 
 def test_labels_are_shown_in_their_palette():
-    import torch
-
     signal = Signal(kind="labels", channels=1, classes=2, palette=[[1, 2, 3], [4, 5, 6]])
     planes = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     assert images.shown(planes, signal).tolist() == [[[1, 2, 3], [4, 5, 6]]]

@@ -1,0 +1,33 @@
+"""Declaration of the data set `folder`: your own pairs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from imtrans import Component, DatasetInfo, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    path: str = option("", "folder of pairs, or a .csv or .jsonl file that lists them: --dataset PATH")
+    source: str = option("", "folder of the sources, wherever it is; with target, instead of path")
+    target: str = option("", "folder of the targets, of the same names")
+    resize_pairs: bool = option(False, "where the two of a pair differ in size, resize the target to the source")
+    labels: Literal["none", "source", "target", "both"] = option(
+        "none", "which side is label maps: palette indices, or grey values, as classes"
+    )
+    classes: int | None = option(None, "number of classes of the label maps", low=2, high=4096)
+    source_range: tuple[float, ...] = option((), "low and high: stored values of the source that become -1 and 1")
+    target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
+
+
+def folder_components() -> Iterable[Component]:
+    yield Component(
+        kind="dataset",
+        name="folder",
+        target="imtrans_datasets.folder:folder",
+        summary="your own pairs: --dataset PATH",
+        options=FolderOptions,
+        info=DatasetInfo(),
+        needs_context=True,
+    )

@@ -1,0 +1,50 @@
+"""Pairs in one folder, told apart by the ends of their names: x_A.png and x_B.png."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from imtrans.errors import DataError, listed
+from imtrans_datasets.listing import Item, Listing, Scan, key_of
+
+ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("source", "target")) for mark in "_-.")
+
+
+def by_suffix(folder: Path, found: Scan) -> Listing | None:
+    """The pairs of a folder whose pictures end as source and target do; None where they do not.
+
+    They do where all end so, or where at least half of them have a partner. DataError names those that have none.
+    """
+    ends = _ends(found.files)
+    if not ends:
+        return None
+    one, two = ends
+    stems = [stem.removesuffix(one) for stem in found.files if stem.endswith(one)]
+    alone = [key_of(stem) for stem in found.files if _partner(stem, ends) not in found.files]
+    if alone:
+        raise DataError(
+            f"{folder}: {len(alone)} pictures have no partner: {listed(alone, most=3)}",
+            mend=f"Each picture that ends in {one} needs one that ends in {two}, and nothing else may lie with them.",
+        )
+    return Listing(
+        items=[Item(key_of(s), (found.files[s + one], found.files[s + two])) for s in stems],
+        layout=f"pairs by the ends of their names, {one} and {two}",
+        sides=(one, two),
+        notes=found.notes,
+    )
+
+
+def _ends(stems: Collection[str]) -> tuple[str, str] | None:
+    for ends in ENDS:
+        ending = sum(stem.endswith(ends) for stem in stems)
+        paired = sum(_partner(stem, ends) in stems for stem in stems) if ending else 0
+        if ending == len(stems) or (paired and 2 * paired >= len(stems)):
+            return ends
+    return None
+
+
+def _partner(stem: str, ends: tuple[str, str]) -> str | None:
+    """The stem of the other side."""
+    for own, other in (ends, ends[::-1]):
+        if stem.endswith(own):
+            return stem.removesuffix(own) + other
+    return None
