@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 
 from imtrans.catalog import Catalog
-from imtrans.engine import assemble, build, checkpoint, evaluate
+from imtrans.engine import assemble, build, checkpoint, evaluate, runs
 from imtrans.plugins import discover
 
 
 def main() -> None:
     catalog = Catalog(discover().records)
     maker = build.Maker(catalog)
-    folder = checkpoint.find(Path(sys.argv[1]))
+    folder = runs.find(Path(sys.argv[1]))
     model = checkpoint.load(folder, catalog=catalog, maker=maker, device=torch.device("cpu"))
     held = assemble.loading(model.config, "val")
     count = len(held.source.dataset)

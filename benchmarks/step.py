@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imtrans.engine.device import keep_big_blocks
-from imtrans.engine.updates import Updater, optimizer
+from imtrans.engine.optimizers import optimizer
+from imtrans.engine.updates import Updater
 from imtrans.interfaces import Batch
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
 from imtrans.recipe import OptimizerOptions
@@ -30,7 +31,7 @@ from imtrans_unet.network import UNet
 
 def ours(generator: nn.Module, discriminator: nn.Module, batch: Batch) -> Callable[[], None]:
     groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
-    update = Updater(groups, {g: optimizer(p, OptimizerOptions()) for g, p in groups.items()})
+    update = Updater.of({g: optimizer(p, OptimizerOptions()) for g, p in groups.items()})
     method = ConditionalGAN(
         generator=generator,
         discriminator=discriminator,

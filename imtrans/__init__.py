@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from imtrans.component import Component as Component
     from imtrans.component import DatasetInfo as DatasetInfo
     from imtrans.component import MethodInfo as MethodInfo
+    from imtrans.component import MetricInfo as MetricInfo
     from imtrans.component import Slot as Slot
     from imtrans.hookspecs import hookimpl as hookimpl
     from imtrans.options import option as option
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from imtrans.recipe import Use as Use
 
 _HOMES = {
-    "imtrans.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "Slot"),
+    "imtrans.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "MetricInfo", "Slot"),
     "imtrans.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "Term", "Use"),
     "imtrans.options": ("option",),
     "imtrans.hookspecs": ("hookimpl",),

@@ -15,11 +15,11 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
 
     Raises CheckpointError if there is none, it is broken, or a plugin that it needs is missing.
     """
-    from imtrans.engine import build, checkpoint
+    from imtrans.engine import build, checkpoint, runs
     from imtrans.engine import device as devices
     from imtrans.engine.translate import Translator
 
     catalog = Catalog((plugins or discover()).records)
-    found = checkpoint.find(Path(run))
+    found = runs.find(Path(run))
     live = checkpoint.load(found, catalog=catalog, maker=build.Maker(catalog), device=devices.choose(device))
     return Translator(live)

@@ -1,22 +1,28 @@
 """The command line: lazy commands, and errors turned into a message and an exit code."""
 
+import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import click
 
 from imtrans.catalog import Catalog
-from imtrans.errors import ImtransError, ResourceError, listed, nearest, printable
+from imtrans.errors import ImtransError, ResourceError, Terminated, listed, nearest, printable
 from imtrans.plugins import Plugins, Selection, discover
 
 COMMANDS = {
     "run": "Train a recipe on a data set.",
+    "resume": "Go on with a run.",
+    "rerun": "Repeat a run from its folder.",
     "translate": "Translate pictures with a trained model.",
     "evaluate": "Measure a trained model on its data.",
     "data": "Fetch, make and inspect data sets.",
@@ -95,13 +101,17 @@ def run(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):  # a character the terminal lacks is shown as an escape
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _invoke(plain, is_debugging)
+        with _termination():
+            code = _invoke(plain, is_debugging)
         if sys.stdout is not None:  # None: the caller closed it (>&-)
             sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader has gone (| head): nothing is wrong
         _silence_stdout()
         return 0
+    except Terminated:
+        click.echo("Terminated.", err=True)
+        return 143
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         return 130
@@ -115,6 +125,24 @@ def run(arguments: Sequence[str]) -> int:
         return _explain(full, is_debugging)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, told with the place of its traceback
         return _report_bug(error, is_debugging)
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM as an exception, as Ctrl-C is one: what is under way is put away. A host's own handler stays."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
+    raise Terminated
 
 
 def _silence_stdout() -> None:

@@ -77,6 +77,10 @@ class Interrupted(ImtransError):
         self.exit_code = 128 + signal
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came where nothing had to be saved first (exit code 143)."""
+
+
 def _rebuilt(kind: type[ImtransError], args: tuple[Any, ...], state: dict[str, Any]) -> ImtransError:
     error = kind.__new__(kind)
     error.args = args

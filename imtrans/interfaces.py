@@ -124,17 +124,25 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What observers know of a run: its folder, configuration and length, and facts worth showing."""
+    """What observers know of a run: its folder, configuration and length, and facts worth showing.
+
+    A resumed run begins at the step `start`.
+    """
 
     folder: "Path"
     config: "RunConfig"
     steps: int
+    start: int = 0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     is_quiet: bool = False
 
 
 class Dataset(Protocol):
-    """A split of a data set. `collate` is optional: without it pairs of equal size are stacked."""
+    """A split of a data set. `collate` is optional: without it pairs of equal size are stacked.
+
+    So is what a run says about its data before it starts: `layout` (how the pairs were found), `sides` (what source
+    and target are called), `splits` (by name, what each holds, in words) and `notes` (what to heed).
+    """
 
     signals: Signals
 

@@ -24,7 +24,7 @@ class DataOptions:
     """The keys `data.*`."""
 
     size: tuple[int, ...] = option((256,), "pixels of a side of a training crop; two numbers: height and width", low=1)
-    batch_size: int = option(1, "pictures per step", low=1)
+    batch_size: int = option(1, "pictures per step, over all devices", low=1)
     direction: Direction | None = option(None, "which side is the source; none: as the data set says")
     interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] | None = option(
         None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
@@ -40,6 +40,20 @@ class TrainOptions:
     steps: int | None = option(None, "training steps, instead of epochs", low=1)
     seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
+    init: str | None = option(None, "run, checkpoint or safetensors file whose weights to begin with, where they fit")
+    precision: Literal["float32", "bf16", "fp16"] = option("float32", "what the networks compute in (weights: float32)")
+    compile: bool = option(False, "compile the networks (torch.compile): slow to start, faster on a GPU")
+    deterministic: bool = option(False, "only operations that give the same bits each time, on a GPU, too")
+    accumulate: int = option(
+        1, "parts into which each device cuts its share of a batch: less memory, the same gradients", low=1
+    )
+    clip: float | None = option(None, "longest gradient of an optimiser group; none: as it is", low=0)
+    schedule: Literal["constant", "linear", "cosine", "inverse-time"] = option(
+        "constant", "how the learning rate goes; linear: to 0 from train.decay_start on, as CycleGAN"
+    )
+    decay_start: float = option(0.5, "share of the run after which the linear schedule begins to fall", low=0, high=1)
+    decay_rate: float = option(1e-5, "fall per step of the inverse-time schedule", low=0)
+    warmup: int = option(0, "steps in which the learning rate rises from 0", low=0)
     ema: float = option(
         0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1
     )
@@ -49,6 +63,10 @@ class TrainOptions:
     )
     evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
     save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
+    keep: int = option(2, "newest checkpoints that are kept, beside the best and the milestones", low=1)
+    milestone_every: int | None = option(None, "steps between two checkpoints that are kept for good", low=1)
+    best: str | None = option(None, "metric that tells the best checkpoint; none: the first one; needs evaluate_every")
+    patience: int | None = option(None, "evaluations without a new best after which training ends", low=1)
     samples: int = option(6, "validation pictures on a sample grid", low=1, high=64)
 
 

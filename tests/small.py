@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from imtrans.catalog import Catalog
 from imtrans.component import Use
 from imtrans.config import RunConfig
-from imtrans.engine import assemble, loop
+from imtrans.engine import assemble, loop, runfolder, runs
+from imtrans.engine.resuming import Start
 from imtrans.layers import Assignment, Layer
 from imtrans.options import Raw
 from imtrans.plugins import Plugins, Selection, discover
@@ -41,3 +45,30 @@ def job(folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | 
     found = plugins()
     chosen = config(settings, dataset=dataset)
     return assemble.assemble(chosen, catalog=Catalog(found.records), plugins=found, folder=folder, is_quiet=True)
+
+
+def pairs(folder: Path, *, train: int = 7, val: int = 2, size: int = 32) -> Use:
+    """A folder of pairs of noise, side by side, and the data set that reads it: quicker than what must be drawn."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", train), ("val", val)):
+        (folder / split).mkdir(parents=True)
+        for index in range(count):
+            picture = random.integers(0, 256, (size, 2 * size, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(folder / split / f"{index}.png")
+    return Use("folder", {"path": str(folder)})
+
+
+def go_on(
+    folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None, **told: bool
+) -> loop.Job:
+    """The run in `folder`, to go on from its newest checkpoint."""
+    found = plugins()
+    runfolder.take(folder, is_new=False)
+    return assemble.assemble(
+        config(settings, dataset=dataset),
+        catalog=Catalog(found.records),
+        plugins=found,
+        folder=folder,
+        start=Start(checkpoint=runs.newest(folder), **told),
+        is_quiet=True,
+    )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imtrans.catalog import Catalog
-from imtrans.engine import assemble, build, checkpoint, loop
+from imtrans.engine import assemble, build, checkpoint, loop, runs
 from imtrans.engine.translate import Translator
 from imtrans.layers import Assignment, Layer
 from imtrans.plugins import Selection, discover
@@ -45,7 +45,7 @@ def test_a_sketch_trains_five_steps_is_saved_and_loaded_and_translates(recipe, p
     assert any(not torch.equal(before[k], after[k]) for k in before)
     assert list((tmp_path / "runs" / recipe / "samples").glob("*.png"))
 
-    folder = checkpoint.find(tmp_path / "runs" / recipe)
+    folder = runs.find(tmp_path / "runs" / recipe)
     loaded = checkpoint.load(folder, catalog=catalog, maker=build.Maker(catalog), device=torch.device("cpu"))
     trained = Translator(job.model)
     shape, wanted = SKETCHES[recipe]
@@ -84,7 +84,7 @@ def test_image_pools_come_back_from_a_checkpoint(plugins, tmp_path, monkeypatch)
     job = assemble.assemble(config, catalog=catalog, plugins=plugins, folder=tmp_path / "run", is_quiet=True)
     loop.fit(job)
     live = checkpoint.load(
-        checkpoint.find(tmp_path / "run"), catalog=catalog, maker=build.Maker(catalog), device=torch.device("cpu")
+        runs.find(tmp_path / "run"), catalog=catalog, maker=build.Maker(catalog), device=torch.device("cpu")
     )
     own, other = job.model.method.state_dict(), live.method.state_dict()
     assert sorted(own) == ["source.0000", "source.0001", "target.0000", "target.0001"] == sorted(other)

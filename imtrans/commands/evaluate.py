@@ -20,12 +20,12 @@ from imtrans.commands.progress import progress
 @click.pass_obj
 def command(session: Session, run: str, split: Any, device: str, as_json: bool) -> None:
     """Measure the newest checkpoint of RUN on all pictures of a split of the data it was trained with."""
-    from imtrans.engine import assemble, build, checkpoint, evaluate, facts
+    from imtrans.engine import assemble, build, checkpoint, evaluate, facts, runs
     from imtrans.engine import device as devices
 
     devices.keep_big_blocks()
     maker = build.Maker(session.catalog)
-    folder = checkpoint.find(Path(run))
+    folder = runs.find(Path(run))
     model = checkpoint.load(folder, catalog=session.catalog, maker=maker, device=devices.choose(device))
     loading = assemble.loading(model.config, split)
     metrics = build.metrics(model.config, maker, model.signals)

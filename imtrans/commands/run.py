@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import click
 from imtrans import configfile
 from imtrans.catalog import Catalog
 from imtrans.cli import Session
-from imtrans.commands.progress import progress
+from imtrans.commands.training import train
 from imtrans.component import Use
 from imtrans.config import RunConfig, flatten
-from imtrans.errors import ConfigError, DataError, ImtransError, Interrupted
+from imtrans.errors import ConfigError, DataError
 from imtrans.layers import Assignment, Layer
 from imtrans.options import Raw
 from imtrans.resolve import resolve
@@ -29,13 +28,15 @@ FLAGS = {
     "seed": "train.seed",
     "device": "train.device",
     "data_root": "dataset.root",
+    "deterministic": "train.deterministic",
+    "init": "train.init",
 }
 
 
 @click.command("run")
 @click.argument("recipe")
 @click.option(
-    "--dataset", metavar="NAME|PATH", help="Data set by name, or a folder of pairs; without it: drawn pictures."
+    "--dataset", metavar="NAME|PATH", help="Data set by name, a folder or a file of pairs; without it: drawn pictures."
 )
 @click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
 @click.option("--config", "file", metavar="FILE", help="TOML or JSON file with configuration keys.")
@@ -50,6 +51,11 @@ FLAGS = {
 @click.option("--seed", metavar="N", help="Number from which all random draws follow.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
+@click.option("--resume", is_flag=True, help="Go on with this run where it is unfinished.")
+@click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
+@click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
+@click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
+@click.option("--accept-dataset-change", is_flag=True, help="With --resume: go on although the pictures have changed.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
 @click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
@@ -60,14 +66,17 @@ def command(session: Session, /, recipe: str, name: str | None, dry_run: bool, a
     if dry_run:
         click.echo(table(config))
         return
+    from imtrans.commands import placing
     from imtrans.commands.data import fetch_if_missing
 
-    root = getattr(config.dataset.options, "root", None)
-    fetch_if_missing(config.dataset.component, root=root, is_offline=given["offline"])
-    from imtrans.engine import assemble
-
-    folder = assemble.run_folder(config, name)
-    _train(session, config, folder, as_json=as_json)
+    fetch_if_missing(config.dataset, is_offline=given["offline"])
+    if given["devices"]:
+        placing.launch(given["devices"])
+    accepts, catalog = given["accept_dataset_change"], session.catalog
+    if given["resume"] or placing.is_restart():
+        train(session, config, lambda: placing.unfinished(catalog, config, name, accepts), as_json=as_json)
+    else:
+        train(session, config, lambda: placing.fresh(catalog, config, name), as_json=as_json)
 
 
 def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunConfig:
@@ -78,24 +87,33 @@ def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunCo
         tree, text = configfile.read(path), configfile.read_text(path)
         _check_recipe(tree.pop("recipe", recipe), recipe, path)
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
-    flags = [(key, flag) for flag, key in FLAGS.items() if given.get(flag) is not None]
-    named = [Assignment(tuple(k.split(".")), Raw(given[f]), f"--{f.replace('_', '-')}") for k, f in flags]
-    settings = [_setting(text) for text in given.get("settings", ())]
-    layers.append(Layer("flag", [*settings, *named]))
+    layers.append(layer(given))
     wanted = dataset(catalog, given["dataset"]) if given.get("dataset") is not None else None
     return resolve(catalog, recipe, dataset=wanted, layers=layers)
 
 
+def layer(given: Mapping[str, Any]) -> Layer:
+    """What the flags and --set of a command line say."""
+    given = {**given, "deterministic": "true" if given.get("deterministic") else None}
+    flags = [(key, flag) for flag, key in FLAGS.items() if given.get(flag) is not None]
+    named = [Assignment(tuple(k.split(".")), Raw(given[f]), f"--{f.replace('_', '-')}") for k, f in flags]
+    return Layer("flag", [*(_setting(text) for text in given.get("settings", ())), *named])
+
+
 def dataset(catalog: Catalog, text: str) -> Use:
-    """What --dataset means: a data set's name, or a folder of pairs."""
+    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them."""
+    from imtrans.kit.formats import TABLES, is_table
+
     names = [o.name for o in catalog.offers("dataset")]
-    looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text
+    looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
     path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that cannot be
     if text in names or not (looks_like_path or (text and os.path.exists(path))):
         return Use(text)
-    if not os.path.isdir(path):
+    if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
         fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
-        raise DataError(f"--dataset {text}: {fault}", mend="Give a folder of pairs, or a name: imtrans list datasets")
+        kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
+        mend = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
+        raise DataError(f"--dataset {text}: {fault}", mend=mend)
     return Use("folder", {"path": path})
 
 
@@ -122,62 +140,3 @@ def _setting(text: str) -> Assignment:
 def _from_file(path: Path, text: str, keys: tuple[str, ...], value: Any) -> Assignment:
     line = configfile.line_of(text, keys)
     return Assignment(keys, value, f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}")
-
-
-def _train(session: Session, config: RunConfig, folder: Path, *, as_json: bool) -> None:
-    from imtrans.engine import assemble, device, loop
-
-    device.keep_big_blocks()
-    job = assemble.assemble(config, catalog=session.catalog, plugins=session.plugins, folder=folder, is_quiet=as_json)
-    try:
-        with progress("evaluating") as tick:
-            result = loop.fit(job, tick=tick)
-    except BaseException as error:
-        _record_failure(job.run, error)
-        raise
-    assemble.finish(job.run, status="finished", step=result.step)
-    click.echo(_as_json(job.run.folder, result) if as_json else summary(job.run.folder, result))
-
-
-def _record_failure(run: Any, error: BaseException) -> None:
-    from imtrans.engine import assemble
-
-    status = "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
-    try:
-        assemble.finish(run, status=status, error=str(error))
-    except (ImtransError, OSError, ValueError):
-        print("Warning: run.json could not be brought up to date", file=sys.stderr)  # noqa: T201
-
-
-def summary(folder: Path, result: Any) -> str:
-    """What was learned, and where to look."""
-    lines = (
-        [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
-        if result.scores.metrics
-        else []
-    )
-    for name, value in result.scores.metrics.items():
-        beside = result.scores.baseline.get(name)
-        lines.append(
-            f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else "")
-        )
-    return "\n".join(
-        [
-            *lines,
-            f"Pictures: {folder / 'samples'}",
-            f"Report:   {folder / 'report.html'}",
-            f"Model:    {result.checkpoint}",
-            f"Use it:   imtrans translate {folder} PICTURES -o OUT",
-        ]
-    )
-
-
-def _as_json(folder: Path, result: Any) -> str:
-    scores = {
-        "metrics": dict(result.scores.metrics),
-        "mean_picture": dict(result.scores.baseline),
-        "pictures": result.scores.count,
-    }
-    return json.dumps(
-        {"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1
-    )

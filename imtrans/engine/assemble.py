@@ -1,26 +1,20 @@
 """From a RunConfig to a job that is ready to train, in its run folder."""
 
-import json
-import os
-import platform
-import re
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-
-import imtrans
-from imtrans import configfile, fsio
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
-from imtrans.engine import build, facts, loop, updates
+from imtrans.engine import build, facts, initial, loop, ranks, resuming, runfolder, state, updates
+from imtrans.engine import checkpoint as checkpoints
 from imtrans.engine import device as devices
-from imtrans.engine.checkpoint import RUNS
-from imtrans.engine.data import Loading, Place
+from imtrans.engine.data import Loading
 from imtrans.engine.observers import Observers
+from imtrans.engine.order import Place
+from imtrans.engine.ranks import World
+from imtrans.engine.resuming import Start
+from imtrans.engine.state import Progress
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Augmentation, Pair, Run, Split
 from imtrans.kit.images import Interpolation
@@ -28,52 +22,52 @@ from imtrans.kit.images import Interpolation
 if TYPE_CHECKING:
     from imtrans.plugins import Plugins
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(10))}
-
-
-def check_name(name: str) -> str:
-    """A name that can be a folder's on every system; ConfigError otherwise."""
-    if not _NAME.fullmatch(name) or name.split(".")[0].lower() in _RESERVED or name.endswith("."):
-        raise ConfigError(
-            f"--name {name[:60]!r}: a run's name has 1 to 100 letters, digits, dots, hyphens and underscores, "
-            "and begins with a letter or digit",
-            mend="Give another: --name my-run",
-        )
-    return name
-
-
-def run_folder(config: RunConfig, name: str | None) -> Path:
-    """The folder of a new run; it does not exist yet. Without a name the first free number is taken."""
-    if name is not None:
-        folder = RUNS / check_name(name)
-        if folder.exists():
-            raise ConfigError(
-                f"--name {name}: {folder} exists", mend="Give another name: a run never mixes with another."
-            )
-        return folder
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{facts.dataset_name(config)}").strip("-.")[:80]
-    names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
-    return next(RUNS / n for n in names if not (RUNS / n).exists())
-
 
 def assemble(
-    config: RunConfig, *, catalog: Catalog, plugins: "Plugins", folder: Path, is_quiet: bool = False
+    config: RunConfig,
+    *,
+    catalog: Catalog,
+    plugins: "Plugins",
+    folder: Path,
+    start: Start | None = None,
+    is_quiet: bool = False,
 ) -> loop.Job:
-    """Build everything, look at the first pair, and make the run folder. What can be refused is refused here."""
-    device, maker = devices.choose(config.train.device), build.Maker(catalog)
+    """Build everything, look at the first pair, and make the run folder. What can be refused is refused here.
+
+    With `start` the run in `folder` goes on, from its checkpoint where it has one.
+    """
+    device = devices.choose(config.train.device)
+    world, maker = ranks.join(device), build.Maker(catalog)
+    _check_world(config, world)
     augment = build.augmentations(config, maker)
     training = loading(config, "train", augment=augment)
     plain, validation = loading(config, "train"), loading(config, "val")
     _check_pairs(config)
     first = training.pair(Place(0, 0))[0]
+    devices.prepare(config.train)
     live = build.model(config, training.signals, maker=maker, device=device, seed=config.train.seed)
     _check_size(config, live, first)
-    update = updates.updater(live)
-    steps = loop.total_steps(config, len(training.source.dataset))
-    told = facts.facts(live, training, validation)
-    run = Run(folder=folder, config=config, steps=steps, facts=told, is_quiet=is_quiet)
-    _write_folder(run, plugins)
+    loadings, kept = {"train": plain, "val": validation}, start.checkpoint if start else None
+    if start and not start.accepts_data:
+        resuming.check_data(folder, loadings)
+    progress = Progress()
+    if kept:
+        progress.restore(checkpoints.progress(kept))
+    steps = progress.step + loop.order(config, len(training.source.dataset), progress).steps
+    update = updates.updater(live, steps=steps, world=world)
+    notes = _filled(live, update, progress, world=world, start=start)
+    numbers = state.randomness(device) if kept else None  # what is built below may draw some
+    world.same(v for network in live.networks.values() for v in network.state_dict().values())
+    told = {**facts.facts(live, training, validation), **({"resumed": "; ".join(notes)} if notes else {})}
+    run = Run(
+        folder=folder,
+        config=config,
+        steps=steps,
+        start=progress.step,
+        facts=told,
+        is_quiet=is_quiet or not world.is_first,
+    )
+    world.first(lambda: _recorded(run, plugins, loadings, start))
     return loop.Job(
         run=run,
         model=live,
@@ -83,8 +77,12 @@ def assemble(
         plain_training=plain,
         metrics=build.metrics(config, maker, training.signals),
         update=update,
-        observers=Observers(plugins.manager),
+        observers=Observers(plugins.manager, is_on=world.is_first),
         plugins=plugins.versions(),
+        progress=progress,
+        start=kept,
+        random=numbers,
+        world=world,
     )
 
 
@@ -108,11 +106,48 @@ def loading(config: RunConfig, split: Split, *, augment: Sequence[Augmentation] 
     return found
 
 
-def finish(run: Run, **changes: Any) -> None:
-    """Write how a run stands into its run.json."""
-    path = run.folder / "run.json"
-    known = json.loads(path.read_text(encoding="utf-8"))
-    fsio.replace_text(path, json.dumps({**known, **changes}, indent=1) + "\n")
+def _check_world(config: RunConfig, world: World) -> None:
+    """Every process must do the same, and a batch must be there for each."""
+    told = world.gather(config.tree())
+    odd = [rank for rank, tree in enumerate(told) if tree != told[0]]
+    if odd:
+        raise ConfigError(f"process {odd[0]} was given another configuration than process 0", mend="Start all alike.")
+    if config.data.batch_size % world.size:
+        fitting = -(-config.data.batch_size // world.size) * world.size
+        raise ConfigError(
+            f"data.batch_size {config.data.batch_size}: cannot be shared by {world.size} devices",
+            mend=f"It counts the pictures of a step over all devices: --batch-size {fitting}",
+        )
+
+
+def _filled(
+    live: build.Model, update: updates.Updater, progress: Progress, *, world: World, start: Start | None
+) -> list[str]:
+    """Fill the model with what it begins with; gives lines for people."""
+    if start and start.checkpoint:
+        lines = resuming.restore(
+            start.checkpoint,
+            model=live,
+            update=update,
+            progress=progress,
+            world=world,
+            weights_only=start.weights_only,
+        )
+        return [f"from {start.checkpoint}", *lines]
+    given = live.config.train.init
+    return initial.fill(live, Path(given)) if given else []
+
+
+def _recorded(run: Run, plugins: "Plugins", loadings: dict[str, Loading], start: Start | None) -> None:
+    is_known = start is not None and bool(runfolder.record(run.folder))
+    if start is None:
+        runfolder.take(run.folder, is_new=True)
+    if start is None or start.accepts_data or not is_known:
+        resuming.remember_data(run.folder, run.config, loadings)
+    if start and is_known:
+        runfolder.reopen(run, why=start.why)
+    else:
+        runfolder.make(run, plugins)
 
 
 def _check_pairs(config: RunConfig) -> None:
@@ -133,33 +168,3 @@ def _check_size(config: RunConfig, live: build.Model, first: Pair) -> None:
             f"data.size {size}: the network takes multiples of {stride}",
             mend=f"Use --set data.size={near}, or a generator of less depth.",
         )
-
-
-def _write_folder(run: Run, plugins: "Plugins") -> None:
-    try:
-        run.folder.mkdir(parents=True)
-    except FileExistsError:
-        raise ConfigError(f"{run.folder} exists", mend="Another run has just taken it; start again.") from None
-    records: Mapping[str, Any] = {
-        "run.json": {
-            "format": 1,
-            "name": run.folder.name,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "argv": ["imtrans", *sys.argv[1:]],
-            "pid": os.getpid(),
-            "status": "running",
-            "steps": run.steps,
-        },
-        "env.json": {
-            "python": sys.version.split()[0],
-            "system": platform.platform(),
-            "imtrans": imtrans.__version__,
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "device": run.facts["device"],
-        },
-        "plugins.json": plugins.versions(),
-    }
-    for name, content in records.items():
-        fsio.replace_text(run.folder / name, json.dumps(content, indent=1) + "\n")
-    fsio.replace_text(run.folder / "config.toml", configfile.write(run.config))

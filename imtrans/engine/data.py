@@ -1,23 +1,25 @@
-"""From a data set's pairs to batches on the device; order and draws depend on (seed, epoch, index) alone."""
+"""From a data set's pairs to batches on the device; draws depend on (seed, epoch, index) alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.build import DatasetSource
+from imtrans.engine.order import Place
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, Pair, Signal, Signals
 from imtrans.kit.images import Interpolation, resize, to_range
-from imtrans.kit.random import draw, permutation
+from imtrans.kit.random import draw
 
 Array = np.ndarray[Any, Any]
+PATIENCE = 120  # seconds that a loading process may take for a batch, on a network disk that hangs, say
 
 
 class Stored(NamedTuple):
@@ -28,39 +30,6 @@ class Stored(NamedTuple):
     extras: Mapping[str, Tensor]
     keys: Sequence[str]
     draws: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a sample stands in a run."""
-
-    epoch: int
-    index: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order(Sampler[list[Place]]):
-    """The places of each step's batch. Every epoch visits each sample once; its last batch may be smaller."""
-
-    count: int
-    batch_size: int
-    seed: int
-    start: int
-    stop: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def __iter__(self) -> Iterator[list[Place]]:
-        shuffled = lru_cache(maxsize=1)(lambda epoch: permutation(self.count, seed=self.seed, epoch=epoch))
-        for step in range(self.start, self.stop):
-            epoch, batch = divmod(step, self.steps_per_epoch)
-            chosen = shuffled(epoch)[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield [Place(epoch, int(i)) for i in chosen]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,20 +120,22 @@ class Samples(TorchDataset[Any]):
         return Stored(source, target, extras, [p.key for p in pairs], torch.tensor(draws))
 
 
-def loader(loading: Loading, order: Order, *, workers: int, pin: bool) -> Iterator[Stored]:
-    """The stored batches of a run in order, read ahead by `workers` processes."""
+def loader(loading: Loading, batches: Iterable[list[Place]], *, workers: int, pin: bool) -> Iterator[Stored]:
+    """The stored batches in order, read ahead by `workers` processes."""
     samples = Samples(loading)
     # A generator of its own: torch would draw the workers' seeds from the global one, and training would shift.
-    batches = DataLoader(
+    read = DataLoader(
         samples,
-        batch_sampler=order,
+        batch_sampler=batches,
         collate_fn=samples.collate,
         num_workers=workers,
         pin_memory=pin,
         generator=torch.Generator().manual_seed(0),
         prefetch_factor=4 if workers else None,
+        timeout=PATIENCE if workers else 0,
+        worker_init_fn=_leave_signals_alone if workers else None,
     )
-    for stored in batches:
+    for stored in read:
         if isinstance(stored, ImtransError):
             raise stored
         yield stored
@@ -208,3 +179,9 @@ def _stack(pairs: Sequence[Pair], side: str) -> Array:
         shapes = f"{odd.key} is {getattr(odd, side).shape}, {pairs[0].key} is {arrays[0].shape}"
         raise ShapeError(f"pictures of one batch differ in size: {shapes}", mend="Set data.size, or data.batch_size=1.")
     return np.stack(arrays)
+
+
+def _leave_signals_alone(_worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal: the main one decides; and it ends its workers by SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from imtrans.engine.build import Model
-from imtrans.engine.data import Loading, Place, Samples, prepare
+from imtrans.engine.data import Loading, Samples, prepare
+from imtrans.engine.order import Place
+from imtrans.engine.ranks import World
 from imtrans.engine.translate import inferring, translate
 from imtrans.errors import ImtransError
 from imtrans.interfaces import Batch, Metric, Sample
@@ -43,19 +45,26 @@ def scores(
     *,
     mean: Tensor | None = None,
     tick: Tick | None = None,
+    world: World | None = None,
 ) -> Scores:
-    """Every metric over all pictures of `loading`; of `mean` (C, *spatial), too, where it is given."""
+    """Every metric over all pictures of `loading`; of `mean` (C, *spatial), too, where it is given.
+
+    Each process of `world` measures its share, and all get the whole.
+    """
+    world = world or World()
     count = len(loading.source.dataset)
     own: dict[str, list[Tensor]] = {name: [] for name in metrics}
     plain: dict[str, list[Tensor]] = {name: [] for name in metrics}
-    for done, batch in enumerate(batches(model, loading, range(count)), 1):
+    mine = range(world.rank, count, world.size)
+    for done, batch in enumerate(batches(model, loading, mine), 1):
         prediction = predict(model, batch)
         for name, metric in metrics.items():
             own[name].append(metric.measure(prediction, batch).cpu())
             if mean is not None and mean.shape == batch.target.shape[1:]:
                 plain[name].append(metric.measure(mean.expand_as(batch.target), batch).cpu())
         if tick:
-            tick(done, count)
+            tick(min(done * world.size, count), count)
+    own, plain = _whole(own, world), _whole(plain, world)
     return Scores(metrics=_summary(metrics, own), baseline=_summary(metrics, plain), count=count)
 
 
@@ -94,6 +103,15 @@ def _sample(model: Model, batch: Batch) -> Sample:
         prediction=pictured(prediction[0], batch.source[0], signals),
         target=pictured(batch.target[0], batch.source[0], signals),
     )
+
+
+def _whole(rows: dict[str, list[Tensor]], world: World) -> dict[str, list[Tensor]]:
+    """Everybody's rows in the order of the pictures, which the processes took in turn."""
+    if world.size == 1:
+        return rows
+    told = world.gather(rows)
+    longest = {name: max(len(each[name]) for each in told) for name in rows}
+    return {n: [each[n][i] for i in range(longest[n]) for each in told if i < len(each[n])] for n in rows}
 
 
 def _summary(metrics: Mapping[str, Metric], rows: Mapping[str, list[Tensor]]) -> dict[str, float]:

@@ -1,26 +1,30 @@
-"""Training: steps, updates, and what happens between them."""
+"""Training: steps, and what happens between them."""
 
 import contextlib
-import math
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from imtrans.engine import checkpoint, evaluate
+from imtrans.engine import evaluate, guard, memory, resuming, runfolder, runs, state
 from imtrans.engine.build import Model
-from imtrans.engine.data import Loading, Order, loader, prepare
+from imtrans.engine.data import Loading, Stored, prepare
 from imtrans.engine.evaluate import Scores, Tick
+from imtrans.engine.feed import Feed
+from imtrans.engine.guard import Diverging, Guard
+from imtrans.engine.keeping import Keeper
+from imtrans.engine.meter import HEALTH, Meter
 from imtrans.engine.observers import Observers
+from imtrans.engine.order import Order, Place, Step
+from imtrans.engine.ranks import World
+from imtrans.engine.signals import Asked, noted
+from imtrans.engine.state import Progress
 from imtrans.engine.updates import Updater
-from imtrans.errors import DivergedError, Interrupted
-from imtrans.fsio import remove_folder
+from imtrans.errors import DivergedError, Interrupted, listed
 from imtrans.interfaces import Augmentation, Metric, Run
 
 SAVE_EVERY = 2000
@@ -28,7 +32,8 @@ SAVE_EVERY = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Everything a training needs, built."""
+    """Everything a training needs, built. `progress` is where it begins, `start` the checkpoint that it comes from,
+    `random` the state of the generators there (none: they begin with the seed)."""
 
     run: Run
     model: Model
@@ -40,6 +45,10 @@ class Job:
     update: Updater
     observers: Observers
     plugins: Mapping[str, Any]
+    progress: Progress = field(default_factory=Progress)
+    start: Path | None = None
+    random: Mapping[str, Any] | None = None
+    world: World = field(default_factory=World)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +60,12 @@ class Result:
     checkpoint: Path
 
 
-def total_steps(config: Any, count: int) -> int:
-    """The length of a run over `count` training samples."""
-    per_epoch = -(-count // config.data.batch_size)
-    return int(config.train.steps or config.train.epochs * per_epoch)
+def order(config: Any, count: int, progress: Progress) -> Order:
+    """The rest of a run over `count` training samples; its length follows from steps, else from epochs."""
+    given = config.data
+    whole = Order(count=count, batch_size=given.batch_size, seed=config.train.seed, steps=0, start=progress.position)
+    wanted = config.train.steps
+    return replace(whole, steps=max(0, wanted - progress.step) if wanted else whole.steps_to(config.train.epochs))
 
 
 def fit(job: Job, *, tick: Tick | None = None) -> Result:
@@ -62,125 +73,231 @@ def fit(job: Job, *, tick: Tick | None = None) -> Result:
 
     `tick(done, count)` is called for each picture of the last evaluation.
     """
-    job.observers.notify("run_started", run=job.run)
     error: BaseException | None = None
-    try:
-        return _Training(job, tick).run()
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        job.observers.notify("run_finished", run=job.run, error=error)
+    given = job.model.config.data
+    with noted() as asked:
+        job.observers.notify("run_started", run=job.run)
+        training = _Training(job, tick, asked)
+        size = -(-given.batch_size // job.world.size)
+        try:
+            with memory.told(job.model.device, size=size, workers=given.workers, fitting=training.fitting):
+                return training.run()
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            job.observers.notify("run_finished", run=job.run, error=error)
 
 
 class _Training:
-    def __init__(self, job: Job, tick: Tick | None) -> None:
-        self.tick = tick
-        self.job, self.model, self.config = job, job.model, job.model.config
-        self.saved: Path | None = None
-        self.sums: dict[str, Tensor] = {}
-        self.since = 0
+    def __init__(self, job: Job, tick: Tick | None, asked: Asked) -> None:
+        self.job, self.model, self.config, self.tick = job, job.model, job.model.config, tick
+        self.progress, self.world = job.progress, job.world
+        self.meter = Meter(job.progress, job.world)
+        self.guard = Guard(update=job.update, every=self.config.train.log_every)
+        self.keeper = Keeper(job)
+        self.keeper.last = job.start
+        self.asked = asked
+        self.last: Stored | None = None
+        self.is_over = False
 
     def run(self) -> Result:
-        job = self.job
-        torch.manual_seed(self.config.train.seed)
-        with _signals_noted() as signals:
-            for step, stored in enumerate(self._batches(), 1):
-                batch = prepare(stored, self.model.signals, self.model.device, job.augment)
-                self._add(self.model.method.train_step(batch, job.update, step=step - 1))
-                for name, average in self.model.averages.items():
-                    average.update_parameters(self.model.networks[name])
-                self._between(step, stored.keys)
-                if signals and step < job.run.steps:
-                    self._leave(step, signals[0])
-        scores = self._evaluate(job.run.steps, is_last=True)
-        return Result(step=job.run.steps, scores=scores, checkpoint=self._save(job.run.steps))
+        if self.job.random is None:
+            state.seed(self.config.train.seed, rank=self.world.rank)
+        else:
+            state.restore_randomness(self.job.random, self.model.device)
+        if self.config.train.compile:
+            for network in self.model.networks.values():
+                network.compile()
+        self.keeper.tell_best()
+        while not self._trained():  # it went back to a checkpoint: on from there
+            continue
+        scores = self._evaluate(is_last=True)
+        path = self.keeper.save(must=True)
+        assert path is not None
+        return Result(step=self.progress.step, scores=scores, checkpoint=path)
 
-    def _batches(self) -> Iterator[Any]:
+    def fitting(self) -> int:
+        """How many pictures of the last batch could be trained on at once, found by trying; 0: not even one.
+
+        To be called when training has failed for lack of memory: the weights are of no use afterwards.
+        """
+        stored, self.job.update.faults = self.last, []
+        if stored is None or len(stored.keys) < 2:
+            return 0
+        self.job.update.end()
+        return memory.largest(len(stored.keys), lambda size: self._trial(stored, size))
+
+    def _trial(self, stored: Stored, size: int) -> None:
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.job.update.begin(self.progress.step)
+        self._part(_first(stored, size), whole=size, is_partial=False)
+
+    def _trained(self) -> bool:
+        """Whether training came to its end; else it went back to a checkpoint and is to go on from there."""
+        try:
+            if self.progress.settled < self.progress.step:
+                self._between(waited=0.0)
+            self._listen()
+            self._leave_if_asked()
+            feed = self._feed()
+            for step, stored in feed:
+                self._step(step, stored)
+                self._listen()
+                self._between(waited=feed.waited)
+                self._leave_if_asked()
+                if self.is_over:
+                    break
+            self.guard.read()
+            self.keeper.check_finite()
+        except Diverging as fault:
+            self._roll_back(fault)
+            return False
+        return True
+
+    def _feed(self) -> Feed:
         config, loading = self.config, self.job.training
-        order = Order(
-            count=len(loading.source.dataset),
-            batch_size=config.data.batch_size,
-            seed=config.train.seed,
-            start=0,
-            stop=self.job.run.steps,
+        return Feed(
+            loading=loading,
+            order=order(config, len(loading.source.dataset), self.progress),
+            workers=config.data.workers,
+            pin=self.model.device.type == "cuda",
+            world=self.world,
+            parts=config.train.accumulate,
         )
-        return loader(loading, order, workers=config.data.workers, pin=self.model.device.type == "cuda")
 
-    def _between(self, step: int, keys: Sequence[str]) -> None:
-        train, last = self.config.train, self.job.run.steps
-        if step % train.log_every == 0 or step in (1, last):
-            self._log(step, keys)
+    def _step(self, step: Step, stored: Sequence[Stored]) -> None:
+        update, progress = self.job.update, self.progress
+        whole = step.count(self.world.size)
+        update.begin(progress.step)
+        for part in stored:
+            self._part(part, whole=whole, is_partial=len(stored) > 1)
+        update.end()
+        for name, average in self.model.averages.items():
+            average.update_parameters(self.model.networks[name])
+        norms = {f"{HEALTH}gradient.{name}": norm for name, norm in update.norms.items()}
+        self.meter.add(norms, whole / self.world.size)
+        progress.since += whole
+        progress.step, progress.position = progress.step + 1, step.after
+        self.guard.note(progress.step, step.places)
+
+    def _part(self, stored: Stored, *, whole: int, is_partial: bool) -> None:
+        self.last = stored
+        batch = prepare(stored, self.model.signals, self.model.device, self.job.augment)
+        self.job.update.part(len(stored.keys) / whole, is_partial=is_partial)
+        with _precision(self.model.device, self.config.train.precision):
+            values = self.model.method.train_step(batch, self.job.update, step=self.progress.step)
+        self.meter.add(values, len(stored.keys))
+
+    def _between(self, *, waited: float) -> None:
+        """Everything that is due after a step. What was done before an interruption is not done again."""
+        train, step, last = self.config.train, self.progress.step, self.job.run.steps
+        if self.progress.since and (step % train.log_every == 0 or step in (1, last)):
+            self._log(waited)
+        is_best = False
         if step < last and train.evaluate_every and step % train.evaluate_every == 0:
-            self._evaluate(step)
+            is_best = self.keeper.judge(self._evaluate().metrics)
+            self.is_over = train.patience is not None and self.progress.idle >= train.patience
         elif step < last and step % (train.sample_every or max(1, min(500, last // 10))) == 0:
-            self._sample(step, {})
-        if step < last and step % (train.save_every or SAVE_EVERY) == 0:
-            self._save(step)
+            with state.untouched(self.model.device):
+                self._sample({})
+        self.progress.settled = step
+        is_due = step % (train.save_every or SAVE_EVERY) == 0
+        is_milestone = bool(train.milestone_every) and step % (train.milestone_every or 1) == 0
+        if step < last and (is_best or is_due or is_milestone or self.asked.wants_save):
+            self.asked.wants_save = False
+            if self.keeper.save() and is_best:
+                self.keeper.tell_best()
 
-    def _add(self, values: Mapping[str, Tensor]) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, torch.zeros((), device=value.device)) + value.detach()
-        self.since += 1
+    def _log(self, waited: float) -> None:
+        rates = {f"{HEALTH}lr.{n}": g.optimizer.param_groups[0]["lr"] for n, g in self.job.update.groups.items()}
+        values = {**self.meter.read(waited=waited), **rates, f"{HEALTH}skipped": float(self.guard.skipped)}
+        with state.untouched(self.model.device):
+            self.job.observers.notify("logged", run=self.job.run, step=self.progress.step, values=values)
 
-    def _log(self, step: int, keys: Sequence[str]) -> None:
-        values = {name: float(total) / self.since for name, total in self.sums.items()}
-        self.sums, self.since = {}, 0
-        wrong = [name for name, value in values.items() if not math.isfinite(value)]
-        self.job.observers.notify("logged", run=self.job.run, step=step, values=values)
-        if wrong:
-            raise DivergedError(
-                f"training diverged: {', '.join(wrong)} not finite at step {step} (last batch: {', '.join(keys)})",
-                mend="Try a lower learning rate (--lr), and look at these pictures.",
-            )
+    def _evaluate(self, *, is_last: bool = False) -> Scores:
+        with state.untouched(self.model.device):
+            return self._evaluated(is_last=is_last)
 
-    def _evaluate(self, step: int, *, is_last: bool = False) -> Scores:
+    def _evaluated(self, *, is_last: bool) -> Scores:
         job = self.job
         paired = self.config.dataset.component.info.is_paired and job.metrics
         mean = evaluate.mean_picture(self.model, job.plain_training) if is_last and paired else None
         metrics = job.metrics if paired else {}
         found = (
-            evaluate.scores(self.model, metrics, job.validation, mean=mean, tick=self.tick if is_last else None)
+            evaluate.scores(self.model, metrics, job.validation, mean=mean, tick=self._tick, world=self.world)
             if metrics
             else Scores(metrics={})
         )
         beside = {f"{name}_of_mean_picture": value for name, value in found.baseline.items()}
-        self._sample(step, {**found.metrics, **beside})
+        self._sample({**found.metrics, **beside})
         return found
 
-    def _sample(self, step: int, metrics: Mapping[str, float]) -> None:
+    def _tick(self, done: int, count: int) -> None:
+        """Evaluation may be long: it is left for a signal, and done again when the run goes on."""
+        if self.tick and self.progress.step >= self.job.run.steps:
+            self.tick(done, count)
+        if self.world.size == 1:
+            self._leave_if_asked()
+
+    def _sample(self, metrics: Mapping[str, float]) -> None:
+        if not self.world.is_first:
+            return
         shown = evaluate.samples(self.model, self.job.validation, self.config.train.samples)
+        step = self.progress.step
         self.job.observers.notify("evaluated", run=self.job.run, step=step, metrics=metrics, samples=shown)
 
-    def _save(self, step: int) -> Path:
-        folder, before = self.job.run.folder, self.saved
-        self.saved = checkpoint.save(self.model, folder, step=step, plugins=self.job.plugins)
-        if before and before != self.saved:
-            remove_folder(before)
-        self.job.observers.notify("checkpoint_saved", run=self.job.run, step=step, path=self.saved)
-        return self.saved
+    def _listen(self) -> None:
+        """Hear what any of the processes was asked for: they save, and they leave, together."""
+        if self.world.size > 1:
+            told = self.world.most(2 * self.asked.stop + self.asked.wants_save)
+            self.asked.stop, self.asked.wants_save = told // 2, bool(told % 2)
 
-    def _leave(self, step: int, number: int) -> None:
-        path = self._save(step)
-        name = signal.Signals(number).name
-        raise Interrupted(f"stopped by {name} after step {step}; checkpoint {path} is saved", signal=number)
+    def _leave_if_asked(self) -> None:
+        number = self.asked.stop
+        if number:
+            path, name = self.keeper.save(must=True), signal.Signals(number).name
+            raise Interrupted(
+                f"stopped by {name} after step {self.progress.step}; checkpoint {path} is saved",
+                signal=number,
+                mend=f"To go on: imtrans resume {self.job.run.folder}",
+            )
+
+    def _roll_back(self, fault: Diverging) -> None:
+        """Go back to the newest checkpoint, three times at most; DivergedError then, or where there is none."""
+        job, count = self.job, self.progress.rollbacks + 1
+        place = self.world.first(lambda: runs.newest(job.run.folder) if job.run.folder.is_dir() else None)
+        if place is None or count > guard.MOST_ROLLBACKS:
+            again = f", for the {count}th time" if place else ""
+            raise DivergedError(
+                f"training diverged: {fault.what} not finite at step {fault.step}{again}{self._batch(fault.places)}",
+                mend="Try a lower learning rate (--lr), and look at these pictures.",
+            )
+        resuming.restore(place, model=self.model, update=job.update, progress=self.progress, world=self.world)
+        if self.world.is_first:
+            runfolder.cut_metrics(job.run.folder, self.progress.step)
+            print(  # noqa: T201
+                f"Warning: {fault.what} not finite at step {fault.step}; back to {place}", file=sys.stderr
+            )
+        # The same pictures in the same order, but other noise: else the same would happen again.
+        state.seed(self.config.train.seed + 7919 * count, rank=self.world.rank)
+        self.progress.rollbacks, self.keeper.last = count, place
+        job.update.faults = []
+        self.guard = Guard(update=job.update, every=self.config.train.log_every, skipped=self.guard.skipped)
+
+    def _batch(self, places: Sequence[Place]) -> str:
+        dataset = self.job.training.source.dataset
+        names = [str(f) for p in places for f in dataset.files(p.index)]
+        keys = names or [dataset[p.index].key for p in places]
+        return f" (last batch: {listed(keys, most=6)})" if keys else ""
 
 
-@contextlib.contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM are noted, and acted upon between steps; a second one acts at once."""
-    noted: list[int] = []
-    before: dict[int, Any] = {}
+def _precision(device: torch.device, name: str) -> contextlib.AbstractContextManager[Any]:
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
+    return torch.autocast(device.type, half) if half else contextlib.nullcontext()
 
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
-        noted.append(number)
-        for known, handler in before.items():
-            signal.signal(known, handler)
 
-    if threading.current_thread() is threading.main_thread():
-        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _first(stored: Stored, count: int) -> Stored:
+    extras = {k: v[:count] for k, v in stored.extras.items()}
+    return Stored(stored.source[:count], stored.target[:count], extras, stored.keys[:count], stored.draws[:count])

@@ -7,15 +7,16 @@ import pluggy
 
 
 class Observers:
-    """The plugins that watch runs."""
+    """The plugins that watch runs; they hear of nothing unless `is_on`: in other processes than the first."""
 
-    def __init__(self, manager: pluggy.PluginManager) -> None:
-        self._manager = manager
+    def __init__(self, manager: pluggy.PluginManager, *, is_on: bool = True) -> None:
+        self._manager, self._is_on = manager, is_on
         self._failed: list[Any] = []
 
     def notify(self, event: str, **values: Any) -> None:
         """Call the hook imtrans_`event` of every observer that has not failed yet."""
-        for _, plugin in self._manager.list_name_plugin():  # in the order of registration, unlike get_plugins()
+        # In the order of registration, unlike get_plugins().
+        for _, plugin in self._manager.list_name_plugin() if self._is_on else ():
             if plugin is not None and plugin not in self._failed:
                 self._call(plugin, f"imtrans_{event}", values)
 

@@ -5,7 +5,8 @@ import torch
 from imtrans.config import RunConfig
 from imtrans.engine import assemble, build
 from imtrans.engine.build import Maker
-from imtrans.engine.data import Order, loader, prepare
+from imtrans.engine.data import loader, prepare
+from imtrans.engine.order import Order
 from imtrans.kit.images import Array, pictured, shown
 from imtrans.kit.sheets import sheet
 
@@ -18,12 +19,11 @@ def preview(config: RunConfig, maker: Maker, *, count: int) -> Array:
         count=len(loading.source.dataset),
         batch_size=1,
         seed=config.train.seed,
-        start=0,
-        stop=min(count, len(loading.source.dataset)),
+        steps=min(count, len(loading.source.dataset)),
     )
     signals, processor = loading.signals, torch.device("cpu")
     rows = []
-    for stored in loader(loading, order, workers=0, pin=False):
+    for stored in loader(loading, (step.places for step in order), workers=0, pin=False):
         batch = prepare(stored, signals, processor, augment)
         source, target = batch.source[0], batch.target[0]
         rows.append([shown(source, signals.source), pictured(target, source, signals)])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
@@ -19,11 +20,39 @@ class BatchNorm(_BatchNorm):
 
     Input and output (N, C, *spatial). torch refuses N = 1 at 1x1 in training; there the variance is 0 and the output
     is the bias, which is also what the TensorFlow originals give at the bottleneck of a U-Net with batch 1.
+
+    Where several processes train together, the statistics are those of all of them, over any backend (torch's own
+    SyncBatchNorm refuses CPU tensors): a batch gives the same output however many processes share it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.track_running_stats and _has_company():
+            return self._together(x)
         is_single = x.numel() == x.shape[1]
         return _constant(self, x) if self.training and is_single else super().forward(x)
+
+    def _together(self, x: Tensor) -> Tensor:
+        """The mean first and the variance around it: more exact than the sums of values and squares in one go."""
+        values, shape = x.float(), (1, -1, *[1] * (x.dim() - 2))
+        dims = [0, *range(2, x.dim())]
+        count = _over_all(values.new_tensor([values.numel() / x.shape[1]]))
+        mean = _over_all(values.sum(dims)) / count
+        centred = values - mean.view(shape)
+        variance = _over_all(centred.square().sum(dims)) / count
+        self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
+        scaled = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
+        return scaled.to(x.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
     def _check_input_dim(self, x: Tensor) -> None:
         """Every number of dimensions will do."""
@@ -122,6 +151,32 @@ class ImagePool:
 
     def load_state_dict(self, state: Mapping[str, Any], prefix: str) -> None:
         self.images = [state[key] for key in sorted(state) if key.startswith(f"{prefix}.")]
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient, for each process's values count in everybody's loss."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
+        return _reduced(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
+        return _Sum.apply(gradient)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _over_all(values: Tensor) -> Tensor:
+    return _Sum.apply(values)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _reduced(values: Tensor) -> Tensor:
+    summed = values.contiguous().clone()
+    dist.all_reduce(summed)
+    return summed
+
+
+def _has_company() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _constant(layer: Any, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from imtrans import Component, hookimpl, option
+from imtrans import Component, MetricInfo, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ def imtrans_provide() -> Iterable[Component]:
         name="psnr",
         target="imtrans_metrics.pixels:PSNR",
         summary="peak signal-to-noise ratio in dB; higher is closer",
+        info=MetricInfo(higher_is_better=True),
     )
     yield Component(
         kind="metric",
@@ -35,4 +36,5 @@ def imtrans_provide() -> Iterable[Component]:
         target="imtrans_metrics.pixels:SSIM",
         summary="structural similarity (Wang et al. 2004), 1 for equal pictures",
         options=SSIMOptions,
+        info=MetricInfo(higher_is_better=True),
     )

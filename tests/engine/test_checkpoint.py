@@ -8,7 +8,7 @@ from small import job, plugins
 
 import imtrans
 from imtrans.catalog import Catalog
-from imtrans.engine import build, checkpoint, loop
+from imtrans.engine import build, checkpoint, loop, runs
 from imtrans.engine.translate import Translator
 from imtrans.errors import CheckpointError
 
@@ -25,7 +25,13 @@ def trained(tmp_path):
 
 def test_a_checkpoint_is_one_folder_of_safetensors_and_json(trained):
     folder = trained.run.folder / "step-000002"
-    assert sorted(p.name for p in folder.iterdir()) == ["MANIFEST.json", "model.safetensors", "state.json"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "MANIFEST.json",
+        "model.safetensors",
+        "optimizer.safetensors",
+        "rank-000.safetensors",
+        "state.json",
+    ]
     with safe_open(folder / "model.safetensors", framework="pt") as file:
         card = json.loads(file.metadata()["imtrans"])
     assert card["config"]["generator"]["wiring"] == "post"
@@ -58,14 +64,14 @@ def test_a_changed_byte_a_cut_file_and_a_missing_manifest_are_named(trained):
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(CheckpointError, match=r"model.safetensors was changed \(sha256 differs\)"):
-        checkpoint.find(folder)
+        runs.find(folder)
     weights.write_bytes(whole[:100])
     with pytest.raises(CheckpointError, match=rf"model\.safetensors has 100 of {len(whole):,} bytes"):
-        checkpoint.find(folder)
+        runs.find(folder)
     weights.write_bytes(whole)
     (folder / "MANIFEST.json").unlink()
     with pytest.raises(CheckpointError, match=r"incomplete: no MANIFEST\.json"):
-        checkpoint.find(folder)
+        runs.find(folder)
 
 
 def test_of_a_run_the_newest_whole_checkpoint_is_taken(trained):
@@ -74,7 +80,7 @@ def test_of_a_run_the_newest_whole_checkpoint_is_taken(trained):
     later.mkdir()
     (later / "model.safetensors").write_bytes(b"half")
     (folder / "step-abc").mkdir()
-    assert checkpoint.find(folder).name == "step-000002"
+    assert runs.find(folder).name == "step-000002"
 
 
 def test_weights_that_are_not_finite_are_refused(trained, tmp_path):
@@ -109,7 +115,8 @@ def test_pickled_files_are_never_loaded(tmp_path):
         imtrans.load(tmp_path / "net.pth")
 
 
-def test_only_the_newest_checkpoint_is_kept(tmp_path):
-    made = job(tmp_path / "run", {"metrics": "[]", "train.steps": "5", "train.save_every": "2"})
+@pytest.mark.parametrize(("keep", "names"), [("1", [5]), ("2", [4, 5]), ("9", [2, 4, 5])])
+def test_the_newest_checkpoints_are_kept(keep, names, tmp_path):
+    made = job(tmp_path / "run", {"metrics": "[]", "train.steps": "5", "train.save_every": "2", "train.keep": keep})
     loop.fit(made)
-    assert [p.name for p in tmp_path.glob("run/*step-*")] == ["step-000005"]
+    assert sorted(p.name for p in tmp_path.glob("run/*step-*")) == [f"step-{n:06}" for n in names]

@@ -9,7 +9,8 @@ from small import config
 from imtrans.component import Component, DatasetInfo
 from imtrans.engine import assemble
 from imtrans.engine.build import DatasetSource
-from imtrans.engine.data import Loading, Order, Place, Samples, loader, one_hot, prepare
+from imtrans.engine.data import Loading, Samples, loader, one_hot, prepare
+from imtrans.engine.order import Order, Place, Position
 from imtrans.errors import DataError, ShapeError
 from imtrans.interfaces import Pair, Signal, Signals
 
@@ -38,11 +39,15 @@ def loading(dataset, *, is_paired=True, **options):
 
 
 def order(**changes):
-    return Order(**{"count": 5, "batch_size": 2, "seed": 3, "start": 0, "stop": 9, **changes})
+    return Order(**{"count": 5, "batch_size": 2, "seed": 3, "steps": 9, **changes})
+
+
+def batches(**changes):
+    return [step.places for step in order(**changes)]
 
 
 def test_every_epoch_visits_each_sample_once_in_its_own_order():
-    steps = list(order())
+    steps = batches()
     assert [len(s) for s in steps] == [2, 2, 1] * 3
     epochs = [[p.index for s in steps[i : i + 3] for p in s] for i in (0, 3, 6)]
     assert all(sorted(e) == [0, 1, 2, 3, 4] for e in epochs)
@@ -52,14 +57,15 @@ def test_every_epoch_visits_each_sample_once_in_its_own_order():
 
 def test_the_order_after_any_step_is_the_rest_of_the_whole():
     whole = list(order())
-    for start in range(9):
-        assert list(order(start=start)) == whole[start:]
+    for done in range(9):
+        start = whole[done - 1].after if done else Position()
+        assert list(order(start=start, steps=9 - done)) == whole[done:]
 
 
 def test_processes_deliver_the_same_batches():
     given = loading(Numbered())
-    alone = list(loader(given, order(), workers=0, pin=False))
-    helped = list(loader(given, order(), workers=2, pin=False))
+    alone = list(loader(given, batches(), workers=0, pin=False))
+    helped = list(loader(given, batches(), workers=2, pin=False))
     assert [b.keys for b in alone] == [b.keys for b in helped]
     for one, other in zip(alone, helped, strict=True):
         assert torch.equal(one.source, other.source)
@@ -77,7 +83,7 @@ def test_a_workers_data_set_is_rebuilt_from_its_description():
 
 
 def test_values_become_minus_one_to_one():
-    stored = next(loader(loading(Numbered()), order(), workers=0, pin=False))
+    stored = next(loader(loading(Numbered()), batches(), workers=0, pin=False))
     batch = prepare(stored, Signals(), torch.device("cpu"))
     assert batch.source.shape == (2, 3, 4, 4)
     torch.testing.assert_close(batch.target, stored.target.movedim(-1, 1) / 127.5 - 1)
@@ -96,7 +102,7 @@ def test_direction_exchanges_the_sides():
 def test_labels_are_resized_without_mixing_and_become_planes():
     signals = Signals(source=Signal(kind="labels", channels=1, classes=5))
     given = loading(Numbered(signals=signals), size=(6, 7))
-    stored = next(loader(given, order(), workers=0, pin=False))
+    stored = next(loader(given, batches(), workers=0, pin=False))
     assert stored.source.shape == (2, 6, 7, 1)
     batch = prepare(stored, signals, torch.device("cpu"))
     assert batch.source.shape == (2, 5, 6, 7)
@@ -114,7 +120,7 @@ def test_a_label_beyond_the_classes_names_the_file():
 def test_pictures_of_two_sizes_in_a_batch_are_named(workers):
     given = loading(Numbered(bad=2))
     with pytest.raises(ShapeError, match="differ in size") as caught:
-        list(loader(given, order(), workers=workers, pin=False))
+        list(loader(given, batches(), workers=workers, pin=False))
     assert "data.batch_size=1" in caught.value.mend
 
 

@@ -8,7 +8,7 @@ from small import job
 from torch import nn
 
 from imtrans import hookimpl
-from imtrans.engine import checkpoint, device, loop, updates
+from imtrans.engine import device, loop, optimizers, runs, updates
 from imtrans.errors import ConfigError, DivergedError, Interrupted
 from imtrans.recipe import OptimizerOptions
 
@@ -33,12 +33,12 @@ def test_a_signal_saves_after_the_step_and_leaves(number, code, tmp_path):
     with pytest.raises(Interrupted, match=r"after step 3; checkpoint .*step-000003 is saved") as caught:
         loop.fit(made)
     assert caught.value.exit_code == code
-    assert checkpoint.find(tmp_path / "run").name == "step-000003"
+    assert runs.find(tmp_path / "run").name == "step-000003"
     assert signal.getsignal(number) is handler
 
 
 def test_an_interrupted_run_is_told_by_the_command_line_and_in_run_json(cli, tmp_path, monkeypatch):
-    def between(self, step, keys):
+    def between(self, *, waited):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(loop._Training, "_between", between)
@@ -66,8 +66,7 @@ def linear(value):
 
 
 def updater(**layers):
-    groups = {name: list(layer.parameters()) for name, layer in layers.items()}
-    return updates.Updater(groups, {name: torch.optim.SGD(p, lr=1.0) for name, p in groups.items()})
+    return updates.Updater.of({name: torch.optim.SGD(layer.parameters(), lr=1.0) for name, layer in layers.items()})
 
 
 def test_one_call_takes_all_gradients_before_any_step():
@@ -107,7 +106,7 @@ def test_a_group_may_be_updated_several_times_in_a_step():
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "lion"])
 def test_optimisers_come_by_name(name):
-    made = updates.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name=name, betas=(0.9, 0.99), lr=0.5))
+    made = optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name=name, betas=(0.9, 0.99), lr=0.5))
     assert type(made).__name__.lower() == name
     assert made.param_groups[0]["lr"] == 0.5
     assert tuple(made.param_groups[0]["betas"]) == (0.9, 0.99)
@@ -115,18 +114,18 @@ def test_optimisers_come_by_name(name):
 
 def test_an_optimiser_that_nobody_knows_is_refused_by_name():
     with pytest.raises(ConfigError, match="no optimiser 'adma'; did you mean 'adam"):
-        updates.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="adma"))
+        optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="adma"))
 
 
 def test_an_optimiser_gets_what_it_has_a_use_for():
-    made = updates.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="sgd", lr=0.5, weight_decay=0.1))
+    made = optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="sgd", lr=0.5, weight_decay=0.1))
     assert "betas" not in made.param_groups[0]
     assert made.param_groups[0]["weight_decay"] == 0.1
 
 
 def test_betas_are_two():
     with pytest.raises(ConfigError, match="must be two numbers"):
-        updates.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(betas=(0.5,)))
+        optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(betas=(0.5,)))
 
 
 def test_epochs_and_steps_give_the_length(tmp_path):

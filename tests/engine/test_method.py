@@ -52,8 +52,7 @@ def trained(order):
         "generator": Recording(generator.parameters(), lr=2e-4, betas=(0.5, 0.999)),
         "discriminator": Recording(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999)),
     }
-    groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
-    method(generator, discriminator, order=order).train_step(batch(), Updater(groups, optimizers), step=0)
+    method(generator, discriminator, order=order).train_step(batch(), Updater.of(optimizers), step=0)
     return {name: optimizer.seen for name, optimizer in optimizers.items()}
 
 
@@ -160,18 +159,15 @@ def test_the_generators_step_leaves_no_gradient_on_the_discriminator_and_pays_fo
             super().__call__(losses)
             spent.append(counter.get_total_flops())
 
-    class Still:
-        def step(self):
-            pass
+        def _step(self, name):
+            """Nothing to be seen on the meta device."""
 
-        def zero_grad(self, set_to_none=True):
-            pass
-
-    groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
+    still = {
+        "generator": torch.optim.SGD(generator.parameters()),
+        "discriminator": torch.optim.SGD(discriminator.parameters()),
+    }
     with FlopCounterMode(display=False) as counter:
-        method(generator, discriminator, gan=1.0).train_step(
-            given, Counting(groups, dict.fromkeys(groups, Still())), step=0
-        )
+        method(generator, discriminator, gan=1.0).train_step(given, Counting.of(still), step=0)
     whole = spent[-1]
     assert whole / 1e9 == pytest.approx(86.94, abs=0.01)
     with FlopCounterMode(display=False) as judging:

@@ -139,7 +139,7 @@ def test_u14_a_run_never_mixes_with_another(cli: Callable, check_message: Callab
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     ended = cli("run", "pix2pix", "--name", "mine")
     assert ended.code == 2
-    assert ended.err.startswith(f"Error: --name mine: {Path('runs/mine')} exists\nGive another name")
+    assert ended.err.startswith(f"Error: --name mine: {Path('runs/mine')} exists\nGo on with it: imtrans resume mine; or give another")
     check_message(ended.err)
     assert list((tmp_path / "runs" / "mine").iterdir()) == []
 
@@ -210,8 +210,8 @@ def test_u18_a_cache_that_cannot_be_made_is_named_with_its_variable(
         ("./" + "x" * 300, 3, "does not exist"),
         ("file", 3, "--dataset file: is a file, not a folder of pairs"),
         ("cityscape", 2, "--dataset: no dataset 'cityscape'; did you mean 'cityscapes'?"),
-        ("x" * 300, 2, "; there are cad, cityscapes, edges, "),
-        ("", 2, "--dataset: no dataset ''; there are cad, cityscapes, edges, "),
+        ("x" * 300, 2, "; there are anime, cad, cifar10, "),
+        ("", 2, "--dataset: no dataset ''; there are anime, cad, cifar10, "),
     ],
 )
 def test_data_that_is_not_there_is_told(refused: Callable, tmp_path: Path, path: str, code: int, message: str) -> None:

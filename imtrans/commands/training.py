@@ -1,0 +1,95 @@
+"""What `run`, `resume` and `rerun` share: a training, its end, and what is said of it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imtrans.cli import Session
+from imtrans.commands.progress import progress
+from imtrans.config import RunConfig
+from imtrans.errors import DivergedError, ImtransError, Interrupted
+
+if TYPE_CHECKING:
+    from imtrans.engine.resuming import Start
+
+
+Where = Callable[[], "tuple[Path, Start | None]"]
+
+
+def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -> None:
+    """Train as configured, from the beginning or from a checkpoint, and tell how it went.
+
+    `where` gives the run folder and where to begin; with several processes the first one alone decides it.
+    """
+    from imtrans.engine import assemble, device, loop, ranks, runfolder
+
+    device.keep_big_blocks()
+    world = ranks.join(device.choose(config.train.device))
+    folder, start = world.first(where)
+    try:
+        job = assemble.assemble(
+            config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
+        )
+        try:
+            with progress("evaluating") as tick:
+                result = loop.fit(job, tick=tick if world.is_first else None)
+        except BaseException as error:
+            if world.is_first:
+                _record_failure(folder, error)
+            raise
+        if world.is_first:
+            runfolder.finish(folder, status="finished", step=result.step, code=0)
+            click.echo(_as_json(folder, result) if as_json else summary(folder, result))
+    finally:
+        runfolder.unlock(folder)
+        ranks.leave()
+
+
+def _record_failure(folder: Path, error: BaseException) -> None:
+    from imtrans.engine import runfolder
+
+    kinds = {Interrupted: "interrupted", KeyboardInterrupt: "interrupted", DivergedError: "diverged"}
+    status = next((s for kind, s in kinds.items() if isinstance(error, kind)), "failed")
+    code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+    try:
+        runfolder.finish(folder, status=status, error=str(error), code=code)
+    except (ImtransError, OSError, ValueError):
+        print("Warning: run.json could not be brought up to date", file=sys.stderr)  # noqa: T201
+
+
+def summary(folder: Path, result: Any) -> str:
+    """What was learned, and where to look."""
+    lines = (
+        [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
+        if result.scores.metrics
+        else []
+    )
+    for name, value in result.scores.metrics.items():
+        beside = result.scores.baseline.get(name)
+        lines.append(
+            f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else "")
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"Pictures: {folder / 'samples'}",
+            f"Report:   {folder / 'report.html'}",
+            f"Model:    {result.checkpoint}",
+            f"Use it:   imtrans translate {folder} PICTURES -o OUT",
+        ]
+    )
+
+
+def _as_json(folder: Path, result: Any) -> str:
+    scores = {
+        "metrics": dict(result.scores.metrics),
+        "mean_picture": dict(result.scores.baseline),
+        "pictures": result.scores.count,
+    }
+    return json.dumps(
+        {"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1
+    )

@@ -1,0 +1,81 @@
+"""The stored batches of a run, step by step, whatever happens to the processes that load them."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from imtrans.engine.data import PATIENCE, Loading, Stored, loader
+from imtrans.engine.order import Order, Place, Position, Step
+from imtrans.engine.ranks import World
+from imtrans.errors import ResourceError, listed
+
+MOST_REBUILDS = 3
+SHARED = Path("/dev/shm")
+
+
+@dataclass(kw_only=True)
+class Feed:
+    """Gives each step with its batches, one for each part. `waited` sums the seconds that loading kept us waiting.
+
+    When a loading process is killed, loading begins again at the same sample, three times at most; ResourceError
+    then, and when one takes two minutes for a batch.
+    """
+
+    loading: Loading
+    order: Order
+    workers: int
+    pin: bool = False
+    world: World = field(default_factory=World)
+    parts: int = 1
+    waited: float = 0.0
+    rebuilds: int = 0
+
+    def __iter__(self) -> Iterator[tuple[Step, list[Stored]]]:
+        done, here = 0, self.order.start
+        while done < self.order.steps:
+            try:
+                for step, stored in self._from(here, self.order.steps - done):
+                    done, here = done + 1, step.after
+                    yield step, stored
+            except RuntimeError as error:
+                self._survive(error, here)
+
+    def _from(self, start: Position, steps: int) -> Iterator[tuple[Step, list[Stored]]]:
+        order = replace(self.order, start=start, steps=steps)
+        wanted = (places for step in order for places in self._parts(step))
+        batches = loader(self.loading, wanted, workers=self.workers, pin=self.pin)
+        for step in order:
+            began = time.monotonic()
+            stored = [next(batches) for _ in self._parts(step)]
+            self.waited += time.monotonic() - began
+            yield step, stored
+
+    def _parts(self, step: Step) -> list[list[Place]]:
+        return step.parts(ranks=self.world.size, rank=self.world.rank, parts=self.parts)
+
+    def _survive(self, error: RuntimeError, here: Position) -> None:
+        """Go on after the death of a loading process; anything else is raised."""
+        if "DataLoader timed out" in str(error):
+            raise ResourceError(
+                f"a loading process took more than {PATIENCE} seconds for one of {self._files(here)}",
+                mend="Look at that disk, or load in the main process: --workers 0",
+            ) from error
+        if "DataLoader worker" not in str(error):
+            raise error
+        self.rebuilds += 1
+        if self.rebuilds > MOST_REBUILDS:
+            room = f"; {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:,.0f} MB free" if SHARED.is_dir() else ""
+            raise ResourceError(
+                f"loading processes were killed {self.rebuilds} times{room}",
+                mend="Memory may be short: load in the main process: --workers 0",
+            ) from error
+        print(f"Warning: a loading process was killed; loading again from {self._files(here)}", file=sys.stderr)  # noqa: T201
+
+    def _files(self, here: Position) -> str:
+        step = next(iter(replace(self.order, start=here, steps=1)))
+        dataset = self.loading.source.dataset
+        files = [str(f) for place in step.places for f in dataset.files(place.index)]
+        return listed(files, most=3) if files else f"samples {', '.join(str(p.index) for p in step.places[:3])}"

@@ -1,0 +1,113 @@
+"""Saving a run: when it fails, which is best, and which checkpoints stay."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imtrans import fsio
+from imtrans.config import RunConfig
+from imtrans.engine import checkpoint, runs, state
+from imtrans.engine.guard import Diverging
+from imtrans.errors import ConfigError, ResourceError, listed, nearest
+
+if TYPE_CHECKING:
+    from imtrans.engine.loop import Job
+
+MOST_FAILURES = 3
+ROOM = 1.2  # of the last checkpoint's size is asked to be free before the next is written
+
+
+class Keeper:
+    """Writes the checkpoints of a run. A failed save costs nothing but itself; the third in a row ends the run."""
+
+    def __init__(self, job: "Job") -> None:
+        self.job, self.failures = job, 0
+        self.last: Path | None = None
+        self.metric, self.is_higher = judged_by(job.model.config)
+
+    def save(self, *, must: bool = False) -> Path | None:
+        """Save the present state, unless it is saved. None where that failed and training may go on; with `must`, and
+        at the third time, the ResourceError is raised. Diverging if anything is not finite."""
+        self.check_finite()
+        job, step = self.job, self.job.progress.step
+        if self.last and runs.step_of(self.last) == step:
+            return self.last
+        ranks = job.world.gather(state.own(job.model, job.progress))
+        try:
+            self.last = job.world.first(lambda: self._written(ranks))
+        except ResourceError as error:
+            self.failures += 1
+            if must or self.failures >= MOST_FAILURES:
+                raise
+            if job.world.is_first:
+                print(f"Warning: {error.what}; training goes on, and saves again later", file=sys.stderr)  # noqa: T201
+            return None
+        self.failures = 0
+        with state.untouched(job.model.device):
+            job.observers.notify("checkpoint_saved", run=job.run, step=step, path=self.last)
+        return self.last
+
+    def check_finite(self) -> None:
+        """Diverging, if a weight, a buffer or a moment of an optimiser is not finite: it must not be saved."""
+        bad = list(state.not_finite(self.job.model, self.job.update))
+        if bad:
+            raise Diverging(listed(bad, most=3), self.job.progress.step, [])
+
+    def judge(self, metrics: Mapping[str, float]) -> bool:
+        """Whether these metrics are the best so far; counts the evaluations that are not."""
+        progress = self.job.progress
+        if self.metric not in metrics:
+            return False
+        value = metrics[self.metric]
+        before = progress.best[1] if progress.best else None
+        is_best = before is None or (value > before if self.is_higher else value < before)
+        progress.best = (progress.step, value) if is_best else progress.best
+        progress.idle = 0 if is_best else progress.idle + 1
+        return is_best
+
+    def tell_best(self) -> None:
+        """Write best.json as the progress has it, if that checkpoint is there."""
+        best, folder = self.job.progress.best, self.job.run.folder
+        if best is None or not self.job.world.is_first:
+            return
+        name = f"step-{best[0]:06}"
+        if (folder / name).is_dir():
+            told = {"step": best[0], "metric": self.metric, "value": best[1], "checkpoint": name}
+            fsio.replace_text(folder / runs.BEST, json.dumps(told, indent=1) + "\n")
+
+    def _written(self, ranks: list[Any]) -> Path:
+        job, train = self.job, self.job.model.config.train
+        folder = job.run.folder
+        if not folder.is_dir():
+            raise ResourceError(f"run folder {folder} was taken away during training", mend="Start the run again.")
+        if self.last and self.last.is_dir():
+            fsio.need_room(folder, int(ROOM * sum(p.stat().st_size for p in self.last.iterdir())))
+        progress, shared = job.progress.tree(), state.shared(job.model, job.update)
+        made = checkpoint.save(
+            job.model,
+            folder,
+            step=job.progress.step,
+            plugins=job.plugins,
+            progress=progress,
+            shared=shared,
+            ranks=ranks,
+        )
+        found = fsio.faults(made)
+        if found:
+            raise ResourceError(f"checkpoint {made} cannot be read back: {found[0]}", mend="Look at that disk.")
+        fsio.sweep(folder)
+        runs.prune(folder, keep=train.keep, milestone_every=train.milestone_every)
+        return made
+
+
+def judged_by(config: RunConfig) -> tuple[str, bool]:
+    """The metric that tells the best checkpoint, and whether higher is better. ConfigError for an unknown one."""
+    infos = {c.name: c.component.info for c in config.metrics}
+    name = config.train.best or next(iter(infos), "")
+    if config.train.best and name not in infos:
+        raise ConfigError(
+            f"train.best: no metric {name!r} in this run{nearest(name, infos)}", mend=f"It has {listed(infos)}."
+        )
+    return name, bool(getattr(infos.get(name), "higher_is_better", False))

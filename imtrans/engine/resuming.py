@@ -1,0 +1,175 @@
+"""Going on with a run: from which checkpoint, and what has changed since."""
+
+import gzip
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imtrans.config import RunConfig
+from imtrans.engine import checkpoint, runfolder, state
+from imtrans.engine.build import Model
+from imtrans.engine.data import Loading
+from imtrans.engine.ranks import World
+from imtrans.engine.runs import broken
+from imtrans.engine.state import Progress
+from imtrans.engine.updates import Updater
+from imtrans.errors import CheckpointError, ConfigError, listed
+from imtrans.fsio import write_file
+
+# Keys that change neither the weights nor what they mean.
+HARMLESS = (
+    *("train.log_every", "train.sample_every", "train.evaluate_every", "train.save_every", "train.samples"),
+    *("train.keep", "train.milestone_every", "train.best", "train.patience", "train.device", "train.init"),
+    *("train.steps", "train.epochs", "data.workers", "dataset.root", "dataset.path", "metrics", "inference"),
+)
+# Keys with which the saved state is no state of this run: networks, method, averages, and what an optimiser remembers.
+MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")
+DATA, FILES = "dataset.json", "files.txt.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where a run goes on: a checkpoint (none: at its beginning), and what the user accepts."""
+
+    checkpoint: Path | None = None
+    weights_only: bool = False
+    accepts_data: bool = False
+    why: str = "resumed"
+
+
+class Changes(NamedTuple):
+    """What differs between two configurations, a line each: what breaks the run's meaning, what its exactness."""
+
+    meaning: list[str]
+    exactness: list[str]
+
+
+def changes(before: RunConfig, now: RunConfig) -> Changes:
+    """What a run that goes on as `now` has that `before` had otherwise."""
+    old, new = ({key: value for key, value, _ in config.rows()} for config in (before, now))
+    differing = [k for k in (*old, *(k for k in new if k not in old)) if old.get(k) != new.get(k)]
+    told = {k: f"{k} was {_shown(old.get(k))} and is {_shown(new.get(k))}" for k in differing if not _is(k, HARMLESS)}
+    networks = [slot for slot, s in now.info.slots.items() if s.group]
+    meaning = [k for k in told if _is(k, (*MEANING, *networks)) or re.fullmatch(r"train\.optimizer\.\w+\.name", k)]
+    return Changes([told[k] for k in meaning], [line for k, line in told.items() if k not in meaning])
+
+
+def check(before: RunConfig, now: RunConfig) -> list[str]:
+    """Lines that warn of what makes the rest of the run another than it would have been; ConfigError for what makes
+    it another run."""
+    found = changes(before, now)
+    if found.meaning:
+        raise ConfigError(
+            f"this would be another run: {'; '.join(found.meaning[:3])}",
+            mend="Start it under another --name, with --set train.init=RUN to begin with these weights.",
+        )
+    return [f"not the same run any more: {line}" for line in found.exactness]
+
+
+def restore(
+    folder: Path, *, model: Model, update: Updater, progress: Progress, world: World, weights_only: bool = False
+) -> list[str]:
+    """Fill a built run with a checkpoint's state; gives lines that tell what could not be kept.
+
+    CheckpointError names what is missing, and how to go on without it.
+    """
+    told = checkpoint.state(folder, device=model.device)
+    checkpoint.restore_weights(model, folder)
+    notes = []
+    try:
+        progress.restore(told["progress"] or {})
+        if weights_only:
+            state.seed(model.config.train.seed + progress.step, rank=world.rank)
+            return ["optimisers and random numbers begin anew"]
+        state.restore_shared(model, update, told["shared"] or {})
+        if len(told["ranks"]) == world.size:
+            state.restore_own(model, progress, told["ranks"][world.rank])
+        else:
+            notes = [_dropped(told["ranks"], world)]
+            state.seed(model.config.train.seed + progress.step, rank=world.rank)
+            progress.since, progress.sums = 0.0, {}
+    except CheckpointError as error:
+        found = broken(folder, error.what)
+        raise CheckpointError(
+            f"{found.what}", mend="To go on with the weights alone: imtrans resume RUN --resume-weights-only"
+        ) from None
+    return notes
+
+
+def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, Loading]) -> None:
+    """Write dataset.json and the list of files (path and bytes of each), by which a change is noticed."""
+    files = {name: _files(loading) for name, loading in loadings.items()}
+    told = {
+        "name": config.dataset.name,
+        "direction": config.direction,
+        "options": config.dataset.tree(),
+        "counts": {name: len(loading.source.dataset) for name, loading in loadings.items()},
+        "files": sum(map(len, files.values())),
+        "hash": {name: _hash(each) for name, each in files.items()},
+    }
+    lines = "".join(f"{name}\t{size}\t{path}\n" for name, each in files.items() for path, size in each)
+    content = gzip.compress(lines.encode("utf-8", "surrogateescape"), mtime=0)
+    write_file(folder / FILES, lambda path: path.write_bytes(content))
+    runfolder.write(folder / DATA, told)
+
+
+def check_data(folder: Path, loadings: Mapping[str, Loading]) -> None:
+    """CheckpointError if the pictures are not those the run began with: how many came, went or changed."""
+    before = _remembered(folder)
+    now = {(name, path, size) for name, loading in loadings.items() for path, size in _files(loading)}
+    if before is None or before == now:
+        return
+    came, went = {p for _, p, _ in now - before}, {p for _, p, _ in before - now}
+    both = came & went
+    told = f"{len(came - both)} added, {len(went - both)} removed, {len(both)} changed"
+    raise CheckpointError(
+        f"the data set has changed since run {folder} began: {told} ({listed(came | went, most=3)})",
+        mend="Bring the pictures back, or go on with them as they are: --accept-dataset-change",
+    )
+
+
+def _files(loading: Loading) -> list[tuple[str, int]]:
+    """The files behind a split, from the folder that holds them all, with their sizes."""
+    dataset = loading.source.dataset
+    paths = [os.path.abspath(p) for i in range(len(dataset)) for p in dataset.files(i)]
+    root = os.path.dirname(os.path.commonpath(paths) + "/x") if len(set(paths)) > 1 else ""
+    return sorted({(os.path.relpath(p, root) if root else os.path.basename(p), _size(p)) for p in paths})
+
+
+def _remembered(folder: Path) -> set[tuple[str, str, int]] | None:
+    try:
+        text = gzip.decompress((folder / FILES).read_bytes()).decode("utf-8", "surrogateescape")
+        rows = [line.split("\t", 2) for line in text.split("\n") if "\t" in line]
+        return {(name, path, int(size)) for name, size, path in rows}
+    except (OSError, EOFError, ValueError):
+        return None
+
+
+def _hash(files: Iterable[tuple[str, int]]) -> str:
+    whole = "".join(f"{path}\0{size}\n" for path, size in files)
+    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def _dropped(ranks: Sequence[Any], world: World) -> str:
+    kept = sorted({k for told in ranks for k in told.get("method", {})})
+    also = f" and what the method kept ({listed(kept, most=3)})" if kept else ""
+    return f"{len(ranks)} devices became {world.size}: their random numbers{also} begin anew"
+
+
+def _is(key: str, names: Iterable[str]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
