@@ -97,8 +97,8 @@ class Keeper:
         found = fsio.faults(made)
         if found:
             raise ResourceError(f"checkpoint {made} cannot be read back: {found[0]}", mend="Look at that disk.")
-        fsio.sweep(folder)
         runs.prune(folder, keep=train.keep, milestone_every=train.milestone_every)
+        fsio.sweep(folder)
         return made
 
 

@@ -139,7 +139,9 @@ def test_u14_a_run_never_mixes_with_another(cli: Callable, check_message: Callab
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     ended = cli("run", "pix2pix", "--name", "mine")
     assert ended.code == 2
-    assert ended.err.startswith(f"Error: --name mine: {Path('runs/mine')} exists\nGo on with it: imtrans resume mine; or give another")
+    assert ended.err.startswith(
+        f"Error: --name mine: {Path('runs/mine')} exists\nGo on with it: imtrans resume mine; or give another"
+    )
     check_message(ended.err)
     assert list((tmp_path / "runs" / "mine").iterdir()) == []
 
