@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
 from imtrans.engine import build, facts, initial, loop, ranks, resuming, runfolder, state, updates
-from imtrans.engine import checkpoint as checkpoints
 from imtrans.engine import device as devices
 from imtrans.engine.data import Loading
 from imtrans.engine.observers import Observers
@@ -52,7 +51,7 @@ def assemble(
         resuming.check_data(folder, loadings)
     progress = Progress()
     if kept:
-        progress.restore(checkpoints.progress(kept))
+        resuming.read_progress(kept, progress)
     steps = progress.step + loop.order(config, len(training.source.dataset), progress).steps
     update = updates.updater(live, steps=steps, world=world)
     notes = _filled(live, update, progress, world=world, start=start)

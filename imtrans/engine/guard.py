@@ -38,6 +38,11 @@ class Guard:
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _in_row: int = 0
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether the last step that was looked at was sound: what is saved in between may be on its way down."""
+        return self._in_row == 0
+
     def note(self, step: int, places: list[Place]) -> None:
         """Take what the updater found in this step. Diverging when too much of it was bad."""
         faults = self.update.faults

@@ -77,14 +77,17 @@ def restore(
 
     CheckpointError names what is missing, and how to go on without it.
     """
-    told = checkpoint.state(folder, device=model.device)
     checkpoint.restore_weights(model, folder)
+    read_progress(folder, progress)
+    if weights_only:
+        progress.since, progress.sums = 0.0, {}
+        state.seed(model.config.train.seed + progress.step, rank=world.rank)
+        return ["optimisers and random numbers begin anew"]
     notes = []
     try:
-        progress.restore(told["progress"] or {})
-        if weights_only:
-            state.seed(model.config.train.seed + progress.step, rank=world.rank)
-            return ["optimisers and random numbers begin anew"]
+        told = checkpoint.state(folder, device=model.device)
+        if not told["ranks"]:
+            raise CheckpointError("the state of its devices is missing")
         state.restore_shared(model, update, told["shared"] or {})
         if len(told["ranks"]) == world.size:
             state.restore_own(model, progress, told["ranks"][world.rank])
@@ -93,11 +96,19 @@ def restore(
             state.seed(model.config.train.seed + progress.step, rank=world.rank)
             progress.since, progress.sums = 0.0, {}
     except CheckpointError as error:
-        found = broken(folder, error.what)
+        what = error.what if str(folder) in error.what else broken(folder, error.what).what
         raise CheckpointError(
-            f"{found.what}", mend="To go on with the weights alone: imtrans resume RUN --resume-weights-only"
+            what, mend="To go on with the weights alone: imtrans resume RUN --resume-weights-only"
         ) from None
     return notes
+
+
+def read_progress(folder: Path, progress: Progress) -> None:
+    """Fill in how far the run of a checkpoint was. CheckpointError names what is missing."""
+    try:
+        progress.restore(checkpoint.progress(folder))
+    except CheckpointError as error:
+        raise error if str(folder) in error.what else broken(folder, error.what) from None
 
 
 def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, Loading]) -> None:

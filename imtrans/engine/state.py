@@ -72,7 +72,7 @@ def restore_shared(model: Model, update: Updater, told: Mapping[str, Any]) -> No
             group.optimizer.load_state_dict(told["groups"][name]["optimizer"])
             if group.scaler.is_enabled():
                 group.scaler.load_state_dict(told["groups"][name]["scaler"])
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             raise CheckpointError(f"the optimiser of {name!r} does not fit ({error})") from None
     for name, average in model.averages.items():
         if name not in told.get("averaged", {}):
@@ -90,8 +90,11 @@ def restore_own(model: Model, progress: Progress, told: Mapping[str, Any]) -> No
     for name in ("random", "method", "sums"):
         if name not in told:
             raise CheckpointError(f"state {name!r} is missing")
-    model.method.load_state_dict(_moved(told["method"], model.device))
-    progress.sums = _moved(told["sums"], model.device)
+    try:
+        model.method.load_state_dict(_moved(told["method"], model.device))
+        progress.sums = _moved(told["sums"], model.device)
+    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"what the method kept cannot be read ({error})") from None
     restore_randomness(told["random"], model.device)
 
 
@@ -118,7 +121,7 @@ def restore_randomness(told: Mapping[str, Any], device: torch.device) -> None:
         random.setstate(told["python"])
         if device.type == "cuda":
             torch.cuda.set_rng_state(told["cuda"], device)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
         raise CheckpointError(f"the random state cannot be read ({error})") from None
 
 
