@@ -51,6 +51,10 @@ class ResourceError(ImtransError):
     exit_code = 5
 
 
+class Lost(ResourceError):
+    """Another of the processes that train together has gone: that one knows why (exit code 5)."""
+
+
 class DownloadError(ImtransError):
     """The network failed; trying again may help (exit code 6)."""
 

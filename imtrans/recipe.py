@@ -30,6 +30,7 @@ class DataOptions:
         None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
     )
     workers: int = option(0, "processes that load pictures; 0: the main one", low=0, high=256)
+    skip_bad: bool = option(False, "train without pictures that are broken, and list them in skipped.jsonl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class TrainOptions:
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
     init: str | None = option(None, "run, checkpoint or safetensors file whose weights to begin with, where they fit")
     precision: Literal["float32", "bf16", "fp16"] = option("float32", "what the networks compute in (weights: float32)")
+    timeout: int = option(120, "seconds for which one of several devices may keep the others waiting", low=1)
     compile: bool = option(False, "compile the networks (torch.compile): slow to start, faster on a GPU")
     deterministic: bool = option(False, "only operations that give the same bits each time, on a GPU, too")
     accumulate: int = option(

@@ -91,18 +91,6 @@ def before(catalog: Catalog, folder: Path, checkpoint: Path | None, layers: Sequ
     return restore(catalog, tree, origin="checkpoint" if checkpoint else "config.toml", layers=layers)
 
 
-def launch(devices: int) -> None:
-    """Start this command again as so many processes, by torch's launcher; returns in each of them, and never here."""
-    if "LOCAL_RANK" in os.environ:
-        return
-    import subprocess
-
-    arguments = _without_devices(sys.argv[1:])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
-    done = subprocess.run([*command, "-m", "imtrans", *arguments], check=False)
-    raise click.exceptions.Exit(done.returncode)
-
-
 def is_restart() -> bool:
     """Whether torch's launcher has started this process again after a fault."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
@@ -124,13 +112,3 @@ def _same(catalog: Catalog, config: RunConfig) -> Path | None:
         if not any(found):
             return folder
     return None
-
-
-def _without_devices(arguments: Sequence[str]) -> list[str]:
-    """The command line for one of the processes."""
-    kept, skip = [], False
-    for argument in arguments:
-        if not skip and argument != "--devices" and not argument.startswith("--devices="):
-            kept.append(argument)
-        skip = argument == "--devices"
-    return kept

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from imtrans.cli import Session
-from imtrans.commands import placing
+from imtrans.commands import launching, placing
 from imtrans.commands.run import layer
 from imtrans.commands.training import train
 from imtrans.config import RunConfig
@@ -34,7 +34,7 @@ def command(session: Session, /, run: str, as_json: bool, **given: Any) -> None:
     from imtrans.engine import runs
 
     if given["devices"]:
-        placing.launch(given["devices"])
+        launching.together(given["devices"])
     path = Path(run)
     checkpoint = runs.find(path) if runs.step_of(path) is not None else None
     folder = checkpoint.parent if checkpoint else runs.folder_of(path)

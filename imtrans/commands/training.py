@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imtrans.cli import Session
+from imtrans.commands import launching
 from imtrans.commands.progress import progress
 from imtrans.config import RunConfig
-from imtrans.errors import DivergedError, ImtransError, Interrupted
+from imtrans.errors import DivergedError, ImtransError, Interrupted, Lost
 
 if TYPE_CHECKING:
     from imtrans.engine.resuming import Start
 
 
+SILENCE = 5.0  # seconds
 Where = Callable[[], "tuple[Path, Start | None]"]
 
 
@@ -25,28 +28,44 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
 
     `where` gives the run folder and where to begin; with several processes the first one alone decides it.
     """
-    from imtrans.engine import assemble, device, loop, ranks, runfolder
+    from imtrans.engine import device, ranks, runfolder
 
     device.keep_big_blocks()
-    world = ranks.join(device.choose(config.train.device))
-    folder, start = world.first(where)
+    taken: list[Path] = []
     try:
-        job = assemble.assemble(
-            config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
-        )
-        try:
-            with progress("evaluating") as tick:
-                result = loop.fit(job, tick=tick if world.is_first else None)
-        except BaseException as error:
-            if world.is_first:
-                _record_failure(folder, error)
+        with ranks.losses_told():
+            world = ranks.join(device.choose(config.train.device), patience=config.train.timeout)
+            folder, start = world.first(where)
+            taken += [folder] if world.is_first else []
+            _train(session, config, folder, start, as_json=as_json)
+    except Lost:
+        if not launching.is_together():
             raise
-        if world.is_first:
-            runfolder.finish(folder, status="finished", step=result.step, code=0)
-            click.echo(_as_json(folder, result) if as_json else summary(folder, result))
+        time.sleep(SILENCE)  # whoever failed first speaks, and the launcher ends this process meanwhile
+        raise click.exceptions.Exit(Lost.exit_code) from None
     finally:
-        runfolder.unlock(folder)
+        for folder in taken:
+            runfolder.unlock(folder)
         ranks.leave()
+
+
+def _train(session: Session, config: RunConfig, folder: Path, start: "Start | None", *, as_json: bool) -> None:
+    from imtrans.engine import assemble, loop, runfolder
+
+    job = assemble.assemble(
+        config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
+    )
+    is_first = job.world.is_first
+    try:
+        with progress("evaluating") as tick:
+            result = loop.fit(job, tick=tick if is_first else None)
+    except BaseException as error:
+        if is_first:
+            _record_failure(folder, error)
+        raise
+    if is_first:
+        runfolder.finish(folder, status="finished", step=result.step, code=0)
+        click.echo(_as_json(folder, result) if as_json else summary(folder, result))
 
 
 def _record_failure(folder: Path, error: BaseException) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
-from imtrans.engine import build, facts, initial, loop, ranks, resuming, runfolder, state, updates
+from imtrans.engine import build, facts, initial, loop, ranks, resuming, runfolder, skipping, state, updates
 from imtrans.engine import device as devices
+from imtrans.engine.beforehand import sound
 from imtrans.engine.data import Loading
 from imtrans.engine.observers import Observers
 from imtrans.engine.order import Place
@@ -36,12 +37,13 @@ def assemble(
     With `start` the run in `folder` goes on, from its checkpoint where it has one.
     """
     device = devices.choose(config.train.device)
-    world, maker = ranks.join(device), build.Maker(catalog)
+    world, maker = ranks.join(device, patience=config.train.timeout), build.Maker(catalog)
     _check_world(config, world)
     augment = build.augmentations(config, maker)
     training = loading(config, "train", augment=augment)
     plain, validation = loading(config, "train"), loading(config, "val")
     _check_pairs(config)
+    training, plain, validation = sound(config, (training, plain, validation), folder=folder, start=start, world=world)
     first = training.pair(Place(0, 0))[0]
     devices.prepare(config.train)
     live = build.model(config, training.signals, maker=maker, device=device, seed=config.train.seed)
@@ -143,6 +145,7 @@ def _recorded(run: Run, plugins: "Plugins", loadings: dict[str, Loading], start:
         runfolder.take(run.folder, is_new=True)
     if start is None or start.accepts_data or not is_known:
         resuming.remember_data(run.folder, run.config, loadings)
+        skipping.begin(loading.skipping for loading in loadings.values() if loading.skipping)
     if start and is_known:
         runfolder.reopen(run, why=start.why)
     else:

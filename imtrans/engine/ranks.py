@@ -1,7 +1,8 @@
 """The processes that train together, by torch's process groups; one process is a world of its own."""
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -10,9 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from imtrans.errors import ImtransError, ResourceError
+from imtrans.errors import ImtransError, Lost, ResourceError
 
-PATIENCE = 120  # seconds for which a process may keep the others waiting
 T = TypeVar("T")
 
 
@@ -79,8 +79,11 @@ class World:
         return result  # type: ignore[no-any-return]
 
 
-def join(device: torch.device, environment: Mapping[str, str] = os.environ) -> World:
-    """The world that torchrun's environment tells of, its process group begun; else this process alone."""
+def join(device: torch.device, *, patience: int, environment: Mapping[str, str] = os.environ) -> World:
+    """The world that torchrun's environment tells of, its process group begun; else this process alone.
+
+    `patience`: seconds for which a process may keep the others waiting.
+    """
     if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) < 2:
         return World()
     rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
@@ -88,13 +91,32 @@ def join(device: torch.device, environment: Mapping[str, str] = os.environ) -> W
         # Objects and CPU tensors go over gloo also where the gradients go over NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         try:
-            dist.init_process_group(backend, timeout=timedelta(seconds=PATIENCE))
+            dist.init_process_group(backend, timeout=timedelta(seconds=patience))
         except (RuntimeError, ValueError) as error:
             raise ResourceError(
                 f"process {rank} of {size} found no connection to the others: {error}",
                 mend="Start them all with torchrun, with one address and port.",
             ) from None
     return World(rank=rank, size=size, local=int(environment.get("LOCAL_RANK", rank)))
+
+
+@contextlib.contextmanager
+def losses_told() -> Iterator[None]:
+    """Errors that say that another process has gone, or kept this one waiting for too long, as Lost."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_loss(error):
+            raise
+        raise Lost(
+            f"another of the processes that train together was lost: {' '.join(str(error).split())[:160]}",
+            mend="To go on from the last checkpoint: the same command with --resume",
+        ) from error
+
+
+def _is_loss(error: RuntimeError) -> bool:
+    signs = ("gloo/", "Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "ProcessGroup")
+    return isinstance(error, dist.DistError) or any(sign in str(error) for sign in signs)
 
 
 def leave() -> None:

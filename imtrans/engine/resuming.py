@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imtrans.config import RunConfig
-from imtrans.engine import checkpoint, runfolder, state
+from imtrans.engine import checkpoint, runfolder, skipping, state
 from imtrans.engine.build import Model
 from imtrans.engine.data import Loading
 from imtrans.engine.ranks import World
@@ -24,7 +24,7 @@ from imtrans.fsio import write_file
 HARMLESS = (
     *("train.log_every", "train.sample_every", "train.evaluate_every", "train.save_every", "train.samples"),
     *("train.keep", "train.milestone_every", "train.best", "train.patience", "train.device", "train.init"),
-    *("train.steps", "train.epochs", "data.workers", "dataset.root", "dataset.path", "metrics", "inference"),
+    *("train.timeout", "train.steps", "train.epochs", "data.workers", "dataset.root", "dataset.path", "metrics", "inference"),
 )
 # Keys with which the saved state is no state of this run: networks, method, averages, and what an optimiser remembers.
 MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")
@@ -136,6 +136,10 @@ def check_data(folder: Path, loadings: Mapping[str, Loading]) -> None:
         return
     came, went = {p for _, p, _ in now - before}, {p for _, p, _ in before - now}
     both = came & went
+    bad = {path for path in both if any(name.endswith(path) for name in skipping.went_bad(folder))}
+    came, went, both = came - bad, went - bad, both - bad
+    if not came | went:
+        return
     told = f"{len(came - both)} added, {len(went - both)} removed, {len(both)} changed"
     raise CheckpointError(
         f"the data set has changed since run {folder} began: {told} ({listed(came | went, most=3)})",
