@@ -85,7 +85,7 @@ def reopen(run: Run, *, why: str) -> None:
     """Write into the records of a run that it goes on, and cut what was logged after its checkpoint."""
     told = record(run.folder)
     entry = {"step": run.start, "time": now(), "why": why, "imtrans": imtrans.__version__, "torch": torch.__version__}
-    cut_metrics(run.folder, run.start)
+    cut_metrics(run.folder, run.start, is_over=run.start >= run.steps)
     fsio.replace_text(run.folder / "config.toml", configfile.write(run.config))
     changed = {"status": "running", "pid": os.getpid(), "host": socket.gethostname(), "steps": run.steps}
     write(run.folder / RECORD, {**told, **changed, "resumes": [*told.get("resumes", []), entry]})
@@ -182,14 +182,18 @@ def ended_without_notice(folder: Path) -> bool:
     return record(folder).get("status") == "running" and not is_taken(folder)
 
 
-def cut_metrics(folder: Path, step: int) -> None:
-    """Take the lines after a step, and a half one at the end, out of metrics.jsonl into metrics.discarded.jsonl."""
+def cut_metrics(folder: Path, step: int, *, is_over: bool = False) -> None:
+    """Take the lines after a step, and a half one at the end, out of metrics.jsonl into metrics.discarded.jsonl.
+
+    `is_over`: it was the last step, and the evaluation after it is done again, so that its line goes, too.
+    """
     path = folder / METRICS
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    kept = [line for line in lines if _step_of(line) <= step]
-    gone = [line.rstrip("\n") + "\n" for line in lines if _step_of(line) > step]
+    is_kept = [_step_of(line) <= step and not (is_over and _is_evaluation(line, step)) for line in lines]
+    kept = [line for line, stays in zip(lines, is_kept, strict=True) if stays]
+    gone = [line.rstrip("\n") + "\n" for line, stays in zip(lines, is_kept, strict=True) if not stays]
     if gone:
         fsio.append_text(folder / DISCARDED, "".join(gone))
         fsio.replace_text(path, "".join(kept))
@@ -200,6 +204,10 @@ def _step_of(line: str) -> float:
         return int(json.loads(line)["step"]) if line.endswith("\n") else float("inf")
     except (ValueError, KeyError, TypeError):
         return float("inf")
+
+
+def _is_evaluation(line: str, step: int) -> bool:
+    return _step_of(line) == step and json.loads(line).get("split") == "val"
 
 
 def _holder(path: Path) -> dict[str, Any] | None:
