@@ -100,8 +100,9 @@ class Context:
     """What a target declared with `needs_context` is told.
 
     `make(kind, use)` builds a component by name, which is told the same. `signals` is as this slot sees it, `size` the
-    training crop. A data set learns its `split` and, in `size`, what the loader will ask for; a method gets its filled
-    slots in `parts` and the inference policy in `policy`.
+    training crop. A data set learns its `split` and, in `size`, what the loader will ask for; where `is_tolerant` is
+    true it leaves out what makes no sample, and tells so in its `findings`, instead of raising. A method gets its
+    filled slots in `parts` and the inference policy in `policy`.
     """
 
     make: Callable[[Kind, Use], Any]
@@ -110,16 +111,37 @@ class Context:
     split: Split = "train"
     parts: Mapping[str, Any] = field(default_factory=dict)
     policy: Any = None
+    is_tolerant: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What is wrong, or odd, with data: a fault, with which a sample cannot be used, or else a warning.
+
+    `code` names the kind in a word or two ("no-partner"), `what` says it of these `files`, `mend` what to do about it.
+    """
+
+    code: str
+    what: str
+    mend: str = ""
+    files: "Sequence[Path]" = ()
+    is_fault: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One validation picture before, after and as it should be: uint8 (H, W, 3), ready to be shown."""
+    """One validation picture before, after and as it should be: uint8 (H, W, 3), ready to be shown.
+
+    `scores` are the metrics of this picture alone, those that give one number a picture. `is_worst`: it is not one of
+    the fixed pictures, but was among the worst of all at this evaluation, by the first of its scores.
+    """
 
     key: str
     source: "np.ndarray[Any, Any]"
     prediction: "np.ndarray[Any, Any]"
     target: "np.ndarray[Any, Any] | None" = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    is_worst: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +164,9 @@ class Dataset(Protocol):
 
     So is what a run says about its data before it starts: `layout` (how the pairs were found), `sides` (what source
     and target are called), `splits` (by name, what each holds, in words) and `notes` (what to heed).
+
+    And so is what `imtrans data check` asks beside reading every sample: `findings`, what was left out of the samples
+    (see `Context.is_tolerant`), and `check(index, pair)`, the data set's own `Finding`s about one sample, as stored.
     """
 
     signals: Signals

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imtrans.cli import Session
-from imtrans.commands import make, preview
+from imtrans.commands import check, make, preview
 from imtrans.commands.downloading import interruptible, listening, size_of
 from imtrans.component import Archive, Component, Use
 from imtrans.config import Choice
@@ -24,6 +24,7 @@ def command() -> None:
     """Fetch, make and inspect data sets."""
 
 
+command.add_command(check.command)
 command.add_command(make.command)
 command.add_command(preview.command)
 

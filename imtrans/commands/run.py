@@ -29,6 +29,7 @@ FLAGS = {
     "device": "train.device",
     "data_root": "dataset.root",
     "deterministic": "train.deterministic",
+    "skip_bad_images": "data.skip_bad",
     "init": "train.init",
 }
 
@@ -54,6 +55,9 @@ FLAGS = {
 @click.option("--resume", is_flag=True, help="Go on with this run where it is unfinished.")
 @click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
 @click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
+@click.option(
+    "--skip-bad-images", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl."
+)
 @click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
 @click.option("--accept-dataset-change", is_flag=True, help="With --resume: go on although the pictures have changed.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
@@ -66,12 +70,12 @@ def command(session: Session, /, recipe: str, name: str | None, dry_run: bool, a
     if dry_run:
         click.echo(table(config))
         return
-    from imtrans.commands import placing
+    from imtrans.commands import launching, placing
     from imtrans.commands.data import fetch_if_missing
 
     fetch_if_missing(config.dataset, is_offline=given["offline"])
     if given["devices"]:
-        placing.launch(given["devices"])
+        launching.together(given["devices"])
     accepts, catalog = given["accept_dataset_change"], session.catalog
     if given["resume"] or placing.is_restart():
         train(session, config, lambda: placing.unfinished(catalog, config, name, accepts), as_json=as_json)
@@ -94,7 +98,8 @@ def configured(catalog: Catalog, recipe: str, given: Mapping[str, Any]) -> RunCo
 
 def layer(given: Mapping[str, Any]) -> Layer:
     """What the flags and --set of a command line say."""
-    given = {**given, "deterministic": "true" if given.get("deterministic") else None}
+    switches = ("deterministic", "skip_bad_images")
+    given = {**given, **{name: "true" if given.get(name) else None for name in switches}}
     flags = [(key, flag) for flag, key in FLAGS.items() if given.get(flag) is not None]
     named = [Assignment(tuple(k.split(".")), Raw(given[f]), f"--{f.replace('_', '-')}") for k, f in flags]
     return Layer("flag", [*(_setting(text) for text in given.get("settings", ())), *named])

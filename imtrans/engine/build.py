@@ -16,6 +16,7 @@ from torch import nn
 from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, Use
 from imtrans.config import Choice, RunConfig
+from imtrans.engine.kept import Kept
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
 from imtrans.interfaces import Augmentation, Context, Dataset, Method, Metric, Pair, Signals, Split
 from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
@@ -92,7 +93,8 @@ def load_target(component: Component) -> Any:
 class DatasetSource:
     """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled.
 
-    `inner` holds the data sets that its options name; it may make these, and no other components.
+    `inner` holds the data sets that its options name; it may make these, and no other components. `left_out` are the
+    samples, by their numbers in the whole, that are passed over.
     """
 
     component: Component
@@ -100,6 +102,8 @@ class DatasetSource:
     split: Split
     size: Sequence[int] = ()
     inner: Mapping[str, Component] = field(default_factory=dict)
+    is_tolerant: bool = False
+    left_out: frozenset[int] = frozenset()
     built: Dataset | None = field(default=None, repr=False)
 
     @property
@@ -109,11 +113,13 @@ class DatasetSource:
     @property
     def dataset(self) -> Dataset:
         if self.built is None:
-            self.built = build(self.component, self.options, self._context(self._make))
+            whole = build(self.component, self.options, self._context(self._make))
+            is_whole = not self.left_out and not getattr(whole, "findings", ())
+            self.built = whole if is_whole else Kept(whole, self.left_out)
         return self.built
 
     def _context(self, make: Callable[[Kind, Use], Any]) -> Context:
-        return Context(make=make, size=self.size, split=self.split)
+        return Context(make=make, size=self.size, split=self.split, is_tolerant=self.is_tolerant)
 
     def _make(self, kind: Kind, use: Use) -> Any:
         """A data set named in the options, with the sides as it is trained on: its target is the target."""
@@ -133,6 +139,7 @@ class Reversed:
     def __init__(self, inner: Dataset) -> None:
         self.inner, self.signals = inner, inner.signals.reversed()
         self.notes = tuple(getattr(inner, "notes", ()))
+        self.findings = tuple(getattr(inner, "findings", ()))
 
     def __len__(self) -> int:
         return len(self.inner)
@@ -187,7 +194,12 @@ def dataset(config: RunConfig, split: Split, size: Sequence[int]) -> DatasetSour
     """A split of the configured data set, which is told what size the loader will ask for."""
     chosen = config.dataset
     return DatasetSource(
-        component=chosen.component, options=chosen.options, split=split, size=tuple(size), inner=chosen.inner
+        component=chosen.component,
+        options=chosen.options,
+        split=split,
+        size=tuple(size),
+        inner=chosen.inner,
+        is_tolerant=config.data.skip_bad,
     )
 
 

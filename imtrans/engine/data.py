@@ -1,6 +1,5 @@
 """From a data set's pairs to batches on the device; draws depend on (seed, epoch, index) alone."""
 
-import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -13,39 +12,67 @@ from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.build import DatasetSource
 from imtrans.engine.order import Place
+from imtrans.engine.skipping import Skipped, Skipping
+from imtrans.engine.workers import LOOK, leave_signals_alone, patiently
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, Pair, Signal, Signals
 from imtrans.kit.images import Interpolation, resize, to_range
 from imtrans.kit.random import draw
 
 Array = np.ndarray[Any, Any]
-PATIENCE = 120  # seconds that a loading process may take for a batch, on a network disk that hangs, say
+MOST_INSTEAD = 20  # samples that are tried in the place of a bad one
 
 
 class Stored(NamedTuple):
-    """A batch as the loader gives it: (B, *spatial, C) as stored."""
+    """A batch as the loader gives it: (B, *spatial, C) as stored; draws (B,) int64.
 
-    source: Tensor
-    target: Tensor
-    extras: Mapping[str, Tensor]
+    Arrays, not tensors: torch hands tensors over in shared memory, which containers have too little of, and with which
+    a loading process that hangs makes the main one hang as well.
+    """
+
+    source: Array
+    target: Array
+    extras: Mapping[str, Array]
     keys: Sequence[str]
-    draws: Tensor
+    draws: Array
+    skipped: Sequence[Skipped] = ()
+
+
+class Read(NamedTuple):
+    """A sample as read: its pair, its draw, and what another was read for."""
+
+    pair: Pair
+    draw: int
+    skipped: Sequence[Skipped] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """How one sample is read: its size (empty: as stored), its filters, and the seed of its draw."""
+    """How one sample is read: its size (empty: as stored), its filters, and the seed of its draw.
+
+    With `skipping` another sample serves for one that cannot be read.
+    """
 
     source: DatasetSource
     size: Sequence[int] = ()
     interpolation: Interpolation = "bilinear"
     is_reversed: bool = False
     seed: int = 0
+    skipping: Skipping | None = None
 
     @property
     def signals(self) -> Signals:
         signals: Signals = self.source.dataset.signals
         return signals.reversed() if self.is_reversed else signals
+
+    def read(self, place: Place) -> Read:
+        """The sample at this place; where it is bad and may be skipped another, which depends on the place alone."""
+        try:
+            return Read(*self.pair(place))
+        except DataError as error:
+            if self.skipping is None:
+                raise
+            return self._instead(place, error)
 
     def pair(self, place: Place) -> tuple[Pair, int]:
         """The pair at this place, sized and checked, and its draw. DataError names the files at fault."""
@@ -56,18 +83,31 @@ class Loading:
             other = dataset[number % len(dataset)]
             pair = replace(pair, target=other.target, key=f"{pair.key}-{other.key}")
         try:
-            return self._checked(pair.reversed() if self.is_reversed else pair), number
+            return self.checked(pair.reversed() if self.is_reversed else pair), number
         except ImtransError as error:
             names = ", ".join(str(p) for p in dataset.files(place.index)) or pair.key
             raise type(error)(f"{names}: {error.what}", mend=error.mend) from None
 
-    def _checked(self, pair: Pair) -> Pair:
+    def checked(self, pair: Pair) -> Pair:
+        """A pair, its sides as they are trained on, at the size asked for. ShapeError or DataError where it is not as
+        the data set says."""
         signals = self.signals
         source, target = self._sized(pair.source, signals.source), self._sized(pair.target, signals.target)
         extras = {k: self._sized(v, signals.extras[k]) for k, v in pair.extras.items()}
         if source.shape[:-1] != target.shape[:-1] and self.source.is_paired:
             raise ShapeError(f"source is {source.shape[:-1]}, target {target.shape[:-1]}")
         return Pair(source=source, target=target, key=pair.key, extras=extras)
+
+    def _instead(self, place: Place, error: DataError) -> Read:
+        dataset, number = self.source.dataset, draw(self.seed, place.epoch, place.index)
+        skipped = [Skipped(index=place.index, files=tuple(map(str, dataset.files(place.index))), what=error.what)]
+        for attempt in range(MOST_INSTEAD):
+            index = draw(number, attempt, place.index) % len(dataset)
+            try:
+                return Read(self.pair(Place(place.epoch, index))[0], number, skipped)
+            except DataError as other:
+                skipped.append(Skipped(index=index, files=tuple(map(str, dataset.files(index))), what=other.what))
+        raise error
 
     def _sized(self, array: Array, signal: Signal) -> Array:
         if array.shape[-1] != signal.channels:
@@ -86,22 +126,31 @@ class Samples(TorchDataset[Any]):
     def __init__(self, loading: Loading) -> None:
         self.loading = loading
 
-    def __getitem__(self, place: Place) -> tuple[Pair, int] | ImtransError:
+    def __getitem__(self, place: Place) -> Read | ImtransError:
         try:
-            return self.loading.pair(place)
+            return self.loading.read(place)
         except ImtransError as error:
             return error
 
-    def collate(self, items: Sequence[tuple[Pair, int] | ImtransError]) -> Stored | ImtransError:
-        pairs = []
+    def collate(self, items: Sequence[Read | ImtransError]) -> Stored | ImtransError:
+        read = []
         for item in items:
             if isinstance(item, ImtransError):
                 return item
-            pairs.append(item)
+            read.append(item)
         try:
-            return self._stacked([p for p, _ in pairs], [n for _, n in pairs])
+            stored = self._stacked([r.pair for r in read], [r.draw for r in read])
         except ImtransError as error:
             return error
+        return stored._replace(skipped=[s for r in read for s in r.skipped])
+
+    def received(self, stored: Stored | ImtransError) -> Stored:
+        """What came from `collate`, in the main process: a fault is raised, what was skipped is listed."""
+        if isinstance(stored, ImtransError):
+            raise stored
+        if stored.skipped and self.loading.skipping:
+            self.loading.skipping.note(stored.skipped, count=len(self.loading.source.dataset))
+        return stored
 
     def _stacked(self, pairs: Sequence[Pair], draws: Sequence[int]) -> Stored:
         own = getattr(self.loading.source.dataset, "collate", None)
@@ -115,12 +164,12 @@ class Samples(TorchDataset[Any]):
                 extras={k: np.stack([p.extras[k] for p in pairs]) for k in pairs[0].extras},
             )
         )
-        extras = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in whole.extras.items()}
-        source, target = (torch.from_numpy(np.ascontiguousarray(a)) for a in (whole.source, whole.target))
-        return Stored(source, target, extras, [p.key for p in pairs], torch.tensor(draws))
+        extras = {k: np.ascontiguousarray(v) for k, v in whole.extras.items()}
+        source, target = np.ascontiguousarray(whole.source), np.ascontiguousarray(whole.target)
+        return Stored(source, target, extras, [p.key for p in pairs], np.array(draws, np.int64))
 
 
-def loader(loading: Loading, batches: Iterable[list[Place]], *, workers: int, pin: bool) -> Iterator[Stored]:
+def loader(loading: Loading, batches: Iterable[list[Place]], *, workers: int) -> Iterator[Stored]:
     """The stored batches in order, read ahead by `workers` processes."""
     samples = Samples(loading)
     # A generator of its own: torch would draw the workers' seeds from the global one, and training would shift.
@@ -129,16 +178,13 @@ def loader(loading: Loading, batches: Iterable[list[Place]], *, workers: int, pi
         batch_sampler=batches,
         collate_fn=samples.collate,
         num_workers=workers,
-        pin_memory=pin,
         generator=torch.Generator().manual_seed(0),
         prefetch_factor=4 if workers else None,
-        timeout=PATIENCE if workers else 0,
-        worker_init_fn=_leave_signals_alone if workers else None,
+        timeout=LOOK if workers else 0,
+        worker_init_fn=leave_signals_alone if workers else None,
     )
-    for stored in read:
-        if isinstance(stored, ImtransError):
-            raise stored
-        yield stored
+    for stored in patiently(read):
+        yield samples.received(stored)
 
 
 def prepare(stored: Stored, signals: Signals, device: torch.device, augment: Sequence[Augmentation] = ()) -> Batch:
@@ -147,7 +193,7 @@ def prepare(stored: Stored, signals: Signals, device: torch.device, augment: Seq
         source=_ranged(stored.source, signals.source, device),
         target=_ranged(stored.target, signals.target, device),
         keys=stored.keys,
-        draws=stored.draws,
+        draws=torch.from_numpy(stored.draws),
         extras={k: _ranged(v, signals.extras[k], device) for k, v in stored.extras.items()},
     )
     for change in augment:
@@ -167,8 +213,11 @@ def one_hot(values: Tensor, signal: Signal) -> Tensor:
     return torch.nn.functional.one_hot(values[:, 0], signal.classes).movedim(-1, 1).float()
 
 
-def _ranged(stored: Tensor, signal: Signal, device: torch.device) -> Tensor:
-    moved = stored.to(device, non_blocking=True).movedim(-1, 1).contiguous()
+def _ranged(stored: Array, signal: Signal, device: torch.device) -> Tensor:
+    here = torch.from_numpy(stored)
+    if device.type == "cuda":  # from pinned memory the copy goes on beside the computing
+        here = here.pin_memory()
+    moved = here.to(device, non_blocking=True).movedim(-1, 1).contiguous()
     return moved.long() if signal.kind == "labels" else to_range(moved, signal)
 
 
@@ -179,9 +228,3 @@ def _stack(pairs: Sequence[Pair], side: str) -> Array:
         shapes = f"{odd.key} is {getattr(odd, side).shape}, {pairs[0].key} is {arrays[0].shape}"
         raise ShapeError(f"pictures of one batch differ in size: {shapes}", mend="Set data.size, or data.batch_size=1.")
     return np.stack(arrays)
-
-
-def _leave_signals_alone(_worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal: the main one decides; and it ends its workers by SIGTERM."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

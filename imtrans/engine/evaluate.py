@@ -1,7 +1,7 @@
 """How good a model is on a split, beside what the mean training picture would score."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -11,30 +11,32 @@ from imtrans.engine.data import Loading, Samples, prepare
 from imtrans.engine.order import Place
 from imtrans.engine.ranks import World
 from imtrans.engine.translate import inferring, translate
-from imtrans.errors import ImtransError
 from imtrans.interfaces import Batch, Metric, Sample
 from imtrans.kit.images import pictured, shown
 
 MOST_FOR_MEAN = 256
+MOST_WORST = 8
 Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Metrics over a split: of the model, and of the mean training picture in its place."""
+    """Metrics over a split: of the model, and of the mean training picture in its place.
+
+    `worst` are the indices of the worst pictures by the first metric that gives one number a picture, worst first.
+    """
 
     metrics: Mapping[str, float]
     baseline: Mapping[str, float] = field(default_factory=dict)
     count: int = 0
+    worst: Sequence[int] = ()
 
 
 def batches(model: Model, loading: Loading, indices: Sequence[int]) -> Iterator[Batch]:
     """One picture at a time, as the paper evaluates: with batch statistics neighbours would change the result."""
     samples = Samples(loading)
     for index in indices:
-        stored = samples.collate([samples[Place(0, index)]])
-        if isinstance(stored, ImtransError):
-            raise stored
+        stored = samples.received(samples.collate([samples[Place(0, index)]]))
         yield prepare(stored, model.signals, model.device)
 
 
@@ -65,7 +67,8 @@ def scores(
         if tick:
             tick(min(done * world.size, count), count)
     own, plain = _whole(own, world), _whole(plain, world)
-    return Scores(metrics=_summary(metrics, own), baseline=_summary(metrics, plain), count=count)
+    worst = _worst(own, model)
+    return Scores(metrics=_summary(metrics, own), baseline=_summary(metrics, plain), count=count, worst=worst)
 
 
 def predict(model: Model, batch: Batch) -> Tensor:
@@ -75,11 +78,20 @@ def predict(model: Model, batch: Batch) -> Tensor:
         return translate(model, batch.source, seed=seed)
 
 
-def samples(model: Model, loading: Loading, count: int) -> list[Sample]:
-    """The same few pictures each time, spread evenly over the split."""
-    total = len(loading.source.dataset)
+def samples(
+    model: Model,
+    loading: Loading,
+    count: int,
+    *,
+    metrics: Mapping[str, Metric] | None = None,
+    worst: Sequence[int] = (),
+) -> list[Sample]:
+    """The same few pictures each time, spread evenly over the split, and then the worst, marked as such."""
+    total, measured = len(loading.source.dataset), metrics or {}
     chosen = sorted({i * total // count for i in range(count)}) if total else []
-    return [_sample(model, batch) for batch in batches(model, loading, chosen)]
+    usual = [_sample(model, batch, measured) for batch in batches(model, loading, chosen)]
+    found = [_sample(model, batch, measured) for batch in batches(model, loading, worst)]
+    return usual + [replace(sample, is_worst=True) for sample in found]
 
 
 def mean_picture(model: Model, loading: Loading) -> Tensor | None:
@@ -95,14 +107,32 @@ def mean_picture(model: Model, loading: Loading) -> Tensor | None:
     return None if summed is None else summed / count
 
 
-def _sample(model: Model, batch: Batch) -> Sample:
+def _sample(model: Model, batch: Batch, metrics: Mapping[str, Metric]) -> Sample:
     prediction, signals = predict(model, batch), model.signals
     return Sample(
         key=batch.keys[0],
         source=shown(batch.source[0], signals.source),
         prediction=pictured(prediction[0], batch.source[0], signals),
         target=pictured(batch.target[0], batch.source[0], signals),
+        scores=_picture_scores(metrics, prediction, batch),
     )
+
+
+def _picture_scores(metrics: Mapping[str, Metric], prediction: Tensor, batch: Batch) -> dict[str, float]:
+    """What the metrics that give one number a picture say of this one."""
+    rows = {name: metric.measure(prediction, batch) for name, metric in metrics.items()}
+    return _summary(metrics, {name: [row] if row.dim() == 1 else [] for name, row in rows.items()})
+
+
+def _worst(rows: Mapping[str, list[Tensor]], model: Model) -> list[int]:
+    name = next((name for name, each in rows.items() if each and each[0].dim() == 1), None)
+    if name is None:
+        return []
+    infos = {c.name: c.component.info for c in model.config.metrics}
+    is_higher = bool(getattr(infos.get(name), "higher_is_better", False))
+    nothing = -torch.inf if is_higher else torch.inf
+    order = torch.cat(rows[name]).nan_to_num(nothing).argsort(descending=not is_higher, stable=True)
+    return [int(i) for i in order[:MOST_WORST]]
 
 
 def _whole(rows: dict[str, list[Tensor]], world: World) -> dict[str, list[Tensor]]:

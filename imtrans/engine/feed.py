@@ -1,5 +1,6 @@
 """The stored batches of a run, step by step, whatever happens to the processes that load them."""
 
+import multiprocessing
 import shutil
 import sys
 import time
@@ -7,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imtrans.engine.data import PATIENCE, Loading, Stored, loader
+from imtrans.engine.data import Loading, Stored, loader
 from imtrans.engine.order import Order, Place, Position, Step
 from imtrans.engine.ranks import World
+from imtrans.engine.workers import PATIENCE
 from imtrans.errors import ResourceError, listed
 
 MOST_REBUILDS = 3
@@ -27,7 +29,6 @@ class Feed:
     loading: Loading
     order: Order
     workers: int
-    pin: bool = False
     world: World = field(default_factory=World)
     parts: int = 1
     waited: float = 0.0
@@ -40,13 +41,13 @@ class Feed:
                 for step, stored in self._from(here, self.order.steps - done):
                     done, here = done + 1, step.after
                     yield step, stored
-            except RuntimeError as error:
+            except (RuntimeError, ConnectionError) as error:
                 self._survive(error, here)
 
     def _from(self, start: Position, steps: int) -> Iterator[tuple[Step, list[Stored]]]:
         order = replace(self.order, start=start, steps=steps)
         wanted = (places for step in order for places in self._parts(step))
-        batches = loader(self.loading, wanted, workers=self.workers, pin=self.pin)
+        batches = loader(self.loading, wanted, workers=self.workers)
         for step in order:
             began = time.monotonic()
             stored = [next(batches) for _ in self._parts(step)]
@@ -56,9 +57,11 @@ class Feed:
     def _parts(self, step: Step) -> list[list[Place]]:
         return step.parts(ranks=self.world.size, rank=self.world.rank, parts=self.parts)
 
-    def _survive(self, error: RuntimeError, here: Position) -> None:
+    def _survive(self, error: RuntimeError | ConnectionError, here: Position) -> None:
         """Go on after the death of a loading process; anything else is raised."""
         if "DataLoader timed out" in str(error):
+            for process in multiprocessing.active_children():  # or this one would wait for it at its own end
+                process.kill()
             raise ResourceError(
                 f"a loading process took more than {PATIENCE} seconds for one of {self._files(here)}",
                 mend="Look at that disk, or load in the main process: --workers 0",

@@ -98,6 +98,7 @@ class _Training:
         self.keeper = Keeper(job)
         self.keeper.last = job.start
         self.asked = asked
+        self.stop, self.wants_save = 0, False  # as all processes heard it: a signal may come to one, at any moment
         self.last: Stored | None = None
         self.is_over = False
 
@@ -144,8 +145,8 @@ class _Training:
             feed = self._feed()
             for step, stored in feed:
                 self._step(step, stored)
-                self._listen()
                 self._between(waited=feed.waited)
+                self._listen()
                 self._leave_if_asked()
                 if self.is_over:
                     break
@@ -162,7 +163,6 @@ class _Training:
             loading=loading,
             order=order(config, len(loading.source.dataset), self.progress),
             workers=config.data.workers,
-            pin=self.model.device.type == "cuda",
             world=self.world,
             parts=config.train.accumulate,
         )
@@ -205,10 +205,9 @@ class _Training:
         self.progress.settled = step
         is_due = step % (train.save_every or SAVE_EVERY) == 0
         is_milestone = bool(train.milestone_every) and step % (train.milestone_every or 1) == 0
-        if step < last and (is_best or is_due or is_milestone or self.asked.wants_save):
-            self.asked.wants_save = False
-            if self.keeper.save() and is_best:
-                self.keeper.tell_best()
+        is_wanted = is_best or is_due or is_milestone or self.wants_save
+        if step < last and self.guard.is_calm and is_wanted and self.keeper.save() and is_best:
+            self.keeper.tell_best()
 
     def _log(self, waited: float) -> None:
         rates = {f"{HEALTH}lr.{n}": g.optimizer.param_groups[0]["lr"] for n, g in self.job.update.groups.items()}
@@ -221,41 +220,45 @@ class _Training:
             return self._evaluated(is_last=is_last)
 
     def _evaluated(self, *, is_last: bool) -> Scores:
-        job = self.job
-        paired = self.config.dataset.component.info.is_paired and job.metrics
-        mean = evaluate.mean_picture(self.model, job.plain_training) if is_last and paired else None
-        metrics = job.metrics if paired else {}
+        job, metrics = self.job, self._measured()
+        mean = evaluate.mean_picture(self.model, job.plain_training) if is_last and metrics else None
         found = (
             evaluate.scores(self.model, metrics, job.validation, mean=mean, tick=self._tick, world=self.world)
             if metrics
             else Scores(metrics={})
         )
         beside = {f"{name}_of_mean_picture": value for name, value in found.baseline.items()}
-        self._sample({**found.metrics, **beside})
+        self._sample({**found.metrics, **beside}, worst=found.worst)
         return found
+
+    def _measured(self) -> Mapping[str, Metric]:
+        """The metrics; none where no picture has a target of its own."""
+        return self.job.metrics if self.config.dataset.component.info.is_paired else {}
 
     def _tick(self, done: int, count: int) -> None:
         """Evaluation may be long: it is left for a signal, and done again when the run goes on."""
         if self.tick and self.progress.step >= self.job.run.steps:
             self.tick(done, count)
         if self.world.size == 1:
+            self._listen()
             self._leave_if_asked()
 
-    def _sample(self, metrics: Mapping[str, float]) -> None:
+    def _sample(self, metrics: Mapping[str, float], *, worst: Sequence[int] = ()) -> None:
         if not self.world.is_first:
             return
-        shown = evaluate.samples(self.model, self.job.validation, self.config.train.samples)
+        job, count = self.job, self.config.train.samples
+        shown = evaluate.samples(self.model, job.validation, count, metrics=self._measured(), worst=worst)
         step = self.progress.step
         self.job.observers.notify("evaluated", run=self.job.run, step=step, metrics=metrics, samples=shown)
 
     def _listen(self) -> None:
         """Hear what any of the processes was asked for: they save, and they leave, together."""
-        if self.world.size > 1:
-            told = self.world.most(2 * self.asked.stop + self.asked.wants_save)
-            self.asked.stop, self.asked.wants_save = told // 2, bool(told % 2)
+        told = self.world.most(2 * self.asked.stop + self.asked.wants_save)
+        self.asked.wants_save = False
+        self.stop, self.wants_save = told // 2, bool(told % 2)
 
     def _leave_if_asked(self) -> None:
-        number = self.asked.stop
+        number = self.stop
         if number:
             path, name = self.keeper.save(must=True), signal.Signals(number).name
             raise Interrupted(

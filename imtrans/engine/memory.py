@@ -1,6 +1,7 @@
 """When memory runs short: what was used, and a batch that would fit."""
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterator
 
 import torch
@@ -37,6 +38,7 @@ def told(device: torch.device, *, size: int, workers: int, fitting: Callable[[],
             ) from error
         if not is_shortage(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # what failed is still held there, and takes the room
         used, found = _used(device), fitting()
         raise ResourceError(
             f"out of memory with {size} pictures at once on {device}{used}", mend=_advice(found, size, workers)
@@ -50,9 +52,8 @@ def largest(size: int, tried: Callable[[int], None]) -> int:
         try:
             tried(size)
             return size
-        except Exception as error:  # noqa: BLE001 - any other fault of this trial says nothing either way
-            if not is_shortage(error):
-                return 0
+        except Exception:  # noqa: BLE001 - libraries say in many ways that they found no room
+            continue
     return 0
 
 

@@ -23,7 +23,7 @@ def preview(config: RunConfig, maker: Maker, *, count: int) -> Array:
     )
     signals, processor = loading.signals, torch.device("cpu")
     rows = []
-    for stored in loader(loading, (step.places for step in order), workers=0, pin=False):
+    for stored in loader(loading, (step.places for step in order), workers=0):
         batch = prepare(stored, signals, processor, augment)
         source, target = batch.source[0], batch.target[0]
         rows.append([shown(source, signals.source), pictured(target, source, signals)])

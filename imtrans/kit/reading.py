@@ -69,6 +69,8 @@ def _guarded(path: Path, read: Callable[[Path, "ImageFile | Array"], Result]) ->
                     )
                 if getattr(image, "n_frames", 1) > 1 and not tiff.is_tiff(path):
                     _log.info("%s: %d frames; the first is taken", path, getattr(image, "n_frames", 1))
+                if image.format == "PNG":
+                    _check_sums(path)
                 return read(path, image)
     except UnidentifiedImageError:
         raise DataError(f"{_name(path)}: {_unknown(path)} (read are {', '.join(FORMATS)})") from None
@@ -125,6 +127,12 @@ def _regular(path: Path) -> Path:
     if not path.is_file():
         raise DataError(f"{_name(path)}: {'not a regular file' if path.exists() else 'no such file'}")
     return path
+
+
+def _check_sums(path: Path) -> None:
+    """Decoding alone would pass over wrong checksums: a PNG whose end was never written becomes half black."""
+    with Image.open(path, formats=("PNG",)) as again:
+        again.verify()
 
 
 def _deep_colour(path: Path) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError, ShapeError
+from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import Context, Pair, Signals
 from imtrans.kit.images import resize
 from imtrans_datasets.layout import find, find_two
@@ -22,22 +22,30 @@ class FolderOfPairs:
     """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
 
     Channels and depth are those of the first pair; grey pictures among coloured ones are repeated to their channels.
-    With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes the source's.
+    With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes the source's. With
+    `is_tolerant` the first pair is the first that can be read.
     """
 
-    def __init__(self, listing: Listing, options: FolderOptions | None = None, *, size: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        options: FolderOptions | None = None,
+        *,
+        size: Sequence[int] = (),
+        is_tolerant: bool = False,
+    ) -> None:
         self.items, self.notes, self.layout, self.sides = listing.items, listing.notes, listing.layout, listing.sides
+        self.findings = listing.findings
         self._listing, self._options, self._size = listing, options, size
-        self._readers = [_reader(side, listing.items[0], options or FolderOptions()) for side in ("source", "target")]
+        self._readers = self._made(listing.items if is_tolerant else listing.items[:1])
         self.signals = Signals(source=self._readers[0].signal, target=self._readers[1].signal)
-        self._halves(listing.items[0])
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Pair:
         item = self.items[index]
-        source, target = self._halves(item)
+        source, target = self._halves(item, self._readers)
         if source.shape[:2] != target.shape[:2]:
             target = self._sized(target, source, item)
         return Pair(source=source, target=target, key=item.key)
@@ -50,8 +58,21 @@ class FolderOfPairs:
         """What each split holds, in words."""
         return self._listing.splits()
 
-    def _halves(self, item: Item) -> tuple[Array, Array]:
-        first, second = self._readers
+    def _made(self, items: Sequence[Item]) -> list[Side]:
+        """The readers of both sides, as the first of these pairs is. Its DataError where none can be read."""
+        faults: list[DataError] = []
+        for item in items:
+            try:
+                readers = [_reader(side, item, self._options or FolderOptions()) for side in ("source", "target")]
+                self._halves(item, readers)
+            except DataError as fault:
+                faults.append(fault)
+            else:
+                return readers
+        raise faults[0]
+
+    def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
+        first, second = readers
         files = item.files
         if len(files) == 2:
             return first.read(files[0]), second.read(files[1])
@@ -78,7 +99,7 @@ class FolderOfPairs:
 
 def folder(options: FolderOptions, context: Context) -> FolderOfPairs:
     """The data set `folder`."""
-    return FolderOfPairs(_found(options, context), options, size=context.size)
+    return FolderOfPairs(_found(options, context), options, size=context.size, is_tolerant=context.is_tolerant)
 
 
 def _found(options: FolderOptions, context: Context) -> Listing:
@@ -97,10 +118,10 @@ def _found(options: FolderOptions, context: Context) -> Listing:
         )
     if all(two):
         source, target = (Path(p).expanduser() for p in two)
-        return find_two(source, target, context.split)
+        return find_two(source, target, context.split, is_tolerant=context.is_tolerant)
     if not options.path:
         raise ConfigError("data set 'folder' needs its path", mend="Give it as --dataset PATH.")
-    return find(Path(options.path).expanduser(), context.split)
+    return find(Path(options.path).expanduser(), context.split, is_tolerant=context.is_tolerant)
 
 
 def _reader(side: str, first: Item, options: FolderOptions) -> Side:

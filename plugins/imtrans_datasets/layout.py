@@ -26,39 +26,51 @@ class Layout:
 
     of_split: Callable[[Split], Listing | None]
     whole: Callable[[], Listing]
+    is_tolerant: bool = False
+
+    def accepted(self, listing: Listing) -> Listing:
+        """A listing in which nothing is wrong, or which is taken as it is; its refusal is raised otherwise."""
+        if listing.refusal and not (self.is_tolerant and listing.items):
+            raise listing.refusal
+        return listing
 
 
-def find(path: Path, split: Split) -> Listing:
+def find(path: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
     """The pairs of a split under a folder, or in a CSV or JSON-lines file. DataError names what is missing, with what
     was looked for.
 
     Without a validation folder the test folder serves, and the other way round; without either every tenth pair is
-    held out of training and named in the notes. The training pairs never serve for both.
+    held out of training and named in the notes. The training pairs never serve for both. With `is_tolerant` what makes
+    no pair is left out, and told in the findings.
     """
     if is_table(path.name) and os.path.isfile(path):
-        rows = table.read(path)
-        return _chosen(Layout(lambda s: table.listing(path, rows, s), lambda: table.whole(path, rows)), split)
+        rows = table.read(path, is_tolerant=is_tolerant)
+        rowed = Layout(lambda s: table.listing(path, rows, s), lambda: table.whole(path, rows), is_tolerant)
+        return _chosen(rowed, split)
     check_folder(path)
-    return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path)), split)
+    return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path), is_tolerant), split)
 
 
-def find_two(source: Path, target: Path, split: Split) -> Listing:
+def find_two(source: Path, target: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
     """The pairs of two folders anywhere, by name, with or without folders for the splits in both."""
     check_folder(source)
     check_folder(target)
-    whole = Layout(lambda s: _two_of_split(source, target, s), lambda: two_folders(source, target, skip=FOLDERS))
+    whole = Layout(
+        lambda s: _two_of_split(source, target, s), lambda: two_folders(source, target, skip=FOLDERS), is_tolerant
+    )
     return _chosen(whole, split)
 
 
-def find_photos(path: Path, split: Split) -> Listing:
+def find_photos(path: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
     """The photos of a split under `path`, folders in folders included; splits as for pairs."""
     check_folder(path)
-    return _chosen(Layout(lambda s: _photos_of_split(path, s), lambda: _photos(path, skip=FOLDERS)), split)
+    photos = Layout(lambda s: _photos_of_split(path, s), lambda: _photos(path, skip=FOLDERS), is_tolerant)
+    return _chosen(photos, split)
 
 
 def _chosen(layout: Layout, split: Split) -> Listing:
     chosen = layout.of_split(split) or _serving(layout, split) or _held_out(layout, split)
-    return replace(chosen, splits=lambda: _told(layout))
+    return replace(layout.accepted(chosen), splits=lambda: _told(layout))
 
 
 def _serving(layout: Layout, split: Split) -> Listing | None:
@@ -85,10 +97,12 @@ def _told(layout: Layout) -> Mapping[str, str]:
 
 def _count(layout: Layout, split: Split) -> str:
     if own := layout.of_split(split):
-        return f"{len(own.items):,}"
+        return f"{len(layout.accepted(own).items):,}"
     if serving := _serving(layout, split):
-        return f"{len(serving.items):,} ({_other(split)} serves)"
-    return f"{len(_held_out(layout, split).items):,}" + ("" if split == "train" else " (held out of training)")
+        return f"{len(layout.accepted(serving).items):,} ({_other(split)} serves)"
+    return f"{len(layout.accepted(_held_out(layout, split)).items):,}" + (
+        "" if split == "train" else " (held out of training)"
+    )
 
 
 def _pairs_of_split(path: Path, split: Split) -> Listing | None:
@@ -122,12 +136,14 @@ def _photos(folder: Path, *, skip: frozenset[str] = frozenset()) -> Listing:
         layout="single photos",
         sides=("made", "the photo"),
         notes=found.notes,
+        findings=found.findings,
+        refusal=found.refusal,
     )
 
 
 def _held_out(layout: Layout, split: Split) -> Listing:
     everything = layout.of_split("train") or layout.whole()
-    items = everything.items
+    items = layout.accepted(everything).items
     if len(items) < 2:
         raise DataError(
             f"{items[0].paths[0]}: one pair is too few",
@@ -139,7 +155,9 @@ def _held_out(layout: Layout, split: Split) -> Listing:
     ]
     count = len(items) - len(chosen) if is_training else len(chosen)
     note = f"no folder for validation: every {HELD_OUT}th pair ({count}) is held out of training"
-    return replace(everything, items=chosen, notes=(*everything.notes, note))
+    # What makes no pair is told once, with the pairs to train on.
+    findings = everything.findings if is_training else ()
+    return replace(everything, items=chosen, notes=(*everything.notes, note), findings=findings)
 
 
 def _pairs(folder: Path) -> Listing:
@@ -152,4 +170,6 @@ def _pairs(folder: Path) -> Listing:
         layout="two halves side by side in each picture",
         sides=("left half", "right half"),
         notes=found.notes,
+        findings=found.findings,
+        refusal=found.refusal,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imtrans.errors import DataError, ResourceError, listed, printable
+from imtrans.interfaces import Finding
 from imtrans.kit.formats import SUFFIXES, is_picture
 
 JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
@@ -30,7 +31,8 @@ class Listing:
     """The pairs of a split in the order of their names, and what was found out and assumed about them.
 
     `sides` names source and target as a person knows them. `splits` tells what each split holds, when asked: it looks
-    into all of their folders.
+    into all of their folders. `findings` are pictures that make no pair, and `refusal` what is raised for them, unless
+    one goes on without.
     """
 
     items: Sequence[Item]
@@ -38,33 +40,56 @@ class Listing:
     layout: str = ""
     sides: tuple[str, str] = ("", "")
     splits: Callable[[], Mapping[str, str]] = dict
+    findings: tuple[Finding, ...] = ()
+    refusal: DataError | None = None
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The pictures of a folder by stem (with the folders below it), in the order of their bytes; what was noticed."""
+    """The pictures of a folder by stem (with the folders below it), in the order of their bytes; what was noticed.
+
+    Of several pictures of one stem none is among them: they are in `doubles`.
+    """
 
     files: Mapping[str, str]
     notes: tuple[str, ...]
+    doubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(one_name(paths) for paths in self.doubles.values())
+
+    @property
+    def refusal(self) -> DataError | None:
+        return next((DataError(f.what, mend=f.mend) for f in self.findings), None)
 
 
 def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Scan:
     """The picture files in a folder, with `deep` in those below it, too, but for the top ones that `skip` names.
 
-    Links are followed, no folder twice; junk of file managers is passed over. DataError where there are no pictures,
-    or two of one stem; ResourceError where a folder cannot be read.
+    Links are followed, no folder twice; junk of file managers is passed over. DataError where there are no pictures;
+    ResourceError where a folder cannot be read.
     """
     seen = _Seen()
     names = sorted(_pictures(str(folder), seen, deep=deep, skip=skip), key=os.fsencode)
     found: dict[str, str] = {}
+    doubles: dict[str, tuple[str, ...]] = {}
     for name in names:
         stem, path = os.path.splitext(name)[0].replace(os.sep, "/"), os.path.join(folder, name)
         if stem in found:
-            raise DataError(f"{key_of(found[stem])} and {key_of(path)} have one name", mend="Take one of them away.")
-        found[stem] = path
+            doubles[stem] = (*doubles.get(stem, (found[stem],)), path)
+        else:
+            found[stem] = path
     if not found:
         raise DataError(f"0 pictures in {folder}{seen.instead()}", mend=f"Looked for {' '.join(SUFFIXES)}.")
-    return Scan(found, (*seen.notes(), *_twins(found)))
+    files = {stem: path for stem, path in found.items() if stem not in doubles} if doubles else found
+    return Scan(files, (*seen.notes(), *_twins(found)), doubles)
+
+
+def one_name(paths: Sequence[str]) -> Finding:
+    """Pictures of one name, of which none can be told to be the right one."""
+    what = f"{' and '.join(map(key_of, paths))} have one name"
+    return Finding(code="same-name", what=what, mend="Take one of them away.", files=tuple(map(Path, paths)))
 
 
 def key_of(stem: str) -> str:

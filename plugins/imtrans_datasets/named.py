@@ -23,15 +23,19 @@ class NamedPairs(FolderOfPairs):
         return labels_of(self.files(index)[0])
 
 
-def _pairs(folder: Path, split: Split) -> NamedPairs:
-    return NamedPairs(find(folder, split))
+def _pairs(folder: Path, split: Split, is_tolerant: bool) -> NamedPairs:
+    return NamedPairs(find(folder, split, is_tolerant=is_tolerant), is_tolerant=is_tolerant)
 
 
-def _coco(folder: Path, split: Split) -> PhotoSet:
-    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE))
+def _coco(folder: Path, split: Split, is_tolerant: bool) -> PhotoSet:
+    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE, is_tolerant=is_tolerant))
 
 
-def _named(read: Callable[[Path, Split], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
+def _cifar(folder: Path, split: Split, is_tolerant: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
+    return Cifar10(folder, split)
+
+
+def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
     """The set `name` from ROOT/name, else from the cache; DataError says how to get it there."""
     folder = present(name, options.root)
     if folder is None:
@@ -42,7 +46,7 @@ def _named(read: Callable[[Path, Split], Dataset], name: str, options: NamedOpti
             f"data set {name!r}: {looked or f'{folder_of(name)} is'} not there",
             mend=f"Fetch it: imtrans data fetch {name}\n{by_hand(name, options.root, places=places)}",
         )
-    return read(folder, context.split)
+    return read(folder, context.split, context.is_tolerant)
 
 
 facades = partial(_named, _pairs, "facades")
@@ -52,5 +56,5 @@ edges2shoes = partial(_named, _pairs, "edges2shoes")
 edges2handbags = partial(_named, _pairs, "edges2handbags")
 night2day = partial(_named, _pairs, "night2day")
 anime = partial(_named, _pairs, "anime")
-cifar10 = partial(_named, Cifar10, "cifar10")
+cifar10 = partial(_named, _cifar, "cifar10")
 coco_sample = partial(_named, _coco, "coco-sample")

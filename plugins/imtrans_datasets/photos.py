@@ -26,7 +26,7 @@ class PhotoSet:
     """Photos of any size from files, source and target the same."""
 
     def __init__(self, listing: Listing) -> None:
-        self.items, self.notes = listing.items, listing.notes
+        self.items, self.notes, self.findings = listing.items, listing.notes, listing.findings
         self.signals = Signals()
 
     def __len__(self) -> int:
@@ -51,6 +51,7 @@ class Photos:
     def __init__(self, photos: Dataset, make: Make, *, signals: Signals, size: Sequence[int]) -> None:
         self.photos, self.signals = photos, signals
         self.notes = tuple(getattr(photos, "notes", ()))
+        self.findings = tuple(getattr(photos, "findings", ()))
         self._make, self._size = make, tuple(size)
 
     def __len__(self) -> int:
@@ -68,17 +69,19 @@ class Photos:
         return self.photos.files(index)
 
 
-def first_and_rest(folder: Path, split: Split, *, share: float) -> Listing:
+def first_and_rest(folder: Path, split: Split, *, share: float, is_tolerant: bool = False) -> Listing:
     """The photos of a folder in the order of their names: the first `share` of them to train on, the rest else."""
     check_folder(folder)
     found = scan(folder)
+    if found.refusal and not is_tolerant:
+        raise found.refusal
     items = [Item(key_of(stem), (path,)) for stem, path in found.files.items()]
     first = int(share * len(items))
     chosen = items[:first] if split == "train" else items[first:]
     if not chosen:
         raise DataError(f"{folder}: one photo is too few; there must be one to learn from and one to look at")
     note = f"the first {share:.0%} of the photos by name are trained on, the others are for validation"
-    return Listing(chosen, (note, *found.notes))
+    return Listing(chosen, (note, *found.notes), findings=found.findings if split == "train" else ())
 
 
 def eight_bits(photo: Array) -> Array:
@@ -134,4 +137,4 @@ def _source(name: str, options: PhotoOptions, context: Context) -> Dataset:
     if not options.root:
         mend = "Say where they are: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
         raise ConfigError(f"data set {name!r} is made from your photos", mend=mend)
-    return PhotoSet(find_photos(Path(options.root).expanduser(), context.split))
+    return PhotoSet(find_photos(Path(options.root).expanduser(), context.split, is_tolerant=context.is_tolerant))

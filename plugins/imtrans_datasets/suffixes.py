@@ -5,6 +5,7 @@ from pathlib import Path
 
 from imtrans.errors import DataError, listed
 from imtrans_datasets.listing import Item, Listing, Scan, key_of
+from imtrans_datasets.sides import without_partner
 
 ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("source", "target")) for mark in "_-.")
 
@@ -12,24 +13,30 @@ ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("sou
 def by_suffix(folder: Path, found: Scan) -> Listing | None:
     """The pairs of a folder whose pictures end as source and target do; None where they do not.
 
-    They do where all end so, or where at least half of them have a partner. DataError names those that have none.
+    They do where all end so, or where at least half of them have a partner; those that have none are findings.
     """
     ends = _ends(found.files)
     if not ends:
         return None
     one, two = ends
     stems = [stem.removesuffix(one) for stem in found.files if stem.endswith(one)]
-    alone = [key_of(stem) for stem in found.files if _partner(stem, ends) not in found.files]
-    if alone:
-        raise DataError(
-            f"{folder}: {len(alone)} pictures have no partner: {listed(alone, most=3)}",
+    alone = [s for s in found.files if (p := _partner(s, ends)) not in found.files and p not in found.doubles]
+    refusal = found.refusal
+    if alone and not refusal:
+        refusal = DataError(
+            f"{folder}: {len(alone)} pictures have no partner: {listed(map(key_of, alone), most=3)}",
             mend=f"Each picture that ends in {one} needs one that ends in {two}, and nothing else may lie with them.",
         )
+    stems = [stem for stem in stems if stem + two in found.files]
+    if refusal and not stems:
+        raise refusal
     return Listing(
         items=[Item(key_of(s), (found.files[s + one], found.files[s + two])) for s in stems],
         layout=f"pairs by the ends of their names, {one} and {two}",
         sides=(one, two),
         notes=found.notes,
+        findings=(*found.findings, *(without_partner(found.files[stem]) for stem in alone)),
+        refusal=refusal,
     )
 
 

@@ -30,8 +30,9 @@ class Row:
     key: str = ""
 
 
-def read(path: Path) -> Sequence[Row]:
-    """The rows of a table. DataError names file and line for what cannot be read, and for pictures that are not there.
+def read(path: Path, *, is_tolerant: bool = False) -> Sequence[Row]:
+    """The rows of a table. DataError names file and line for what cannot be read, and for pictures that are not there,
+    which with `is_tolerant` are listed all the same.
 
     Paths are relative to the file's folder; they may lead anywhere.
     """
@@ -45,7 +46,8 @@ def read(path: Path) -> Sequence[Row]:
     rows = [*(_lines(path, text) if is_lines else _cells(path, text))]
     if not rows:
         raise DataError(f"{path}: no pairs in it", mend=MEND)
-    _check_files(path, rows)
+    if not is_tolerant:
+        _check_files(path, rows)
     _check_splits(path, rows)
     return rows
 

@@ -135,7 +135,7 @@ def test_without_the_distance_the_two_play_alone():
     updates = []
     logged, *_ = step_with(updates, l1=0.0)
     assert updates == [["discriminator"], ["generator"]]
-    assert sorted(logged) == ["adversarial", "discriminator"]
+    assert sorted(logged) == ["adversarial", "discriminator", "health.accuracy"]
 
 
 def test_the_judges_objective_is_halved():

@@ -67,7 +67,7 @@ def fed(data, *, workers, ranks):
     for given in zip(*feeds, strict=True):
         stored = [batch for _, batches in given for batch in batches]
         # By name: one alone in a step is seen by both devices.
-        told.append({k: (int(d), s.numpy()) for b in stored for k, d, s in zip(b.keys, b.draws, b.source, strict=True)})
+        told.append({k: (int(d), s) for b in stored for k, d, s in zip(b.keys, b.draws, b.source, strict=True)})
     return told
 
 
