@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -25,9 +25,17 @@ COMMANDS = {
     "rerun": "Repeat a run from its folder.",
     "translate": "Translate pictures with a trained model.",
     "evaluate": "Measure a trained model on its data.",
+    "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
     "list": "Show every component, recipe and data set.",
 }
+
+
+class Asked(NamedTuple):
+    """A command line as it came, and whether tracebacks are wanted."""
+
+    arguments: Sequence[str]
+    is_debugging: bool
 
 
 @dataclass
@@ -36,6 +44,7 @@ class Session:
 
     selection: Selection
     is_debugging: bool = False
+    arguments: Sequence[str] = ()
     found: Plugins | None = None
 
     @property
@@ -91,7 +100,9 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
 @click.pass_context
 def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
     """Image-to-image translation: train, translate, evaluate. --debug, anywhere, shows tracebacks."""
-    ctx.obj = Session(Selection.from_environment(others=not no_plugins, files=files), is_debugging=bool(ctx.obj))
+    asked = ctx.obj or Asked((), False)
+    selection = Selection.from_environment(others=not no_plugins, files=files)
+    ctx.obj = Session(selection, is_debugging=asked.is_debugging, arguments=asked.arguments)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -158,7 +169,7 @@ def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 def _invoke(arguments: list[str], is_debugging: bool) -> int:
     try:
-        context = cli.make_context("imtrans", arguments, obj=is_debugging)
+        context = cli.make_context("imtrans", list(arguments), obj=Asked(arguments, is_debugging))
         with context:
             result: Any = cli.invoke(context)
         return result if isinstance(result, int) else 0

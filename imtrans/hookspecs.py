@@ -33,7 +33,10 @@ def imtrans_logged(run: "Run", step: int, values: Mapping[str, float]) -> None:
 
 @hookspec
 def imtrans_evaluated(run: "Run", step: int, metrics: Mapping[str, float], samples: "Sequence[Sample]") -> None:
-    """Validation pictures were translated; `metrics` is empty where only samples were asked for."""
+    """Validation pictures were translated; `metrics` is empty where only samples were asked for.
+
+    `samples` are the same few pictures each time; with metrics the worst of all pictures follow, worst first.
+    """
 
 
 @hookspec

@@ -14,14 +14,14 @@ from imtrans.errors import ConfigError, ResourceError
 STARTED = "IMTRANS_STARTED_TOGETHER"  # tells a process that its launcher speaks for it
 
 
-def together(devices: int) -> None:
-    """Start this command line as so many processes and wait for them; in each of them, go on.
+def together(devices: int, line: Sequence[str]) -> None:
+    """Start this command line (without the program) as so many processes and wait for them; in each of them, go on.
 
     Ends this process with the exit code of the first process that failed. ResourceError names one that was killed.
     """
     if "LOCAL_RANK" in os.environ:
         return
-    _check(devices)
+    _check(devices, line)
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
@@ -29,7 +29,7 @@ def together(devices: int) -> None:
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ[STARTED] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
-    arguments = ["-m", "imtrans", *without_devices(sys.argv[1:])]
+    arguments = ["-m", "imtrans", *without_devices(line)]
     try:
         elastic_launch(_config(devices), sys.executable)(*arguments)
     except SignalException as stopped:
@@ -54,11 +54,11 @@ def without_devices(arguments: Sequence[str]) -> list[str]:
     return kept
 
 
-def _check(devices: int) -> None:
+def _check(devices: int, line: Sequence[str]) -> None:
     import torch
 
     there = torch.cuda.device_count()
-    if torch.cuda.is_available() and devices > there and "cpu" not in sys.argv:
+    if torch.cuda.is_available() and devices > there and "cpu" not in line:
         raise ConfigError(f"--devices {devices}: there are {there} here", mend=f"Use --devices {there}.")
 
 

@@ -34,7 +34,7 @@ def command(session: Session, /, run: str, as_json: bool, **given: Any) -> None:
     from imtrans.engine import runs
 
     if given["devices"]:
-        launching.together(given["devices"])
+        launching.together(given["devices"], session.arguments)
     path = Path(run)
     checkpoint = runs.find(path) if runs.step_of(path) is not None else None
     folder = checkpoint.parent if checkpoint else runs.folder_of(path)

@@ -75,7 +75,7 @@ def command(session: Session, /, recipe: str, name: str | None, dry_run: bool, a
 
     fetch_if_missing(config.dataset, is_offline=given["offline"])
     if given["devices"]:
-        launching.together(given["devices"])
+        launching.together(given["devices"], session.arguments)
     accepts, catalog = given["accept_dataset_change"], session.catalog
     if given["resume"] or placing.is_restart():
         train(session, config, lambda: placing.unfinished(catalog, config, name, accepts), as_json=as_json)

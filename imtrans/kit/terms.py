@@ -34,6 +34,7 @@ class AdversarialTerms:
     """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale.
 
     A part whose `needs_real` is true compares with the verdict on the real image when it fools (feature matching).
+    A part whose labels lie otherwise than around 0 tells in `boundary` where an image begins to count as real.
     """
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
@@ -46,6 +47,11 @@ class AdversarialTerms:
     @property
     def needs_real(self) -> bool:
         return any(getattr(t.part, "needs_real", False) for t in self.terms)
+
+    @property
+    def boundary(self) -> float:
+        """The logit above which an image is called real: what the first part says, or 0."""
+        return float(getattr(self.terms[0].part, "boundary", 0.0)) if self.terms else 0.0
 
     def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
         return _sum([_adversarial(t).judge(on_real, on_fake) for t in self.terms])

@@ -23,6 +23,8 @@ class BCE:
 class LSGAN:
     """Least squares with labels 1 and 0 (Mao et al. 2017, equation 9 without its factors of 1/2)."""
 
+    boundary = 0.5  # half way between its labels: what lies above counts as real
+
     def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
         return _mean(on_real, lambda x: (x - 1).square()) + _mean(on_fake, torch.square)
 

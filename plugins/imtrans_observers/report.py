@@ -1,79 +1,150 @@
 """report.html: one file to open without a network."""
 
+import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from imtrans import hookimpl
 from imtrans.fsio import replace_text
 from imtrans.interfaces import Run, Sample
-from imtrans_observers.samples import encoded, grid
+from imtrans.kit import page as pages
+from imtrans.kit import samples as shelf
+from imtrans.kit.history import BESIDE
+from imtrans.kit.samples import Shown
+from imtrans_observers import timelapse
+from imtrans_observers.coach import Coach
+from imtrans_observers.curves import curves
+from imtrans_observers.samples import chosen_by, parted
+from imtrans_observers.writing import Pace, Writer
 
-BESIDE = "_of_mean_picture"
-MOST_POINTS = 300
-
-
-class Grid(NamedTuple):
-    """The newest sample grid: its step, and its PNG in base64."""
-
-    step: int
-    data: str
+NAME = "report.html"
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+SECONDS_BETWEEN_PAGES = 20.0
+LARGEST_FILM = 500_000  # bytes; a larger one is linked: the page stays below 3 MB
 
 
 class Report:
-    """Rewrites report.html at each evaluation and at the end."""
+    """Rewrites report.html after evaluations and samples, every 20 s at most, and at the end."""
 
     def __init__(self) -> None:
-        self._metrics: dict[str, float] = {}
-        self._grid: Grid | None = None
+        self._coach, self._write, self._pace = Coach(), Writer(), Pace(SECONDS_BETWEEN_PAGES)
+        self._pictures = Pictures()
 
     @hookimpl
-    def imtrans_run_started(self, run: Run) -> None:  # noqa: ARG002 - the hook's
-        self._metrics, self._grid = {}, None
+    def imtrans_run_started(self, run: Run) -> None:
+        self._coach, self._write, self._pace = Coach.of(run), Writer(), Pace(SECONDS_BETWEEN_PAGES)
+        self._pictures = Pictures.of(run)
+
+    @hookimpl
+    def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
+        self._coach.logged(step, values)
+        self._pictures.cut(step)
+        if self._pace.is_due and self._pictures.usual:
+            self._put(run, step, "running")
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
-        self._metrics = dict(metrics) or self._metrics
-        self._grid = Grid(step, encoded(grid(samples))) if samples else self._grid
-        replace_text(run.folder / "report.html", self._page(run, step, "running"))
+        self._coach.evaluated(step, metrics, samples)
+        self._pictures.take(run, step, samples)
+        if self._pace.is_due:
+            self._put(run, step, "running")
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:
-        step = max((int(line["step"]) for line in _log(run.folder)), default=0)
-        status = f"ended early: {error}" if error else "finished"
-        replace_text(run.folder / "report.html", self._page(run, step, status))
+        self._write(lambda: timelapse.refresh(run.folder))
+        status = f"ended early: {str(error) or type(error).__name__}" if error is not None else "finished"
+        self._put(run, self._coach.past.step, status)
 
-    def _page(self, run: Run, step: int, status: str) -> str:
-        return page(run, step, metrics=self._metrics, samples=self._grid, status=status)
+    def _put(self, run: Run, step: int, status: str) -> None:
+        with self._pace.measured():
+            text = page(run, step, coach=self._coach, pictures=self._pictures, status=status)
+            self._write(lambda: replace_text(run.folder / NAME, text))
 
 
-def page(run: Run, step: int, *, metrics: Mapping[str, float], samples: Grid | None, status: str) -> str:
+class Pictures:
+    """The newest samples and the worst pictures, made ready for a page once."""
+
+    def __init__(self) -> None:
+        self.usual: Shown | None = None
+        self.worst: Shown | None = None
+        self._made: dict[tuple[bool, int], dict[str, Any]] = {}
+
+    @classmethod
+    def of(cls, run: Run) -> "Pictures":
+        """What earlier processes of the run left."""
+        found = cls()
+        paths = [p for step, p in shelf.grids(run.folder).items() if step <= run.start] if run.start else []
+        found.usual = next((s for path in reversed(paths) if (s := shelf.load(path))), None)
+        worst = shelf.load(run.folder / shelf.FOLDER / shelf.WORST) if run.start else None
+        found.worst = worst if worst and worst.step <= run.start else None
+        return found
+
+    def take(self, run: Run, step: int, samples: Sequence[Sample]) -> None:
+        usual, worst = parted(samples)
+        self.usual = Shown(step=step, samples=usual) if usual else self.usual
+        self.worst = chosen_by(run, step, worst) if worst else self.worst
+        self.cut(step)
+
+    def cut(self, step: int) -> None:
+        """Forget what a run that went back has not made yet."""
+        self.usual = self.usual if self.usual and self.usual.step <= step else None
+        self.worst = self.worst if self.worst and self.worst.step <= step else None
+
+    def ready(self, shown: Shown | None) -> dict[str, Any] | None:
+        """The samples as the page takes them; each half of the page's pictures may fill half of its room."""
+        if shown is None:
+            return None
+        key = (shown is self.worst, shown.step)
+        if key not in self._made:
+            self._made = {k: v for k, v in self._made.items() if k[0] != key[0]} | {key: _ready(shown)}
+        return self._made[key]
+
+
+def page(run: Run, step: int, *, coach: Coach, pictures: Pictures, status: str) -> str:
     """The whole page."""
-    import jinja2
-
-    template = jinja2.Environment(autoescape=True).from_string(
-        Path(__file__).with_suffix(".html.j2").read_text("utf-8")
+    metrics = coach.past.last("val")
+    scored = max((coach.past.column(n, "val").steps[-1] for n in metrics), default=0)
+    return pages.render(
+        TEMPLATE,
+        {
+            "name": run.folder.name,
+            "step": step,
+            "steps": run.steps,
+            "share": min(100, 100 * step // max(run.steps, 1)),
+            "status": status,
+            "written": time.strftime("%Y-%m-%d %H:%M:%S"),
+            "judgement": coach.verdict(),
+            "samples": pictures.ready(pictures.usual),
+            "worst": pictures.ready(pictures.worst),
+            "scores": [(k, f"{v:.4g}", _beside(metrics, k)) for k, v in metrics.items() if not k.endswith(BESIDE)],
+            "scored_at": scored,
+            "charts": pages.charts_of(curves(coach.past)),
+            "film": _film(run.folder),
+            "facts": list(run.facts.items()),
+            "resumes": _json(run.folder / "run.json").get("resumes", []),
+            "rows": list(run.config.rows()),
+            "environment": _environment(run.folder),
+        },
     )
-    return template.render(
-        name=run.folder.name,
-        step=step,
-        steps=run.steps,
-        status=status,
-        facts=run.facts,
-        samples=samples,
-        scores=[(k, f"{v:.4g}", _beside(metrics, k)) for k, v in metrics.items() if not k.endswith(BESIDE)],
-        curves=list(_curves(_log(run.folder))),
-        rows=list(run.config.rows()),
-    )
 
 
-def line_through(points: Sequence[tuple[int, float]], *, width: int = 420, height: int = 130) -> str:
-    """The corners of an SVG line through (step, value), scaled to fill its box."""
-    steps, values = [p[0] for p in points], [p[1] for p in points]
-    low, high = min(values), max(values)
-    across, up = max(steps[-1] - steps[0], 1), (high - low) or 1.0
-    return " ".join(f"{(s - steps[0]) / across * width:.1f},{height - (v - low) / up * height:.1f}" for s, v in points)
+def _ready(shown: Shown) -> dict[str, Any]:
+    panels = [p for s in shown.samples for p in (s.source, s.prediction, s.target) if p is not None]
+    made = iter(pages.embedded(panels, room=pages.ROOM // 2))
+    pairs = [
+        {
+            "key": s.key,
+            "scores": [(k, f"{v:.4g}") for k, v in s.scores.items()],
+            "source": next(made),
+            "prediction": next(made),
+            "target": next(made) if s.target is not None else None,
+        }
+        for s in shown.samples
+    ]
+    return {"step": shown.step, "by": shown.by, "higher": shown.higher_is_better, "pairs": pairs}
 
 
 def _beside(metrics: Mapping[str, float], name: str) -> str:
@@ -81,31 +152,30 @@ def _beside(metrics: Mapping[str, float], name: str) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _curves(lines: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, str]]:
-    found: dict[str, list[tuple[int, float]]] = {}
-    for line in lines:
-        for name, value in line.items():
-            is_number = isinstance(value, int | float) and name not in ("step", "time") and not name.endswith(BESIDE)
-            if is_number:
-                found.setdefault(f"{name} ({line['split']})", []).append((line["step"], value))
-    for name, points in found.items():
-        if len(points) > 1:
-            yield {"points": line_through(_thinned(points)), "caption": _caption(name, points)}
+def _film(folder: Path) -> str:
+    path = folder / shelf.FOLDER / timelapse.NAME
+    try:
+        if path.stat().st_size > LARGEST_FILM:
+            return f"{shelf.FOLDER}/{timelapse.NAME}"
+        return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    except OSError:
+        return ""
 
 
-def _caption(name: str, points: Sequence[tuple[int, float]]) -> str:
-    values = [p[1] for p in points]
-    low = f"(lowest {min(values):.3g})"
-    return f"{name}: {values[0]:.3g} to {values[-1]:.3g} {low}, steps {points[0][0]:,} to {points[-1][0]:,}"
+def _environment(folder: Path) -> list[tuple[str, str]]:
+    told = _json(folder / "env.json")
+    return [(key, _plain(value)) for key, value in told.items()]
 
 
-def _thinned(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Means of equal stretches: a line of ten thousand corners shows nothing more."""
-    size = -(-len(points) // MOST_POINTS)
-    parts = [points[i : i + size] for i in range(0, len(points), size)]
-    return [(part[-1][0], sum(v for _, v in part) / len(part)) for part in parts]
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}={v}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _log(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

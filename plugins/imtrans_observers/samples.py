@@ -1,39 +1,76 @@
-"""Sample grids: source, prediction and target side by side, one pair a row."""
+"""Sample grids (source, prediction and target side by side), the worst pictures, and a time-lapse."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
+from imtrans.kit import samples as shelf
+from imtrans.kit.samples import Shown
+from imtrans_observers import timelapse
+from imtrans_observers.writing import Pace, Writer
 
-if TYPE_CHECKING:
-    import numpy as np
+DISCARDED = "discarded"
 
 
 class SampleGrids:
-    """Writes samples/step-NNNNNN.png."""
+    """Writes samples/step-NNNNNN.png, samples/worst.png and samples/timelapse.webp.
+
+    Grids of steps that a run has gone back before are put into samples/discarded.
+    """
+
+    def __init__(self) -> None:
+        self._write, self._pace = Writer(), Pace(60.0)
+
+    @hookimpl
+    def imtrans_run_started(self, run: Run) -> None:
+        set_aside(run.folder, after=run.start)
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:  # noqa: ARG002 - the hook's
-        from imtrans.kit.images import encode
+        usual, worst = parted(samples)
+        if usual:
+            set_aside(run.folder, after=step)
+            shown = Shown(step=step, samples=usual)
+            self._write(lambda: shelf.save(shelf.path_of(run.folder, step), shown))
+        if worst:
+            chosen = chosen_by(run, step, worst)
+            self._write(lambda: shelf.save(run.folder / shelf.FOLDER / shelf.WORST, chosen))
 
-        if samples:
-            folder = run.folder / "samples"
-            folder.mkdir(exist_ok=True)
-            encode(folder / f"step-{step:06}.png", grid(samples))
+    @hookimpl
+    def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:  # noqa: ARG002 - the hook's
+        if self._pace.is_due:
+            self._film(run)
+
+    @hookimpl
+    def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
+        self._film(run)
+
+    def _film(self, run: Run) -> None:
+        with self._pace.measured():
+            self._write(lambda: timelapse.refresh(run.folder))
 
 
-def grid(samples: Sequence[Sample]) -> "np.ndarray[Any, Any]":
-    """(H, W, 3) uint8: source | prediction | target on white."""
-    from imtrans.kit.sheets import sheet
-
-    return sheet([[p for p in (s.source, s.prediction, s.target) if p is not None] for s in samples])
+def parted(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """The fixed pictures, and the worst ones."""
+    return [s for s in samples if not s.is_worst], [s for s in samples if s.is_worst]
 
 
-def encoded(picture: "np.ndarray[Any, Any]") -> str:
-    """(H, W, 3) uint8 as a PNG in base64, for a page that needs no other file."""
-    import base64
+def chosen_by(run: Run, step: int, worst: Sequence[Sample]) -> Shown:
+    """The worst pictures with the metric that they were chosen by: the first that each has."""
+    name = next(iter(worst[0].scores), "")
+    infos = {c.name: c.component.info for c in run.config.metrics}
+    is_higher = bool(getattr(infos.get(name), "higher_is_better", False))
+    return Shown(step=step, samples=worst, by=name, higher_is_better=is_higher)
 
-    import cv2
 
-    return base64.b64encode(cv2.imencode(".png", picture[..., ::-1])[1].tobytes()).decode()
+def set_aside(run: Path, *, after: int) -> None:
+    """Move the grids of later steps to samples/discarded; worst.png is made anew anyway and goes, too."""
+    for step, path in shelf.grids(run).items():
+        if step > after:
+            (path.parent / DISCARDED).mkdir(exist_ok=True)
+            path.replace(path.parent / DISCARDED / path.name)
+            (path.parent / timelapse.NAME).unlink(missing_ok=True)
+    worst = run / shelf.FOLDER / shelf.WORST
+    if worst.exists() and ((shown := shelf.load(worst)) is None or shown.step > after):
+        worst.unlink()

@@ -81,7 +81,10 @@ class ConditionalGAN:
         on_real: Verdict = self.discriminator(batch.source, batch.target)
         on_fake: Verdict = self.discriminator(batch.source, fake.detach())
         judge = self.adversarial.judge(on_real, on_fake) * self.discriminator_scale
-        return judge, {"discriminator": judge.detach()}
+        return judge, {
+            "discriminator": judge.detach(),
+            "health.accuracy": accuracy(on_real, on_fake, boundary=self.adversarial.boundary),
+        }
 
     def _on_real(self, batch: Batch) -> Verdict | None:
         """The verdict to be matched, without gradients; another pass, so only where a term asks for it."""
@@ -102,3 +105,14 @@ class ConditionalGAN:
         if terms:
             update({**others, "generator": torch.stack(list(terms.values())).sum()})
         return {name: value.detach() for name, value in terms.items()}
+
+
+@torch.no_grad()
+def accuracy(on_real: Verdict, on_fake: Verdict, *, boundary: float) -> Tensor:
+    """The share of patches that the discriminator tells right, a scalar in [0, 1]; 0.5 is guessing.
+
+    A patch above `boundary` is called real. Real and fake patches count alike, and so do the scales.
+    """
+    right = [(logits > boundary).float().mean() for logits in on_real.logits]
+    right += [(logits <= boundary).float().mean() for logits in on_fake.logits]
+    return torch.stack(right).mean()

@@ -1,17 +1,15 @@
 import json
 import re
 
-import numpy as np
 import pytest
 from small import job, plugins
 
 from imtrans import hookimpl
 from imtrans.engine import loop
 from imtrans.engine.observers import Observers
-from imtrans.interfaces import Sample
-from imtrans.kit.images import decode
-from imtrans_observers.report import line_through
-from imtrans_observers.samples import grid
+from imtrans.interfaces import Run
+from imtrans_observers.console import Clock, Console
+from imtrans_observers.log import MetricsLog
 
 
 class Witness:
@@ -65,14 +63,18 @@ def test_hook_imtrans_run_started(tmp_path):
 
 
 def test_hook_imtrans_logged(tmp_path):
-    names = ["adversarial", "discriminator", "reconstruction"]
-    assert heard(tmp_path, "logged") == [{"step": s, "names": names} for s in (1, 2, 4, 5)]
+    told = heard(tmp_path, "logged")
+    assert [t["step"] for t in told] == [1, 2, 4, 5]
+    losses = [[n for n in t["names"] if not n.startswith("health.")] for t in told]
+    assert losses == [["adversarial", "discriminator", "reconstruction"]] * 4
+    players = [f"health.{what}.{who}" for what in ("gradient", "lr") for who in ("discriminator", "generator")]
+    assert {"health.accuracy", "health.waiting", "health.skipped", *players} <= set(told[0]["names"])
 
 
 def test_hook_imtrans_evaluated(tmp_path):
     first, last = heard(tmp_path, "evaluated")
     assert first == {"step": 3, "names": [], "shapes": [(32, 32, 3)] * 2}
-    assert last == {"step": 5, "names": ["l1", "l1_of_mean_picture"], "shapes": [(32, 32, 3)] * 2}
+    assert last == {"step": 5, "names": ["l1", "l1_of_mean_picture"], "shapes": [(32, 32, 3)] * (2 + 8)}
 
 
 def test_hook_imtrans_checkpoint_saved(tmp_path):
@@ -121,40 +123,23 @@ def test_a_run_leaves_log_grids_report_and_configuration(tmp_path):
         ("train", 5),
         ("val", 5),
     ]
-    assert sorted(p.name for p in (folder / "samples").iterdir()) == ["step-000003.png", "step-000005.png"]
-    page = (folder / "report.html").read_text()
-    assert "l1 (val)" in page or "mean training picture" in page
-    assert "data:image/png;base64," in page
-    assert not re.search(r"(src|href)=.https?://", page), "a report must open without a network"
-    assert "generator.width" in page
+    names = ["step-000003.png", "step-000005.png", "timelapse.webp", "worst.png"]
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == names
+    assert "generator.width" in (folder / "report.html").read_text()
+    log = (folder / "log.txt").read_text()
+    assert re.findall(r"step 5  (validation|saved|finished)", log) == ["validation", "saved", "finished"]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["step"], summary["verdict"]["name"]) == (5, "too early to tell")
+    assert summary["facts"]["parameters"].startswith("generator ")
     assert "# --set" not in (folder / "config.toml").read_text()
     assert 'name = "unet256"  # recipe pix2pix' in (folder / "config.toml").read_text()
 
 
 def test_a_number_that_is_not_finite_is_null_in_the_log(tmp_path):
-    from imtrans_observers.log import MetricsLog
-
     made = job(tmp_path / "run")
     MetricsLog().imtrans_logged(made.run, 1, {"a": float("nan"), "b": 2.0})
     line = json.loads((made.run.folder / "metrics.jsonl").read_text())
     assert (line["a"], line["b"]) == (None, 2.0)
-
-
-def test_the_grid_shows_source_prediction_and_target_side_by_side(tmp_path):
-    panels = [np.full((8, 8, 3), v, np.uint8) for v in (10, 20, 30)]
-    picture = grid([Sample(key="a", source=panels[0], prediction=panels[1], target=panels[2])])
-    scale = 16
-    assert picture.shape == (8 * scale + 8, 3 * (8 * scale + 8), 3)
-    middle = picture[picture.shape[0] // 2, :, 0]
-    assert [int(middle[i * (8 * scale + 8) + 20]) for i in range(3)] == [10, 20, 30]
-    made = watched(tmp_path, Witness())
-    loop.fit(made)
-    assert decode(made.run.folder / "samples" / "step-000005.png").ndim == 3
-
-
-def test_a_curve_spans_its_box():
-    corners = line_through([(0, 1.0), (5, 3.0), (10, 2.0)], width=100, height=50)
-    assert corners == "0.0,50.0 50.0,0.0 100.0,25.0"
 
 
 def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
@@ -165,3 +150,94 @@ def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
     assert "step 1/5" in told.err
     assert "left" in told.err
     assert "\x1b" not in told.err
+
+
+def spoken(tmp_path, capsys, **told):
+    """What the console says of a run of 1,000 steps whose hooks are called by hand."""
+    run = Run(folder=tmp_path / "run", config=job(tmp_path / "run").run.config, steps=1000, **told)
+    console = Console()
+    console.imtrans_run_started(run)
+    capsys.readouterr()
+    return run, console
+
+
+def test_the_console_shows_losses_and_a_word_of_health_only(tmp_path, capsys):
+    run, console = spoken(tmp_path, capsys)
+    values = {"adversarial": 0.7, "health.lr.generator": 2e-4, "health.gradient.generator": 3.0, "health.waiting": 0.1}
+    console.imtrans_logged(run, 1000, values)
+    line = capsys.readouterr().err
+    assert line.startswith("step 1,000/1,000  adversarial 0.7  ")
+    assert "health" not in line
+    assert len(line) < 120
+
+
+def test_rate_and_remaining_time_of_a_resumed_run_count_from_its_start(tmp_path, capsys):
+    run, console = spoken(tmp_path, capsys, start=900)
+    console.imtrans_logged(run, 901, {"a": 1.0})
+    rate = float(re.search(r"([\d.]+) steps/s", capsys.readouterr().err)[1])
+    console._clock._at -= 100  # as if it had begun that much earlier
+    assert rate > 0
+    assert console._clock.rate(950) == pytest.approx(0.5, rel=0.01)
+
+
+def test_the_rate_begins_anew_where_a_run_goes_back_to_a_checkpoint():
+    clock = Clock(0)
+    clock._at -= 100
+    clock.reached(500)
+    assert clock.rate(500) == pytest.approx(5, rel=0.01)
+    clock.reached(200)
+    clock._at -= 10
+    assert clock.rate(300) == pytest.approx(10, rel=0.01)
+
+
+def test_the_verdict_is_the_consoles_last_line(tmp_path, capsys):
+    run, console = spoken(tmp_path, capsys)
+    console.imtrans_run_finished(run, None)
+    assert capsys.readouterr().err.startswith("Verdict: too early to tell: ")
+
+
+@pytest.mark.parametrize(("columns", "colour"), [("20", "1"), ("80", None)], ids=["20 without colours", "80"])
+def test_the_bar_fits_the_terminal(tmp_path, columns, colour):
+    """In a terminal of its own: no line is longer than it is wide, and NO_COLOR leaves no colours."""
+    words, width = on_a_terminal(tmp_path, columns, colour), int(columns)
+    assert "Verdict" in words
+    drawn = [line for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", words).split("\n") if "/5" in line]
+    assert drawn
+    assert max(len(line.replace("\r", "")) for line in drawn) <= width
+    if colour:
+        assert not re.search(r"\x1b\[(3\d|38;|9\d)", words)
+
+
+def on_a_terminal(tmp_path, columns, colour):
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    code = (
+        "from imtrans_observers.console import Console; from imtrans.interfaces import Run; from pathlib import Path\n"
+        "run, console = Run(folder=Path('run'), config=None, steps=5), Console()\n"
+        "console.imtrans_run_started(run)\n"
+        "for step in range(1, 6):\n"
+        "    losses = {n: 0.123456 for n in ('discriminator', 'adversarial', 'reconstruction')}\n"
+        "    console.imtrans_logged(run, step, losses)\n"
+        "console.imtrans_run_finished(run, None)\n"
+    )
+    environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm-256color"}
+    environment.pop("NO_COLOR", None)
+    environment |= {"NO_COLOR": colour} if colour else {}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs, env=environment, cwd=tmp_path) as process:
+        os.close(theirs)
+        told = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other side is closed
+                break
+            if not part:
+                break
+            told += part
+    os.close(ours)
+    assert process.returncode == 0
+    return told.decode()

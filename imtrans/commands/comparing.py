@@ -1,0 +1,158 @@
+"""Runs as records beside each other: what differs, and which is best. Nothing here needs torch."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imtrans import configfile
+from imtrans.catalog import Catalog
+from imtrans.component import Component
+from imtrans.config import flatten
+from imtrans.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from imtrans.kit.history import History
+
+ALIKE = ("data set", "validation pictures", "size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One run as its folder tells it."""
+
+    name: str
+    folder: Path
+    status: str
+    config: Mapping[str, Any]
+    past: "History"
+    steps: int
+    resumed: Sequence[int]
+    parameters: str
+    verdict: Mapping[str, str]
+    data: Mapping[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """The time spent in training, without the pauses before it went on."""
+        return self.past.seconds(self.resumed)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The newest validation metrics."""
+        from imtrans.kit.history import BESIDE
+
+        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BESIDE)}
+
+
+def read(run: str) -> Compared:
+    """The run meant by a path or name. CheckpointError names what is missing or broken."""
+    from imtrans.engine.runs import folder_of
+    from imtrans.kit import history
+
+    folder = folder_of(Path(run))
+    told, config = _json(folder / "run.json"), _config(folder)
+    try:
+        return _compared(folder, told, config=config, past=history.read(folder))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _broken(folder, f"its records cannot be understood: {type(error).__name__}: {error}") from error
+
+
+def _compared(folder: Path, told: Mapping[str, Any], *, config: Mapping[str, Any], past: "History") -> Compared:
+    summary, data = (_json(folder / name, must=False) for name in ("summary.json", "dataset.json"))
+    verdict = summary.get("verdict") or {}
+    return Compared(
+        name=folder.name,
+        folder=folder,
+        status=str(told.get("status", "?")),
+        config=config,
+        past=past,
+        steps=int(told.get("steps") or 0),
+        resumed=[int(r["step"]) for r in told.get("resumes") or ()],
+        parameters=str((summary.get("facts") or {}).get("parameters", "")),
+        verdict={k: str(verdict.get(k, "")) for k in ("name", "sentence", "mend")},
+        data={
+            "data set": str(config.get("dataset.name", "?")),
+            "validation pictures": str((data.get("hash") or {}).get("val", "")),
+            "size": str(config.get("data.size", "?")),
+        },
+    )
+
+
+def _broken(folder: Path, fault: str) -> CheckpointError:
+    return CheckpointError(f"run {folder}: {fault}", mend="It is no whole run; leave it out.")
+
+
+def differences(runs: Sequence[Compared]) -> dict[str, list[Any]]:
+    """The configuration keys whose values are not the same everywhere; None where a run has no such key."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.config))
+    values = {key: [run.config.get(key) for run in runs] for key in keys}
+    return {key: each for key, each in values.items() if any(v != each[0] for v in each)}
+
+
+def obstacles(runs: Sequence[Compared]) -> list[str]:
+    """Why the metrics of these runs cannot be compared; nothing where they can."""
+    found = []
+    for what in ALIKE:
+        told = list(dict.fromkeys(run.data[what] for run in runs))
+        if len(told) > 1:
+            shown = "" if what == "validation pictures" else f" ({', '.join(told)})"
+            found.append(f"not the same {what}{shown}: no metric says which run is better")
+    return found[:1]
+
+
+def best(runs: Sequence[Compared], catalog: Catalog) -> dict[str, str]:
+    """For each metric that all have the name of the run where it is best; nothing where runs cannot be compared."""
+    if obstacles(runs) or len(runs) < 2:
+        return {}
+    found = {}
+    for name in runs[0].metrics:
+        values = [run.metrics.get(name) for run in runs]
+        is_higher = _is_higher(name, catalog)
+        known = [v for v in values if v is not None and v == v]
+        if is_higher is None or len(known) < len(values) or len(set(known)) == 1:
+            continue
+        found[name] = runs[known.index(max(known) if is_higher else min(known))].name
+    return found
+
+
+def _is_higher(metric: str, catalog: Catalog) -> bool | None:
+    """Whether higher is better; None for a metric that nobody here knows."""
+    offers = {o.name: o.thing for o in catalog.offers("metric")}
+    thing = offers.get(metric) or offers.get(metric.partition("_")[0])
+    return bool(getattr(thing.info, "higher_is_better", False)) if isinstance(thing, Component) else None
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.toml"
+    if not path.exists():
+        raise _broken(folder, "no config.toml")
+    try:
+        return dict(_leaves(configfile.read(path)))
+    except ConfigError as error:
+        raise _broken(folder, error.what) from error
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and their values; what stands in a list by its name, as `--set` knows it."""
+    for path, value in flatten(tree):
+        key = ".".join(path)
+        if isinstance(value, list) and value and all(isinstance(v, Mapping) and "name" in v for v in value):
+            yield key, [v["name"] for v in value]
+            options = {str(v["name"]): {k: o for k, o in v.items() if k != "name"} for v in value}
+            yield from ((f"{key}.{'.'.join(inner)}", option) for inner, option in flatten(options))
+        else:
+            yield key, value
+
+
+def _json(path: Path, *, must: bool = True) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(told, dict):
+            return told
+        raise ValueError("it holds no table")
+    except (OSError, ValueError, RecursionError) as error:
+        if not must:
+            return {}
+        raise _broken(path.parent, f"{path.name} cannot be read: {error}") from error

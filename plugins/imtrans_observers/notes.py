@@ -1,0 +1,82 @@
+"""log.txt, what happened when, in words; and summary.json, what a run is and how it does, for whoever reads it."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from imtrans import hookimpl
+from imtrans.errors import printable
+from imtrans.fsio import replace_text
+from imtrans.interfaces import Run, Sample
+from imtrans.kit.history import BESIDE
+from imtrans_observers.coach import Coach, Verdict
+from imtrans_observers.console import losses
+from imtrans_observers.writing import Lines, Writer
+
+LOG, SUMMARY = "log.txt", "summary.json"
+SECONDS_BETWEEN_LINES = 60.0
+
+
+class Notes:
+    """Keeps log.txt and summary.json."""
+
+    def __init__(self) -> None:
+        self._lines, self._coach, self._write = Lines(Path(LOG)), Coach(), Writer()
+        self._told, self._verdict = 0.0, ""
+
+    @hookimpl
+    def imtrans_run_started(self, run: Run) -> None:
+        self._lines, self._coach, self._write = Lines(run.folder / LOG), Coach.of(run), Writer()
+        self._told, self._verdict = 0.0, ""
+        for name, fact in run.facts.items():
+            self._note(run.start, f"{name}: {fact}")
+        self._note(run.start, f"training from step {run.start:,} to {run.steps:,}")
+
+    @hookimpl
+    def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
+        self._coach.logged(step, values)
+        if time.monotonic() - self._told > SECONDS_BETWEEN_LINES or step == run.steps:
+            self._told = time.monotonic()
+            self._note(step, losses(values))
+            self._judge(run, step)
+
+    @hookimpl
+    def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
+        self._coach.evaluated(step, metrics, samples)
+        own = "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if not k.endswith(BESIDE))
+        if own:
+            self._note(step, f"validation {own}")
+        self._judge(run, step)
+
+    @hookimpl
+    def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:  # noqa: ARG002 - the hook's
+        self._note(step, f"saved {path.name}")
+
+    @hookimpl
+    def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:
+        step = self._coach.past.step
+        self._judge(run, step)
+        self._note(step, _end(error))
+        self._lines.close()
+
+    def _judge(self, run: Run, step: int) -> None:
+        verdict = self._coach.verdict()
+        if verdict.name != self._verdict:
+            self._verdict = verdict.name
+            self._note(step, f"verdict: {verdict.line}")
+        self._write(lambda: _put(run, step, verdict))
+
+    def _note(self, step: int, text: str) -> None:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._lines.add(step, f"{moment}  step {step:,}  {' '.join(printable(text).split())}")
+
+
+def _end(error: BaseException | None) -> str:
+    return f"ended early: {str(error) or type(error).__name__}" if error is not None else "finished"
+
+
+def _put(run: Run, step: int, verdict: Verdict) -> None:
+    told = {"step": step, "steps": run.steps, "facts": dict(run.facts), "verdict": asdict(verdict)}
+    replace_text(run.folder / SUMMARY, json.dumps(told, indent=1) + "\n")
