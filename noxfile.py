@@ -52,7 +52,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Every command of the README and of docs/."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
-    session.run("python", "-m", "pytest", "tests/test_docs.py")
+    session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/test_docs.py")
 
 
 @nox.session
