@@ -78,11 +78,10 @@ def compare(tmp_path, settings, data, *, step):
     return tmp_path / "straight", tmp_path / "stopped"
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", ["0", "before a save", "end of an epoch"])  # the slow test takes all
 def test_a_resumed_run_equals_an_uninterrupted_one(moment, tmp_path, data):
     straight, resumed = compare(tmp_path, RUN, data, step=MOMENTS[moment])
-    if MOMENTS[moment] % 2 == 0:  # else it was logged more often until it was stopped
-        assert told(resumed) == told(straight)
+    assert told(resumed) == told(straight)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +96,13 @@ def test_it_does_so_with_loading_processes_half_precision_and_averages(settings,
 @pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_every_moment_with_every_setting(moment, workers, precision, tmp_path, data):
-    compare(tmp_path, {**RUN, "data.workers": workers, "train.precision": precision}, data, step=MOMENTS[moment])
+    settings = {**RUN, "data.workers": workers, "train.precision": precision}
+    straight, resumed = compare(tmp_path, settings, data, step=MOMENTS[moment])
+    if MOMENTS[moment] % 2 == 0:  # else it was logged more often until it was stopped
+        assert told(resumed) == told(straight)
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "inverse-time"])
+@pytest.mark.parametrize("schedule", ["linear", "inverse-time"])
 def test_schedules_and_accumulation_go_on_where_they_were(schedule, tmp_path, data):
     more = {"train.schedule": schedule, "train.warmup": "2", "train.accumulate": "2", "train.clip": "1.0"}
     compare(tmp_path, {**RUN, **more}, data, step=4)
