@@ -23,7 +23,8 @@ class Notes:
     """Keeps log.txt and summary.json."""
 
     def __init__(self) -> None:
-        self._lines, self._coach, self._write = Lines(Path(LOG)), Coach(), Writer()
+        self._coach, self._write = Coach(), Writer()
+        self._lines: Lines | None = None
         self._told, self._verdict = 0.0, ""
 
     @hookimpl
@@ -31,15 +32,15 @@ class Notes:
         self._lines, self._coach, self._write = Lines(run.folder / LOG), Coach.of(run), Writer()
         self._told, self._verdict = 0.0, ""
         for name, fact in run.facts.items():
-            self._note(run.start, f"{name}: {fact}")
-        self._note(run.start, f"training from step {run.start:,} to {run.steps:,}")
+            self._note(run, run.start, f"{name}: {fact}")
+        self._note(run, run.start, f"training from step {run.start:,} to {run.steps:,}")
 
     @hookimpl
     def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
         self._coach.logged(step, values)
         if time.monotonic() - self._told > SECONDS_BETWEEN_LINES or step == run.steps:
             self._told = time.monotonic()
-            self._note(step, losses(values))
+            self._note(run, step, losses(values))
             self._judge(run, step)
 
     @hookimpl
@@ -47,29 +48,31 @@ class Notes:
         self._coach.evaluated(step, metrics, samples)
         own = "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if not k.endswith(BESIDE))
         if own:
-            self._note(step, f"validation {own}")
+            self._note(run, step, f"validation {own}")
         self._judge(run, step)
 
     @hookimpl
     def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:  # noqa: ARG002 - the hook's
-        self._note(step, f"saved {path.name}")
+        self._note(run, step, f"saved {path.name}")
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:
         step = self._coach.past.step
         self._judge(run, step)
-        self._note(step, _end(error))
-        self._lines.close()
+        self._note(run, step, _end(error))
+        if self._lines:
+            self._lines.close()
 
     def _judge(self, run: Run, step: int) -> None:
         verdict = self._coach.verdict()
         if verdict.name != self._verdict:
             self._verdict = verdict.name
-            self._note(step, f"verdict: {verdict.line}")
+            self._note(run, step, f"verdict: {verdict.line}")
         self._write(lambda: _put(run, step, verdict))
 
-    def _note(self, step: int, text: str) -> None:
+    def _note(self, run: Run, step: int, text: str) -> None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._lines = self._lines or Lines(run.folder / LOG)
         self._lines.add(step, f"{moment}  step {step:,}  {' '.join(printable(text).split())}")
 
 
