@@ -8,7 +8,8 @@ from PIL import Image
 from imtrans.catalog import Catalog
 from imtrans.component import Use
 from imtrans.config import RunConfig
-from imtrans.engine import assemble, loop, runfolder, runs
+from imtrans.engine import assemble, runfolder, runs
+from imtrans.engine.job import Job
 from imtrans.engine.resuming import Start
 from imtrans.layers import Assignment, Layer
 from imtrans.options import Raw
@@ -41,7 +42,7 @@ def config(settings: dict[str, str] | None = None, *, recipe: str = "pix2pix", d
     return resolve(Catalog(plugins().records), recipe, dataset=dataset, layers=[Layer("test", keys)])
 
 
-def job(folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None) -> loop.Job:
+def job(folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None) -> Job:
     found = plugins()
     chosen = config(settings, dataset=dataset)
     return assemble.assemble(chosen, catalog=Catalog(found.records), plugins=found, folder=folder, is_quiet=True)
@@ -60,7 +61,7 @@ def pairs(folder: Path, *, train: int = 7, val: int = 2, size: int = 32) -> Use:
 
 def go_on(
     folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None, **told: bool
-) -> loop.Job:
+) -> Job:
     """The run in `folder`, to go on from its newest checkpoint."""
     found = plugins()
     runfolder.take(folder, is_new=False)

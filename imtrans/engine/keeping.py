@@ -13,7 +13,7 @@ from imtrans.engine.guard import Diverging
 from imtrans.errors import ConfigError, ResourceError, listed, nearest
 
 if TYPE_CHECKING:
-    from imtrans.engine.loop import Job
+    from imtrans.engine.job import Job
 
 MOST_FAILURES = 3
 ROOM = 1.2  # of the last checkpoint's size is asked to be free before the next is written

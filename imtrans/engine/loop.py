@@ -4,68 +4,24 @@ import contextlib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from imtrans.engine import evaluate, guard, memory, resuming, runfolder, runs, state
-from imtrans.engine.build import Model
-from imtrans.engine.data import Loading, Stored, prepare
+from imtrans.engine.data import Stored, prepare
 from imtrans.engine.evaluate import Scores, Tick
 from imtrans.engine.feed import Feed
 from imtrans.engine.guard import Diverging, Guard
+from imtrans.engine.job import Job, Result, order
 from imtrans.engine.keeping import Keeper
 from imtrans.engine.meter import HEALTH, Meter
-from imtrans.engine.observers import Observers
-from imtrans.engine.order import Order, Place, Step
-from imtrans.engine.ranks import World
+from imtrans.engine.order import Place, Step
 from imtrans.engine.signals import Asked, noted
-from imtrans.engine.state import Progress
-from imtrans.engine.updates import Updater
 from imtrans.errors import DivergedError, Interrupted, listed
-from imtrans.interfaces import Augmentation, Metric, Run
+from imtrans.interfaces import Metric
 
 SAVE_EVERY = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """Everything a training needs, built. `progress` is where it begins, `start` the checkpoint that it comes from,
-    `random` the state of the generators there (none: they begin with the seed)."""
-
-    run: Run
-    model: Model
-    augment: Sequence[Augmentation]
-    training: Loading
-    validation: Loading
-    plain_training: Loading
-    metrics: Mapping[str, Metric]
-    update: Updater
-    observers: Observers
-    plugins: Mapping[str, Any]
-    progress: Progress = field(default_factory=Progress)
-    start: Path | None = None
-    random: Mapping[str, Any] | None = None
-    world: World = field(default_factory=World)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How a training ended."""
-
-    step: int
-    scores: Scores
-    checkpoint: Path
-
-
-def order(config: Any, count: int, progress: Progress) -> Order:
-    """The rest of a run over `count` training samples; its length follows from steps, else from epochs."""
-    given = config.data
-    whole = Order(count=count, batch_size=given.batch_size, seed=config.train.seed, steps=0, start=progress.position)
-    wanted = config.train.steps
-    return replace(whole, steps=max(0, wanted - progress.step) if wanted else whole.steps_to(config.train.epochs))
 
 
 def fit(job: Job, *, tick: Tick | None = None) -> Result:

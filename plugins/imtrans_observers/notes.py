@@ -52,7 +52,7 @@ class Notes:
         self._judge(run, step)
 
     @hookimpl
-    def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:  # noqa: ARG002 - the hook's
+    def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:
         self._note(run, step, f"saved {path.name}")
 
     @hookimpl

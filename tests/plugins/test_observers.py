@@ -6,6 +6,7 @@ from small import job, plugins
 
 from imtrans import hookimpl
 from imtrans.engine import loop
+from imtrans.engine.job import Job
 from imtrans.engine.observers import Observers
 from imtrans.interfaces import Run
 from imtrans_observers.console import Clock, Console
@@ -144,7 +145,7 @@ def test_a_number_that_is_not_finite_is_null_in_the_log(tmp_path):
 
 def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
     made = watched(tmp_path, Witness())
-    loop.fit(loop.Job(**{**made.__dict__, "run": type(made.run)(**{**made.run.__dict__, "is_quiet": False})}))
+    loop.fit(Job(**{**made.__dict__, "run": type(made.run)(**{**made.run.__dict__, "is_quiet": False})}))
     told = capsys.readouterr()
     assert told.out == ""
     assert "step 1/5" in told.err
