@@ -130,3 +130,26 @@ def test_rerun_names_what_is_not_as_it_was(cli, data):
 @pytest.mark.parametrize("line", [["resume", "--help"], ["rerun", "--help"]])
 def test_help_says_what_it_is(line, cli):
     assert "RUN" in cli(*line).out
+
+
+def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
+    import subprocess
+
+    if subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=False).returncode:
+        pytest.skip("git is not installed")
+    author = ["-c", "user.name=x", "-c", "user.email=x@y.z"]
+    (tmp_path / "code.py").write_text("a = 1\n")
+    subprocess.run(["git", "add", "code.py"], cwd=tmp_path, check=True)
+    subprocess.run(["git", *author, "commit", "-qm", "one"], cwd=tmp_path, check=True)
+    (tmp_path / "code.py").write_text("a = 2\n")
+    cli(*run(data, "--name", "mine", "--seed", "5"))
+    folder = Path("runs/mine")
+    told = json.loads((folder / "git.json").read_text())
+    assert (len(told["commit"]), told["dirty"], told["diff"]) == (40, True, "whole")
+    assert "+a = 2" in (folder / "git.diff").read_text()
+    assert json.loads((folder / "seed.json").read_text())["seed"] == 5
+    known = json.loads((folder / "env.json").read_text())
+    assert {"python", "torch", "imtrans", "threads", "packages", "system"} <= known.keys()
+    assert any(name.startswith("torch==") for name in known["packages"])
+    plugins = json.loads((folder / "plugins.json").read_text())
+    assert plugins["imtrans:unet"]["distribution"] == "imtrans"

@@ -19,11 +19,11 @@ from imtrans.errors import CheckpointError
 @click.pass_obj
 def command(session: Session, /, run: str, name: str | None, as_json: bool) -> None:
     """Repeat RUN from its folder, in a new one. Other versions or pictures than then are named."""
-    from imtrans.engine import runfolder, runs
+    from imtrans.engine import provenance, runfolder, runs
 
     folder = runs.folder_of(Path(run))
     config = placing.before(session.catalog, folder, None)
-    for line in differences(folder, runfolder.environment("")):
+    for line in differences(folder, provenance.environment("")):
         click.echo(f"Warning: {line}", err=True)
     told = runfolder.record(folder)
     if told.get("resumes"):

@@ -1,9 +1,7 @@
 """The folder of a run: its name, who writes in it, and its records."""
 
-import functools
 import json
 import os
-import platform
 import re
 import socket
 import sys
@@ -17,7 +15,7 @@ import torch
 import imtrans
 from imtrans import configfile, fsio
 from imtrans.config import RunConfig
-from imtrans.engine import facts
+from imtrans.engine import facts, provenance
 from imtrans.engine.runs import RUNS
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import Run
@@ -63,8 +61,7 @@ def stem_of(config: RunConfig) -> str:
 
 def make(run: Run, plugins: "Plugins") -> None:
     """Write the records of a new run into its folder, which `take` has made; run.json last: it says they are there."""
-    write(run.folder / "env.json", environment(str(run.facts["device"])))
-    write(run.folder / "plugins.json", plugins.versions())
+    provenance.write(run, plugins)
     fsio.replace_text(run.folder / "config.toml", configfile.write(run.config))
     told = {
         "format": 1,
@@ -124,32 +121,6 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def environment(device: str) -> dict[str, Any]:
-    """What a run depended on outside its configuration."""
-    chosen = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "IMTRANS_HOME", "WORLD_SIZE")
-    cuda = {"cuda": torch.version.cuda, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
-    return {
-        "python": sys.version.split()[0],
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "imtrans": imtrans.__version__,
-        "torch": torch.__version__,
-        **cuda,
-        "threads": torch.get_num_threads(),
-        "device": device,
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "variables": {k: os.environ[k] for k in chosen if k in os.environ},
-        "packages": list(_installed()),
-    }
-
-
-@functools.cache  # reading the metadata of a hundred packages takes a sixth of a second
-def _installed() -> tuple[str, ...]:
-    from importlib.metadata import distributions
-
-    return tuple(sorted({f"{d.name}=={d.version}" for d in distributions() if d.name}, key=str.lower))
 
 
 def lock(folder: Path) -> None:

@@ -85,7 +85,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(moment, tmp_path, data):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"data.workers": "2"}, {"train.precision": "bf16"}, {"train.ema": "0.9"}], ids=str
+    "settings",
+    [{"data.workers": "2"}, {"train.precision": "bf16"}, {"train.ema": "0.9"}, {"train.optimizer.name": "lion"}],
+    ids=str,
 )
 def test_it_does_so_with_loading_processes_half_precision_and_averages(settings, tmp_path, data):
     compare(tmp_path, {**RUN, **settings}, data, step=5)

@@ -3,8 +3,10 @@
 Tables 2H of the catalogue (W04 to W10) and issue 4, item 5. Over gloo on the CPU, two processes on this machine.
 """
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -186,12 +188,19 @@ def test_w10_a_run_goes_on_with_another_number_of_processes(room):
 
 
 def test_devices_starts_torchs_launcher_and_torchrun_may_restart(room):
-    """The real launchers: `--devices 2`, then torchrun, one of whose processes is killed and started again."""
+    """The real launchers: `--devices 2`, then torchrun, one of whose processes is killed and started again.
+
+    W07: torch's usual port is taken; a free one is found.
+    """
+    taken = socket.socket()
+    with contextlib.suppress(OSError):
+        taken.bind(("127.0.0.1", 29500))
     environment = {**os.environ, "IMTRANS_HOME": str(room / "home"), "OMP_NUM_THREADS": "1"}
     started = [sys.executable, "-m", "imtrans", *line("two", *data(room), "--devices", "2", "--json")]
     done = subprocess.run(started, cwd=room, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["step"] == 8
+    taken.close()
     settings = {"train.steps": "60", "train.save_every": "5"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
     command = [*launcher, "-m", "imtrans", *line("again", *data(room), **settings)]

@@ -205,7 +205,7 @@ def workers_of(process):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes as Linux lists them")
 def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys):
-    settings = {"data.workers": "2", "train.steps": "12", "data.batch_size": "2"}
+    settings = {"data.workers": "2", "train.steps": "12", "data.batch_size": "2", "data.cache": "off"}
     loop.fit(job(tmp_path / "straight", {**RUN, **settings}, dataset=data))
     kill = lambda: os.kill(workers_of(os.getpid())[-1], signal.SIGKILL)  # noqa: E731 - as short as can be
     made = watched(tmp_path / "killed", data, 4, kill, **settings)
@@ -253,7 +253,7 @@ def test_w03_a_loading_process_that_hangs_is_named_with_its_files(tmp_path, data
     monkeypatch.setattr(workers, "PATIENCE", 1)
     monkeypatch.setattr(data_module, "LOOK", 1)
     stop = lambda: [os.kill(n, signal.SIGSTOP) for n in workers_of(os.getpid())]  # noqa: E731
-    made = watched(tmp_path / "run", data, 2, stop, **{"data.workers": "1", "train.steps": "60"})
+    made = watched(tmp_path / "run", data, 2, stop, **{"data.workers": "1", "train.steps": "60", "data.cache": "off"})
     try:
         with pytest.raises(ResourceError, match=r"took more than \d+ seconds for one of .*png") as caught:
             loop.fit(made)
@@ -271,6 +271,44 @@ def test_s17_files_of_a_run_follow_the_umask(tmp_path, data):
         os.umask(before)
     modes = {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "run").rglob("*") if p.is_file()}
     assert modes == {"0o640"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
+def test_s08_a_stopped_process_goes_on(tmp_path, data):
+    import subprocess
+
+    waking = []
+
+    def pause():
+        waking.append(subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -CONT {os.getpid()}"]))
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    assert loop.fit(watched(tmp_path / "run", data, 3, pause)).step == 8
+    assert waking[0].wait() == 0
+
+
+def test_s13_loading_processes_need_no_shared_memory(tmp_path, data):
+    """Containers have 64 MB of it, a batch of which takes all."""
+    seen = []
+    place = Path("/dev/shm")
+    look = lambda: seen.append([p.name for p in place.iterdir() if p.name.startswith("torch_")])  # noqa: E731
+    if not place.is_dir():
+        pytest.skip("no /dev/shm here")
+    before = {p.name for p in place.iterdir()}
+    off = {"data.workers": "2", "data.cache": "off"}
+    loop.fit(watched(tmp_path / "run", data, 4, look, **off))
+    assert set(seen[0]) <= before
+
+
+def test_s14_a_clock_that_is_set_back_changes_nothing(tmp_path, data, monkeypatch):
+    import time
+
+    now = iter(range(10**6, 0, -1000))
+    monkeypatch.setattr(time, "time", lambda: float(next(now)))
+    loop.fit(job(tmp_path / "run", {**RUN, "train.save_every": "2", "train.keep": "2"}, dataset=data))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 <= line["health.waiting"] <= 1 for line in lines if line["split"] == "train")
+    assert [p.name for p in runs.newest_first(tmp_path / "run")] == ["step-000008", "step-000006"]
 
 
 @pytest.mark.slow
