@@ -1,4 +1,4 @@
-"""What a run came from besides its configuration: versions, machine, plugins, seed, and the code it was started beside."""
+"""What a run came from besides its configuration: versions, machine, plugins, seed, and the code it began beside."""
 
 import functools
 import json
