@@ -159,6 +159,29 @@ class Run:
     is_quiet: bool = False
 
 
+class Part(NamedTuple):
+    """A network found in somebody's file: the component that it is, and its weights under that component's names."""
+
+    use: Use
+    weights: Mapping[str, "Tensor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an importer makes of files of weights: a recipe, what fills its slots, and the channels of either side.
+
+    A slot that is left out keeps what the recipe says, freshly initialised. `inference` holds values for the keys of
+    that section, `notes` lines for people.
+    """
+
+    recipe: str
+    parts: Mapping[str, Part]
+    source: int
+    target: int
+    inference: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
 class Dataset(Protocol):
     """A split of a data set. `collate` is optional: without it pairs of equal size are stacked.
 
@@ -179,7 +202,11 @@ class Dataset(Protocol):
 
 
 class Augmentation(Protocol):
-    """A random change of a batch, the same for source and target where it moves pixels."""
+    """A random change of a batch, the same for source and target where it moves pixels.
+
+    One that puts pixels elsewhere and changes no value may say so by `only_moves = True`: pictures of 8 bits then come
+    to it as uint8 while they are that, which is quicker and gives the same.
+    """
 
     def __call__(self, batch: Batch) -> Batch: ...
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -241,3 +268,14 @@ class Method(Protocol):
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Importer(Protocol):
+    """Recognises other programs' weights by their names and shapes; made from a component of kind "importer"."""
+
+    def __call__(self, files: Mapping[str, Mapping[str, "Tensor"]]) -> Imported | None:
+        """What the weights of the files, by the files' names, are; None where they are nothing it knows.
+
+        CheckpointError if it knows them, but some are missing, too many or of a wrong shape.
+        """
+        ...

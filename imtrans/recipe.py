@@ -30,6 +30,9 @@ class DataOptions:
         None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
     )
     workers: int = option(0, "processes that load pictures; 0: the main one", low=0, high=256)
+    cache: Literal["auto", "on", "off"] = option(
+        "auto", "keep pictures decoded and resized, for the next epoch and run; auto: those from files, where they fit"
+    )
     skip_bad: bool = option(False, "train without pictures that are broken, and list them in skipped.jsonl")
 
 

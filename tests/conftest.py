@@ -31,6 +31,14 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def a_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded pictures and the like are kept apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMTRANS_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """What ships with imtrans, and nothing else that happens to be installed."""

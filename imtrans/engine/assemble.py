@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from imtrans.catalog import Catalog
 from imtrans.config import RunConfig
-from imtrans.engine import build, facts, initial, loop, ranks, resuming, runfolder, skipping, state, updates
+from imtrans.engine import build, facts, initial, ranks, resuming, runfolder, skipping, state, updates
 from imtrans.engine import device as devices
 from imtrans.engine.beforehand import sound
 from imtrans.engine.data import Loading
+from imtrans.engine.decoding import keeping
+from imtrans.engine.job import Job, order
 from imtrans.engine.observers import Observers
 from imtrans.engine.order import Place
 from imtrans.engine.ranks import World
@@ -31,7 +33,7 @@ def assemble(
     folder: Path,
     start: Start | None = None,
     is_quiet: bool = False,
-) -> loop.Job:
+) -> Job:
     """Build everything, look at the first pair, and make the run folder. What can be refused is refused here.
 
     With `start` the run in `folder` goes on, from its checkpoint where it has one.
@@ -44,6 +46,7 @@ def assemble(
     plain, validation = loading(config, "train"), loading(config, "val")
     _check_pairs(config)
     training, plain, validation = sound(config, (training, plain, validation), folder=folder, start=start, world=world)
+    training, validation = keeping((training, validation), config.data.cache, is_silent=not world.is_first)
     first = training.pair(Place(0, 0))[0]
     devices.prepare(config.train)
     live = build.model(config, training.signals, maker=maker, device=device, seed=config.train.seed)
@@ -54,7 +57,7 @@ def assemble(
     progress = Progress()
     if kept:
         resuming.read_progress(kept, progress)
-    steps = progress.step + loop.order(config, len(training.source.dataset), progress).steps
+    steps = progress.step + order(config, len(training.source.dataset), progress).steps
     update = updates.updater(live, steps=steps, world=world)
     notes = _filled(live, update, progress, world=world, start=start)
     numbers = state.randomness(device) if kept else None  # what is built below may draw some
@@ -69,7 +72,7 @@ def assemble(
         is_quiet=is_quiet or not world.is_first,
     )
     world.first(lambda: _recorded(run, plugins, loadings, start))
-    return loop.Job(
+    return Job(
         run=run,
         model=live,
         augment=augment,

@@ -1,5 +1,6 @@
 """From a data set's pairs to batches on the device; draws depend on (seed, epoch, index) alone."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.build import DatasetSource
+from imtrans.engine.decoded import Decoded
 from imtrans.engine.order import Place
 from imtrans.engine.skipping import Skipped, Skipping
 from imtrans.engine.workers import LOOK, leave_signals_alone, patiently
@@ -50,7 +52,7 @@ class Read(NamedTuple):
 class Loading:
     """How one sample is read: its size (empty: as stored), its filters, and the seed of its draw.
 
-    With `skipping` another sample serves for one that cannot be read.
+    With `skipping` another sample serves for one that cannot be read; with `decoded` each is decoded once.
     """
 
     source: DatasetSource
@@ -59,6 +61,7 @@ class Loading:
     is_reversed: bool = False
     seed: int = 0
     skipping: Skipping | None = None
+    decoded: Decoded | None = None
 
     @property
     def signals(self) -> Signals:
@@ -76,17 +79,44 @@ class Loading:
 
     def pair(self, place: Place) -> tuple[Pair, int]:
         """The pair at this place, sized and checked, and its draw. DataError names the files at fault."""
-        number = draw(self.seed, place.epoch, place.index)
-        dataset = self.source.dataset
-        pair = dataset[place.index]
+        number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
         if not self.source.is_paired:
-            other = dataset[number % len(dataset)]
-            pair = replace(pair, target=other.target, key=f"{pair.key}-{other.key}")
+            other = self.sample(number % len(self.source.dataset))
+            key = f"{pair.key}-{other.key}"
+            pair = (
+                replace(pair, source=other.source, key=key)
+                if self.is_reversed
+                else replace(pair, target=other.target, key=key)
+            )
+        return pair, number
+
+    def sample(self, index: int) -> Pair:
+        """A sample of the data set, sized and checked, its sides as they are trained on. DataError names its files."""
+        dataset = self.source.dataset
+        kept = self.decoded.get(index) if self.decoded else None
+        if kept:
+            return kept
+        pair = dataset[index]
         try:
-            return self.checked(pair.reversed() if self.is_reversed else pair), number
+            made = self.checked(pair.reversed() if self.is_reversed else pair)
         except ImtransError as error:
-            names = ", ".join(str(p) for p in dataset.files(place.index)) or pair.key
+            names = ", ".join(str(p) for p in dataset.files(index)) or pair.key
             raise type(error)(f"{names}: {error.what}", mend=error.mend) from None
+        if self.decoded:
+            self.decoded.put(index, made, files=dataset.files(index))
+        return made
+
+    def gathered(self, places: Sequence[Place]) -> Stored | None:
+        """A batch at once, where all of it was decoded before."""
+        if self.decoded is None:
+            return None
+        indices, draws = [p.index for p in places], [draw(self.seed, p.epoch, p.index) for p in places]
+        others = None if self.source.is_paired else [n % len(self.source.dataset) for n in draws]
+        found = self.decoded.take(indices, others, side="source" if self.is_reversed else "target")
+        if found is None:
+            return None
+        pair, keys = found
+        return Stored(pair.source, pair.target, pair.extras, keys, np.array(draws, np.int64))
 
     def checked(self, pair: Pair) -> Pair:
         """A pair, its sides as they are trained on, at the size asked for. ShapeError or DataError where it is not as
@@ -132,7 +162,13 @@ class Samples(TorchDataset[Any]):
         except ImtransError as error:
             return error
 
-    def collate(self, items: Sequence[Read | ImtransError]) -> Stored | ImtransError:
+    def __getitems__(self, places: Sequence[Place]) -> Stored | list[Read | ImtransError]:
+        """What torch's loader asks for a batch; `collate` gets it."""
+        return self.loading.gathered(places) or [self[place] for place in places]
+
+    def collate(self, items: Stored | Sequence[Read | ImtransError]) -> Stored | ImtransError:
+        if isinstance(items, Stored):
+            return items
         read = []
         for item in items:
             if isinstance(item, ImtransError):
@@ -190,13 +226,22 @@ def loader(loading: Loading, batches: Iterable[list[Place]], *, workers: int) ->
 def prepare(stored: Stored, signals: Signals, device: torch.device, augment: Sequence[Augmentation] = ()) -> Batch:
     """The batch a method sees: on the device, channels first, in range, augmented, labels one-hot."""
     batch = Batch(
-        source=_ranged(stored.source, signals.source, device),
-        target=_ranged(stored.target, signals.target, device),
+        source=_moved(stored.source, device),
+        target=_moved(stored.target, device),
         keys=stored.keys,
         draws=torch.from_numpy(stored.draws),
-        extras={k: _ranged(v, signals.extras[k], device) for k, v in stored.extras.items()},
+        extras={k: _moved(v, device) for k, v in stored.extras.items()},
     )
-    for change in augment:
+    early = _early(batch, augment)
+    for change in augment[:early]:
+        batch = change(batch)
+    batch = replace(
+        batch,
+        source=_ranged(batch.source, signals.source),
+        target=_ranged(batch.target, signals.target),
+        extras={k: _ranged(v, signals.extras[k]) for k, v in batch.extras.items()},
+    )
+    for change in augment[early:]:
         batch = change(batch)
     return replace(
         batch,
@@ -213,12 +258,23 @@ def one_hot(values: Tensor, signal: Signal) -> Tensor:
     return torch.nn.functional.one_hot(values[:, 0], signal.classes).movedim(-1, 1).float()
 
 
-def _ranged(stored: Array, signal: Signal, device: torch.device) -> Tensor:
+def _early(batch: Batch, augment: Sequence[Augmentation]) -> int:
+    """How many of the augmentations may come before the values are brought to range: a quarter of the bytes to move,
+    and the same result."""
+    if any(x.dtype != torch.uint8 for x in (batch.source, batch.target, *batch.extras.values())):
+        return 0
+    return len([*itertools.takewhile(lambda change: getattr(change, "only_moves", False), augment)])
+
+
+def _moved(stored: Array, device: torch.device) -> Tensor:
     here = torch.from_numpy(stored)
     if device.type == "cuda":  # from pinned memory the copy goes on beside the computing
         here = here.pin_memory()
-    moved = here.to(device, non_blocking=True).movedim(-1, 1).contiguous()
-    return moved.long() if signal.kind == "labels" else to_range(moved, signal)
+    return here.to(device, non_blocking=True).movedim(-1, 1).contiguous()
+
+
+def _ranged(values: Tensor, signal: Signal) -> Tensor:
+    return values.long() if signal.kind == "labels" else to_range(values, signal)
 
 
 def _stack(pairs: Sequence[Pair], side: str) -> Array:

@@ -45,9 +45,25 @@ class Feed:
                 self._survive(error, here)
 
     def _from(self, start: Position, steps: int) -> Iterator[tuple[Step, list[Stored]]]:
+        """Once everything is decoded the main process gathers batches faster than others could hand them over."""
+        decoded = self.loading.decoded
+        first = self._first(start, steps) if decoded and self.workers and not decoded.is_whole else 0
+        for count in (first, steps - first):
+            if count:
+                workers = 0 if decoded and decoded.is_whole else self.workers
+                for step, stored in self._stretch(start, count, workers=workers):
+                    start = step.after
+                    yield step, stored
+
+    def _first(self, start: Position, steps: int) -> int:
+        """The steps until every sample has been visited."""
+        whole = replace(self.order, start=start)
+        return min(steps, whole.steps_to(start.epoch + 1 + bool(start.seen)))
+
+    def _stretch(self, start: Position, steps: int, *, workers: int) -> Iterator[tuple[Step, list[Stored]]]:
         order = replace(self.order, start=start, steps=steps)
         wanted = (places for step in order for places in self._parts(step))
-        batches = loader(self.loading, wanted, workers=self.workers)
+        batches = loader(self.loading, wanted, workers=workers)
         for step in order:
             began = time.monotonic()
             stored = [next(batches) for _ in self._parts(step)]

@@ -24,7 +24,8 @@ from imtrans.fsio import write_file
 HARMLESS = (
     *("train.log_every", "train.sample_every", "train.evaluate_every", "train.save_every", "train.samples"),
     *("train.keep", "train.milestone_every", "train.best", "train.patience", "train.device", "train.init"),
-    *("train.timeout", "train.steps", "train.epochs", "data.workers", "dataset.root", "dataset.path", "metrics", "inference"),
+    *("train.timeout", "train.steps", "train.epochs", "data.workers", "data.cache", "dataset.root", "dataset.path"),
+    *("metrics", "inference"),
 )
 # Keys with which the saved state is no state of this run: networks, method, averages, and what an optimiser remembers.
 MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")

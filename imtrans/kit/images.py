@@ -71,7 +71,8 @@ def with_channels(picture: Array, channels: int, *, name: str = "picture") -> Ar
 def to_range(stored: Tensor, signal: Signal) -> Tensor:
     """Stored values as float32, `signal.low` to `signal.high` becoming -1 to 1."""
     half = (signal.high - signal.low) / 2
-    return stored.float().sub_(signal.low).div_(half).sub_(1)
+    values = stored.float()
+    return (values.sub_(signal.low) if signal.low else values).div_(half).sub_(1)
 
 
 def from_range(image: Tensor, signal: Signal) -> Array:
