@@ -19,6 +19,7 @@ from imtrans.engine.state import Progress
 from imtrans.engine.updates import Updater
 from imtrans.errors import CheckpointError, ConfigError, listed
 from imtrans.fsio import write_file
+from imtrans.recipe import TrainOptions
 
 # Keys that change neither the weights nor what they mean.
 HARMLESS = (
@@ -68,7 +69,14 @@ def check(before: RunConfig, now: RunConfig) -> list[str]:
             f"this would be another run: {'; '.join(found.meaning[:3])}",
             mend="Start it under another --name, with --set train.init=RUN to begin with these weights.",
         )
-    return [f"not the same run any more: {line}" for line in found.exactness]
+    return [*_length(before.train, now.train), *(f"not the same run any more: {line}" for line in found.exactness)]
+
+
+def _length(before: TrainOptions, now: TrainOptions) -> list[str]:
+    """A line where the run gets another length, which also changes how a schedule goes on."""
+    old, new = (f"{t.steps:,} steps" if t.steps else f"{t.epochs} epochs" for t in (before, now))
+    bends = "" if now.schedule in ("constant", "inverse-time") else f", and so is its {now.schedule} schedule"
+    return [f"the length of the run is changed from {old} to {new}{bends}"] if old != new else []
 
 
 def restore(

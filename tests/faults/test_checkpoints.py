@@ -314,6 +314,14 @@ def test_c17_what_breaks_the_meaning_is_refused(setting, data):
     assert caught.value.exit_code == 2
 
 
+def test_another_length_is_named_and_what_it_does_to_a_schedule(data):
+    before = config({"train.schedule": "linear"}, dataset=data)
+    now = config({"train.schedule": "linear", "train.steps": "9"}, dataset=data)
+    told = "the length of the run is changed from 5 steps to 9 steps, and so is its linear schedule"
+    assert resuming.check(before, now) == [told]
+    assert resuming.check(before, before) == []
+
+
 def test_a_batch_of_another_size_goes_on_with_the_samples_that_are_left(run, data):
     made = go_on(run, {"train.steps": "6", "metrics": "l1", "data.batch_size": "1"}, dataset=data)
     assert made.progress.position == Position(epoch=2, seen=0)
