@@ -59,9 +59,7 @@ def pairs(folder: Path, *, train: int = 7, val: int = 2, size: int = 32) -> Use:
     return Use("folder", {"path": str(folder)})
 
 
-def go_on(
-    folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None, **told: bool
-) -> Job:
+def go_on(folder: Path, settings: dict[str, str] | None = None, *, dataset: Use | None = None, **told: bool) -> Job:
     """The run in `folder`, to go on from its newest checkpoint."""
     found = plugins()
     runfolder.take(folder, is_new=False)

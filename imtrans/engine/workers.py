@@ -41,11 +41,12 @@ def patiently(loader: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """The handler for the end of a child stays what it was."""
+    """The handler for the end of a child stays what it was; torch's own, set by another loader before, is taken out."""
     is_main, kind = threading.current_thread() is threading.main_thread(), getattr(signal, "SIGCHLD", None)
     before = signal.getsignal(kind) if is_main and kind else None
     try:
         yield
     finally:
         if is_main and kind:
-            signal.signal(kind, before)
+            is_torchs = getattr(before, "__module__", "").startswith("torch.utils.data")
+            signal.signal(kind, signal.SIG_DFL if is_torchs else before)
