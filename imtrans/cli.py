@@ -24,6 +24,7 @@ COMMANDS = {
     "resume": "Go on with a run.",
     "rerun": "Repeat a run from its folder.",
     "translate": "Translate pictures with a trained model.",
+    "import": "Bring in another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
@@ -75,7 +76,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
-        found: click.Command = importlib.import_module(f"imtrans.commands.{cmd_name}").command
+        module = "importing" if cmd_name == "import" else cmd_name  # a word of the language names no module
+        found: click.Command = importlib.import_module(f"imtrans.commands.{module}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

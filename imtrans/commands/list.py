@@ -9,10 +9,12 @@ import click
 
 from imtrans.catalog import LISTED_KINDS, Catalog, Offer
 from imtrans.cli import Session
-from imtrans.component import Component
+from imtrans.component import Component, Use
 from imtrans.errors import ConfigError, listed, nearest
 from imtrans.options import plain, specs
 from imtrans.recipe import Recipe
+
+PAPER, PAPERS_DATA = "pix2pix", "facades"  # what other recipes are told apart from
 
 
 @click.command("list")
@@ -107,4 +109,31 @@ def _recipe_lines(catalog: Catalog, name: str) -> list[str]:
 
     rows = list(resolve(catalog, name).rows())
     mine = [r for r in rows if r[2].startswith("recipe")]
-    return [f"  {key} = {json.dumps(value)}  ({origin})" for key, value, origin in mine]
+    sets = [f"  {key} = {json.dumps(value)}  ({origin})" for key, value, origin in mine]
+    apart = differences(catalog, name)
+    if not apart:
+        return sets
+    told = [f"  {key} = {_shown(value)}  (the paper: {_shown(paper)})" for key, value, paper in apart]
+    return [f"what differs from the paper ({PAPER} on {PAPERS_DATA}):", *told, "", "all that it sets:", *sets]
+
+
+def differences(catalog: Catalog, name: str) -> list[tuple[str, Any, Any]]:
+    """Key, value and the paper's value, where a recipe differs from the paper's own; "-" where one lacks the key.
+
+    Both on a data set of the paper, so that what a recipe leaves to the data counts as the paper's. Nothing for the
+    paper's recipe itself, and where it is not installed.
+    """
+    from imtrans.resolve import resolve
+
+    known = {(o.kind, o.name) for o in catalog.offers()}
+    if name == PAPER or not {("recipe", PAPER), ("dataset", PAPERS_DATA)} <= known:
+        return []
+    paper, mine = ({k: v for k, v, _ in resolve(catalog, r, dataset=Use(PAPERS_DATA)).rows()} for r in (PAPER, name))
+    own = catalog.recipe(name).dataset
+    apart = [(k, mine.get(k, "-"), paper.get(k, "-")) for k in dict.fromkeys([*mine, *paper])]
+    told = [row for row in apart if row[1] != row[2] and row[0].partition(".")[0] not in ("recipe", "dataset")]
+    return told + ([("dataset", plain(own), "-")] if own else [])
+
+
+def _shown(value: Any) -> str:
+    return "-" if value == "-" else "none" if value is None else json.dumps(value)

@@ -10,6 +10,7 @@ from imtrans.commands import launching, placing
 from imtrans.commands.run import layer
 from imtrans.commands.training import train
 from imtrans.config import RunConfig
+from imtrans.errors import CheckpointError
 
 
 @click.command("resume")
@@ -62,6 +63,11 @@ def finished(folder: Path, config: RunConfig, session: Session) -> str:
     from imtrans.engine import runfolder
 
     told = runfolder.record(folder)
+    if told.get("status") == "imported":
+        raise CheckpointError(
+            f"run {folder} was imported: it holds a model alone, nothing to go on with",
+            mend=f"Start a new run with its weights: imtrans run pix2pix --init {folder} --dataset DATA",
+        )
     if told.get("status") != "finished":
         return ""
     old, now = placing.before(session.catalog, folder, None).train, config.train

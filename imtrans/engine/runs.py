@@ -114,7 +114,8 @@ def _checked(folder: Path) -> Path:
 def _refused(file: Path) -> Path:
     if file.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
         raise CheckpointError(
-            f"{file} is pickled and can run code when it is loaded", mend="Only safetensors are loaded."
+            f"{file} is pickled and can run code when it is loaded",
+            mend=f"Bring it in safely, as a run of its own: imtrans import {file}",
         )
     raise CheckpointError(f"{file} is no run, checkpoint folder or {WEIGHTS}")
 

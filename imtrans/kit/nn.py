@@ -74,15 +74,21 @@ class InstanceNorm(nn.Module):
         return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
-def norm(name: NormName, channels: int) -> nn.Module:
-    """The norm layer of this name for (N, channels, *spatial)."""
-    return {"batch": BatchNorm, "instance": InstanceNorm}[name](channels) if name != "none" else nn.Identity()
+def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> nn.Module:
+    """The norm layer of this name for (N, channels, *spatial).
+
+    `momentum` is the share of the newest batch in the running statistics of batch norm, as torch counts it.
+    """
+    if name == "batch":
+        return BatchNorm(channels, eps=eps, momentum=momentum)
+    return InstanceNorm(channels, eps=eps) if name == "instance" else nn.Identity()
 
 
-def initialise(module: nn.Module, *, std: float = 0.02) -> None:
-    """Draw convolution weights from N(0, std) and norm weights from N(1, std), and zero the biases (paper, 3.3).
+def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None = None) -> None:
+    """Draw convolution weights from N(0, std) and norm weights from N(1, norm_std), and zero the biases (paper, 3.3).
 
-    Uses torch's global generator. Weights under a parametrisation (spectral norm) are drawn, too.
+    Without `norm_std` it is `std`; with 0 all norm weights are 1. Uses torch's global generator. Weights under a
+    parametrisation (spectral norm) are drawn, too.
     """
     for layer in module.modules():
         if isinstance(layer, nn.modules.conv._ConvNd):
@@ -90,7 +96,7 @@ def initialise(module: nn.Module, *, std: float = 0.02) -> None:
             weight = parametrised.weight.original if parametrised else layer.weight
             nn.init.normal_(weight, 0.0, std)
         elif isinstance(layer, _NormBase | InstanceNorm) and layer.weight is not None:
-            nn.init.normal_(layer.weight, 1.0, std)
+            nn.init.normal_(layer.weight, 1.0, std if norm_std is None else norm_std)
         else:
             continue
         if layer.bias is not None:

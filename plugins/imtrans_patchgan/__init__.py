@@ -10,23 +10,47 @@ FIELDS = {1: 16, 2: 34, 3: 70, 4: 142, 5: 286}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchGANOptions:
-    """Defaults are the paper's (appendix 6.1), with a bias wherever no norm follows."""
+class JudgeOptions:
+    """What all of them have. Defaults are the paper's (appendix 6.1), with a bias wherever no norm follows."""
 
-    layers: int = option(3, "halvings; 0: 1x1 convolutions only. Fields: 1, 16, 34, 70, 142, 286, 574", low=0, high=6)
     width: int = option(64, "channels of the first layer; doubled at each layer, up to 8 times", low=1)
     conditional: bool = option(True, "see the source beside the image")
     norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
+    norm_eps: float = option(1e-5, "added to the variance; Keras: 1e-3", low=0)
+    norm_momentum: float = option(
+        0.1, "share of the newest batch in the running statistics; Keras: 0.01", low=0, high=1
+    )
     activation: tuple[Use, ...] = option(
         (Use("leaky-relu", {"slope": 0.2}),), "one for all blocks, or a list from first to last", kind="activation"
     )
-    bias: Literal["no-norm", "everywhere"] = option("no-norm", "layers with a bias: those that no norm follows, or all")
+    bias: Literal["last", "no-norm", "everywhere"] = option(
+        "no-norm", "layers with a bias: the last only, those that no norm follows, or all"
+    )
     spectral_norm: bool = option(False, "divide every weight by its largest singular value (Miyato et al. 2018)")
     padding: tuple[Literal["zero", "reflect", "none", "same"], ...] = option(
         ("zero",),
         "border of the convolutions, one for all or a list; same: as Keras does it (at stride 1 one before, two after)",
     )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
+    init_norm_std: float = option(
+        0.02, "standard deviation of the initial norm weights around 1; 0: all 1, as Keras begins", low=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGANOptions(JudgeOptions):
+    """The paper's family: halvings, one convolution at full stride, the verdict."""
+
+    layers: int = option(3, "halvings; 0: 1x1 convolutions only. Fields: 1, 16, 34, 70, 142, 286, 574", low=0, high=6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteepOptions(JudgeOptions):
+    """Four halvings without growth beyond twice the width, then the verdict: no `layers` to choose."""
+
+    padding: tuple[Literal["zero", "reflect", "none", "same"], ...] = option(
+        ("same",), "border of the convolutions, one for all or a list; same: as Keras does it"
+    )
 
 
 @hookimpl
@@ -34,6 +58,14 @@ def imtrans_provide() -> Iterable[Component]:
     for layers, field in FIELDS.items():
         yield _component(f"patchgan{field}", layers, f"judges patches of {field} x {field} pixels")
     yield _component("pixelgan", 0, "judges each pixel by itself")
+    yield Component(
+        kind="discriminator",
+        name="patchgan94",
+        target="imtrans_patchgan.network:steep",
+        summary="small and steep, four halvings of at most twice the width: judges patches of 94 x 94 pixels",
+        options=SteepOptions(),
+        needs_context=True,
+    )
 
 
 def _component(name: str, layers: int, summary: str) -> Component:

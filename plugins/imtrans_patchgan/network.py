@@ -13,28 +13,40 @@ from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, Verdict
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
-from imtrans_patchgan import PatchGANOptions
+from imtrans_patchgan import JudgeOptions, PatchGANOptions, SteepOptions
 
 Padding = Literal["zero", "reflect", "none", "same"]
+Plan = Sequence[tuple[int, int, int]]  # outputs, kernel and stride of each convolution
 
 
 def patchgan(options: PatchGANOptions, context: Context) -> "PatchGAN":
     """The network that the options describe, for the channels of the data."""
-    count = max(options.layers + 1, 2)
+    return _made(options, context, _plan(options.layers, options.width))
+
+
+def steep(options: SteepOptions, context: Context) -> "PatchGAN":
+    """The small network of a project that colours photos: 94 pixels, a verdict for every 16 x 16 of them."""
+    return _made(options, context, steep_plan(options.width))
+
+
+def _made(options: JudgeOptions, context: Context, plan: Plan) -> "PatchGAN":
+    count = len(plan) - 1
     if len(options.activation) not in (1, count):
         raise ConfigError(f"activation: {len(options.activation)} given; there are {count} (or give one for all)")
     uses = options.activation if len(options.activation) == count else [*options.activation] * count
     return PatchGAN(
         context.signals.source.planes if options.conditional else 0,
         context.signals.target.planes,
-        layers=options.layers,
-        width=options.width,
+        plan=plan,
         norm=options.norm,
+        norm_eps=options.norm_eps,
+        norm_momentum=options.norm_momentum,
         activations=[partial(context.make, "activation", use) for use in uses],
         bias=options.bias,
         spectral_norm=options.spectral_norm,
         padding=options.padding,
         init_std=options.init_std,
+        init_norm_std=options.init_norm_std,
     )
 
 
@@ -42,7 +54,8 @@ class PatchGAN(nn.Module):
     """Convolutions that judge overlapping patches (Isola et al. 2017, section 3.2.2 and appendix 6.1).
 
     Called with source (B, S, H, W) and image (B, C, H, W); the source is ignored where source_channels is 0. Gives
-    logits (B, 1, h, w) and the outputs of all inner blocks. The first and last convolution have no norm.
+    logits (B, 1, h, w) and the outputs of all inner blocks. The first and last convolution have no norm. A `plan`
+    (outputs, kernel and stride of each convolution) goes before `layers` and `width`.
     """
 
     def __init__(
@@ -52,16 +65,20 @@ class PatchGAN(nn.Module):
         *,
         layers: int = 3,
         width: int = 64,
+        plan: Plan | None = None,
         norm: NormName = "batch",
+        norm_eps: float = 1e-5,
+        norm_momentum: float = 0.1,
         activations: Sequence[Callable[[], nn.Module]] | None = None,
-        bias: Literal["no-norm", "everywhere"] = "no-norm",
+        bias: Literal["last", "no-norm", "everywhere"] = "no-norm",
         spectral_norm: bool = False,
         padding: Sequence[Padding] = ("zero",),
         init_std: float = 0.02,
+        init_norm_std: float = 0.02,
     ) -> None:
         super().__init__()
         self.is_conditional = source_channels > 0
-        plan = _plan(layers, width)
+        plan = plan or _plan(layers, width)
         if len(padding) not in (1, len(plan)):
             raise ConfigError(
                 f"padding: {len(padding)} given; there are {len(plan)} convolutions (or give one for all)"
@@ -73,17 +90,18 @@ class PatchGAN(nn.Module):
         for i, (outputs, kernel, stride) in enumerate(plan):
             is_normed = 0 < i < len(plan) - 1 and norm != "none"
             border = padding[i if len(padding) > 1 else 0]
-            has_bias = bias == "everywhere" or not is_normed
+            is_last = i == len(plan) - 1
+            has_bias = is_last or bias == "everywhere" or (bias == "no-norm" and not is_normed)
             block = _convolution(
                 inputs, outputs, kernel=kernel, stride=stride, padding=border, bias=has_bias, is_spectral=spectral_norm
             )
-            block += [norm_layer(norm, outputs)] if is_normed else []
+            block += [norm_layer(norm, outputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
             block += [made[i]()] if i < len(plan) - 1 else []
             self.blocks.append(nn.Sequential(*block))
             inputs = outputs
         self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, padding))
         if init_std:
-            initialise(self, std=init_std)
+            initialise(self, std=init_std, norm_std=init_norm_std)
 
     def forward(self, source: Tensor | None, image: Tensor) -> Verdict:
         if min(image.shape[2:]) < self.smallest:
@@ -100,7 +118,7 @@ class PatchGAN(nn.Module):
         return Verdict(logits=[features[-1]], features=[features[:-1]])
 
 
-def _fits(size: int, plan: Sequence[tuple[int, int, int]], padding: Sequence[Padding]) -> bool:
+def _fits(size: int, plan: Plan, padding: Sequence[Padding]) -> bool:
     """Whether every convolution has at least one place in a picture of this size."""
     for i, (_, kernel, stride) in enumerate(plan):
         border = {"none": 0, "same": kernel - stride}.get(padding[i if len(padding) > 1 else 0], 2) if kernel > 1 else 0
@@ -110,8 +128,12 @@ def _fits(size: int, plan: Sequence[tuple[int, int, int]], padding: Sequence[Pad
     return True
 
 
-def _plan(layers: int, width: int) -> list[tuple[int, int, int]]:
-    """Outputs, kernel and stride of each convolution."""
+def steep_plan(width: int) -> Plan:
+    """Four halvings and the verdict: 64, 128, 128, 128 channels at the usual width."""
+    return [(width, 4, 2), *[(2 * width, 4, 2)] * 3, (1, 4, 1)]
+
+
+def _plan(layers: int, width: int) -> Plan:
     if layers == 0:
         return [(width, 1, 1), (2 * width, 1, 1), (1, 1, 1)]
     halvings = [(width * min(2**i, 8), 4, 2) for i in range(layers)]

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from imtrans import Component, InferenceOptions, MethodInfo, Recipe, Slot, Term, Use, hookimpl, option
+from imtrans import Component, InferenceOptions, MethodInfo, Recipe, Slot, hookimpl, option
+from imtrans_pix2pix.recipes import recipes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,12 @@ class ConditionalGANOptions:
     )
     discriminator_scale: float = option(
         0.5, "factor of the discriminator's objective: it learns half as fast (paper, section 3.3)", low=0
+    )
+    discriminator_updates: Literal["joint", "apart"] = option(
+        "joint", "one update of the discriminator on fake and real together, or one on the fake, then one on the real"
+    )
+    zero_biases: bool = option(
+        False, "set the biases of all convolutions to 0 before each step, as the authors' Torch code does"
     )
 
 
@@ -39,13 +46,10 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         options=ConditionalGANOptions,
         info=CONDITIONAL_GAN,
     )
-    yield Recipe(
-        name="pix2pix",
-        summary="the paper: U-Net 256, 70 x 70 PatchGAN, cross entropy + 100 L1",
-        method=Use("conditional-gan"),
-        networks={"generator": Use("unet256"), "discriminator": Use("patchgan70")},
-        losses={"adversarial": Use("bce"), "reconstruction": [Term("l1", weight=100.0)]},
-        augment=[Use("kornia-jitter"), Use("kornia-flip")],
-        metrics=[Use("l1"), Use("psnr"), Use("ssim")],
-        train={"optimizer.name": "adam", "optimizer.lr": 2e-4, "optimizer.betas": (0.5, 0.999)},
+    yield Component(
+        kind="importer",
+        name="junyanz",
+        target="imtrans_pix2pix.port:Port",
+        summary="networks of junyanz/pytorch-CycleGAN-and-pix2pix: unet_*, resnet_*blocks, basic and n_layers",
     )
+    yield from recipes()

@@ -1,12 +1,13 @@
 """One training step of pix2pix, in the three orders that the field uses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
+from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Geometry, Update, Verdict
 from imtrans.kit.terms import AdversarialTerms, Terms
 
@@ -28,11 +29,16 @@ class ConditionalGAN:
         policy: InferenceOptions | None = None,
         order: Literal["discriminator-first", "generator-first", "simultaneous"] = "discriminator-first",
         discriminator_scale: float = 0.5,
+        discriminator_updates: Literal["joint", "apart"] = "joint",
+        zero_biases: bool = False,
     ) -> None:
+        if order == "simultaneous" and discriminator_updates == "apart":
+            raise ConfigError("method.discriminator_updates apart: a simultaneous order has one update for all")
         self.generator, self.discriminator = generator, discriminator
         self.adversarial, self.reconstruction = adversarial, reconstruction
         self.policy = policy or InferenceOptions()
         self.order, self.discriminator_scale = order, discriminator_scale
+        self.discriminator_updates, self.zero_biases = discriminator_updates, zero_biases
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -43,6 +49,8 @@ class ConditionalGAN:
         return Geometry(stride=int(getattr(self.generator, "stride", 1)))
 
     def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+        if self.zero_biases:
+            without_biases(self.networks.values())
         fake = self.generator(batch.source)
         if not self.adversarial.is_on:
             return self._generator_step(fake, batch, update, {})
@@ -73,13 +81,28 @@ class ConditionalGAN:
         """There is nothing beside the networks."""
 
     def _discriminator_step(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        if self.discriminator_updates == "apart":
+            return self._discriminator_steps(fake, batch, update)
         judge, logged = self._judge(fake, batch)
+        update({"discriminator": judge})
+        return logged
+
+    def _discriminator_steps(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """A step on the fake, then one on the real: the other's verdict stands still, so that it adds no gradient."""
+        on_fake: Verdict = self.discriminator(batch.source, fake.detach())
+        with torch.no_grad():
+            on_real: Verdict = self.discriminator(batch.source, batch.target)
+        update({"discriminator": self.adversarial.judge(on_real, on_fake) * self.discriminator_scale})
+        on_real = self.discriminator(batch.source, batch.target)
+        judge, logged = self._judged(on_real, still(on_fake))
         update({"discriminator": judge})
         return logged
 
     def _judge(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         on_real: Verdict = self.discriminator(batch.source, batch.target)
-        on_fake: Verdict = self.discriminator(batch.source, fake.detach())
+        return self._judged(on_real, self.discriminator(batch.source, fake.detach()))
+
+    def _judged(self, on_real: Verdict, on_fake: Verdict) -> tuple[Tensor, dict[str, Tensor]]:
         judge = self.adversarial.judge(on_real, on_fake) * self.discriminator_scale
         return judge, {
             "discriminator": judge.detach(),
@@ -105,6 +128,22 @@ class ConditionalGAN:
         if terms:
             update({**others, "generator": torch.stack(list(terms.values())).sum()})
         return {name: value.detach() for name, value in terms.items()}
+
+
+@torch.no_grad()
+def without_biases(networks: Iterable[nn.Module]) -> None:
+    """Set the biases of all convolutions to 0."""
+    for layer in (layer for network in networks for layer in network.modules()):
+        if isinstance(layer, nn.modules.conv._ConvNd) and layer.bias is not None:
+            layer.bias.zero_()
+
+
+def still(verdict: Verdict) -> Verdict:
+    """The same verdict, through which no gradient goes."""
+    return Verdict(
+        logits=[x.detach() for x in verdict.logits],
+        features=[[x.detach() for x in scale] for scale in verdict.features],
+    )
 
 
 @torch.no_grad()

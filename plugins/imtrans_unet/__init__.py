@@ -23,24 +23,38 @@ class UNetOptions:
     decoder_activation: tuple[Use, ...] = option(
         (Use("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
     )
+    bottleneck_activation: Use | None = option(
+        None, "activation at the bottleneck's way out, instead of the one of the lists", kind="activation"
+    )
     norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
+    norm_eps: float = option(1e-5, "added to the variance; Keras: 1e-3", low=0)
+    norm_momentum: float = option(
+        0.1, "share of the newest batch in the running statistics; Keras: 0.01", low=0, high=1
+    )
+    decoder_norm: bool = option(True, "norm in the decoder, too")
     bottleneck_norm: bool = option(False, "norm at the bottleneck, too; the paper's erratum takes it out")
     dropout: float = option(0.5, "rate of dropout, the source of noise", low=0, high=0.99)
     dropout_blocks: tuple[int, ...] = option((1, 2, 3), "decoder blocks with dropout; 1 is the innermost", low=1)
     dropout_kind: Literal["element", "channel"] = option("element", "what is dropped at a time")
+    dropout_place: Literal["norm", "activation"] = option(
+        "norm", "dropout after the norm, or after the activation that follows it (wiring post)"
+    )
     wiring: Literal["pre", "post"] = option(
         "pre",
         "activation before each convolution, as in the paper's code, or after its norm, as in the TensorFlow tutorial",
     )
     padding: Literal["zero", "reflect"] = option("zero", "border of the encoder's convolutions")
-    bias: Literal["last", "no-norm", "everywhere"] = option(
-        "last", "layers with a bias: the last only, those that no norm follows, or all"
+    bias: Literal["last", "ends", "no-norm", "everywhere"] = option(
+        "last", "layers with a bias: the last only, the first and the last, those that no norm follows, or all"
     )
     upsampling: Literal["transposed", "resize"] = option(
         "transposed", "transposed convolution, or nearest resize and 3x3 convolution, which leaves no checkerboard"
     )
     skips: bool = option(True, "join each encoder output to the decoder block of its size")
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
+    init_norm_std: float = option(
+        0.02, "standard deviation of the initial norm weights around 1; 0: all 1, as Keras begins", low=0
+    )
 
 
 @hookimpl

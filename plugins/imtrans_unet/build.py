@@ -16,6 +16,8 @@ def unet(options: UNetOptions, context: Context) -> UNet:
     blocks = [b for b in options.dropout_blocks if b >= options.depth]
     if blocks and options.dropout and options.dropout_blocks != UNetOptions().dropout_blocks:
         raise ConfigError(f"dropout_blocks: no block {blocks[0]}; the decoder has {options.depth - 1} inner blocks")
+    if options.dropout_place == "activation" and options.wiring == "pre":
+        raise ConfigError("dropout_place activation: with wiring pre no activation follows the norm; use wiring=post")
     return UNet(
         context.signals.source.planes,
         context.signals.target.planes,
@@ -23,23 +25,33 @@ def unet(options: UNetOptions, context: Context) -> UNet:
         width=options.width,
         encoder_activations=_makers(options.encoder_activation, encoder, context, name="encoder_activation"),
         decoder_activations=_makers(options.decoder_activation, decoder, context, name="decoder_activation"),
+        bottleneck_activation=_maker(options.bottleneck_activation, context),
         norm=options.norm,
+        norm_eps=options.norm_eps,
+        norm_momentum=options.norm_momentum,
+        decoder_norm=options.decoder_norm,
         bottleneck_norm=options.bottleneck_norm,
         dropout=options.dropout,
         dropout_blocks=options.dropout_blocks,
         dropout_kind=options.dropout_kind,
+        dropout_place=options.dropout_place,
         wiring=options.wiring,
         padding=options.padding,
         bias=options.bias,
         upsampling=options.upsampling,
         skips=options.skips,
         init_std=options.init_std,
+        init_norm_std=options.init_norm_std,
     )
 
 
 def activation_counts(options: UNetOptions) -> tuple[int, int]:
     """How many activations encoder and decoder have: before a layer there is one at the bottleneck's way out."""
     return (options.depth - 1, options.depth) if options.wiring == "pre" else (options.depth, options.depth - 1)
+
+
+def _maker(use: Use | None, context: Context) -> Activation | None:
+    return partial(context.make, "activation", use) if use else None
 
 
 def _makers(uses: Sequence[Use], count: int, context: Context, *, name: str) -> list[Activation]:

@@ -1,0 +1,35 @@
+"""The residual generators of Johnson et al. 2016 as CycleGAN and pix2pix's PyTorch port have them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from imtrans import Component, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResnetOptions:
+    """Defaults are CycleGAN's (Zhu et al. 2017, appendix 7.2), with a bias in every layer, as its code has them."""
+
+    blocks: int = option(9, "residual blocks at a quarter of the size; CycleGAN: 6 for 128 px, 9 for 256", low=0)
+    width: int = option(64, "channels of the first layer; four times as many in the blocks", low=1)
+    norm: Literal["instance", "batch", "none"] = option(
+        "instance", "norm layer of all but the last; instance: without weight and bias of its own"
+    )
+    bias: Literal["everywhere", "no-norm"] = option("everywhere", "layers with a bias: all, or those without norm")
+    padding: Literal["reflect", "zero"] = option("reflect", "border of the convolutions at full size and in the blocks")
+    dropout: float = option(0.0, "rate of dropout in each block", low=0, high=0.99)
+    init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component]:
+    for blocks in (6, 9):
+        yield Component(
+            kind="generator",
+            name=f"resnet{blocks}",
+            target="imtrans_resnet.network:resnet",
+            summary=f"{blocks} residual blocks between two halvings and two doublings, as in CycleGAN",
+            options=ResnetOptions(blocks=blocks),
+            needs_context=True,
+        )

@@ -1,0 +1,44 @@
+import pytest
+import torch
+from torch import nn
+
+from imtrans.testing import check_generator, make
+
+
+@pytest.mark.parametrize(("name", "count"), [("resnet6", 7_837_699), ("resnet9", 11_378_179)])
+def test_trainable_parameters_are_cyclegans(name, count):
+    with torch.device("meta"):
+        assert sum(p.numel() for p in make("generator", name, init_std=0).parameters()) == count
+
+
+@pytest.mark.parametrize("name", ["resnet6", "resnet9"])
+def test_both_keep_the_contract(name):
+    check_generator(name, width=2, size=16)
+
+
+@pytest.mark.parametrize(
+    "options", [{"norm": "batch", "bias": "no-norm"}, {"norm": "none"}, {"padding": "zero"}, {"dropout": 0.5}]
+)
+def test_every_option_keeps_the_contract(options):
+    check_generator("resnet6", width=2, blocks=1, size=16, channels=((3, 3),), **options)
+
+
+def test_blocks_add_to_what_they_are_given():
+    """With blocks of zeros the network is the same as without any."""
+    torch.manual_seed(0)
+    network = make("generator", "resnet6", width=2, blocks=3)
+    without = make("generator", "resnet6", width=2, blocks=0)
+    without.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("blocks")})
+    for layer in network.blocks.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.zeros_(layer.weight)
+    x = torch.rand(1, 3, 16, 16) * 2 - 1
+    torch.testing.assert_close(network(x), without(x))
+
+
+def test_borders_are_reflected_where_cyclegan_does():
+    network = make("generator", "resnet9", width=2)
+    modes = [m.padding_mode for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert modes == ["reflect", "zeros", "zeros", *["reflect"] * 18, "reflect"]
+    assert network.stride == 4
+    assert network(torch.zeros(1, 3, 8, 12)).shape == (1, 3, 8, 12)
