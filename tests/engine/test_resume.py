@@ -5,9 +5,10 @@ import os
 import signal
 
 import pytest
-from small import go_on, job, pairs
+from small import fitting, go_on, job, pairs, plugins
 
 from imtrans import hookimpl
+from imtrans.catalog import Catalog
 from imtrans.engine import loop, runs
 from imtrans.errors import Interrupted
 from imtrans.fsio import digest
@@ -48,10 +49,10 @@ def data(tmp_path_factory):
     return pairs(tmp_path_factory.mktemp("data") / "pairs")
 
 
-def stopped(folder, settings, data, *, step):
+def stopped(folder, settings, data, *, step, recipe="pix2pix"):
     """A run that was stopped after `step` steps; for that to be seen, it logs at every step."""
     every = {**settings, "train.log_every": "1"} if step % 2 else settings
-    made = job(folder, every, dataset=data)
+    made = job(folder, every, dataset=data, recipe=recipe)
     made.observers._manager.register(Stopper(step))
     with pytest.raises(Interrupted):
         loop.fit(made)
@@ -102,6 +103,24 @@ def test_every_moment_with_every_setting(moment, workers, precision, tmp_path, d
     straight, resumed = compare(tmp_path, settings, data, step=MOMENTS[moment])
     if MOMENTS[moment] % 2 == 0:  # else it was logged more often until it was stopped
         assert told(resumed) == told(straight)
+
+
+OTHERS = [o.name for o in Catalog(plugins().records).offers("recipe") if o.name != "pix2pix"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("recipe", OTHERS)
+def test_every_recipe_goes_on_exactly_from_every_moment(recipe, workers, precision, tmp_path):
+    own = {**RUN, **fitting(recipe), "data.workers": workers, "train.precision": precision}
+    data = pairs(tmp_path / "pairs", size=int(own.get("data.size", "32")))
+    loop.fit(job(tmp_path / "straight", own, dataset=data, recipe=recipe))
+    wanted = states(tmp_path / "straight", 9)
+    for moment, step in MOMENTS.items():
+        stopped(tmp_path / moment, own, data, step=step, recipe=recipe)
+        loop.fit(go_on(tmp_path / moment, own, dataset=data, recipe=recipe))
+        assert states(tmp_path / moment, 9) == wanted, moment
 
 
 @pytest.mark.parametrize("schedule", ["linear", "inverse-time"])

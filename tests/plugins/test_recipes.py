@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import config, pairs, plugins
+from small import config, fitting, job, pairs
 from torch import nn
 
 import imtrans
-from imtrans.catalog import Catalog
 from imtrans.component import Use
-from imtrans.engine import assemble, loop
+from imtrans.engine import loop
 from imtrans.engine.build import Maker
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Signal, Signals
@@ -204,23 +203,12 @@ def test_a_recipe_keeps_its_values_whatever_the_data_set_advises(catalog, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_learns_two_steps_and_translates(name, tmp_path):
-    size = "64" if name == "sketch2anime" else "32"  # its discriminator takes no less
-    settings = {
-        "discriminator.layers": "",
-        "train.steps": "2",
-        "data.size": size,
-        "metrics": "[]",
-        **({"generator.decoder_activation": '["mish", "relu"]'} if name == "pix2pix-mish3" else {}),
-        **({"generator.dropout_blocks": "1"} if name == "pencil2color" else {}),
-    }
-    found = plugins()
-    chosen = config(settings, recipe=name, dataset=pairs(tmp_path / "pairs", size=int(size)))
-    job = assemble.assemble(
-        chosen, catalog=Catalog(found.records), plugins=found, folder=tmp_path / "run", is_quiet=True
-    )
-    before = [p.detach().clone() for n in job.model.networks.values() for p in n.parameters()]
-    loop.fit(job)
-    after = [p for n in job.model.networks.values() for p in n.parameters()]
+    settings = {**fitting(name), "train.steps": "2", "metrics": "[]"}
+    data = pairs(tmp_path / "pairs", size=int(settings.get("data.size", "32")))
+    made = job(tmp_path / "run", settings, recipe=name, dataset=data)
+    before = [p.detach().clone() for n in made.model.networks.values() for p in n.parameters()]
+    loop.fit(made)
+    after = [p for n in made.model.networks.values() for p in n.parameters()]
     moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert sum(moved) > 0.7 * len(moved)  # a weight before a norm over one pixel, or a bias before any norm, rests
     made = imtrans.load(tmp_path / "run").translate(np.full((40, 50, 3), 200, np.uint8))
