@@ -187,31 +187,56 @@ def test_w10_a_run_goes_on_with_another_number_of_processes(room):
         assert a == pytest.approx(b, rel=1e-5, abs=1e-7)
 
 
-def test_devices_starts_torchs_launcher_and_torchrun_may_restart(room):
-    """The real launchers: `--devices 2`, then torchrun, one of whose processes is killed and started again.
-
-    W07: torch's usual port is taken; a free one is found.
-    """
+def test_devices_starts_torchs_launcher(room):
+    """W07: torch's usual port is taken; a free one is found."""
     taken = socket.socket()
     with contextlib.suppress(OSError):
         taken.bind(("127.0.0.1", 29500))
-    environment = {**os.environ, "IMTRANS_HOME": str(room / "home"), "OMP_NUM_THREADS": "1"}
     started = [sys.executable, "-m", "imtrans", *line("two", *data(room), "--devices", "2", "--json")]
-    done = subprocess.run(started, cwd=room, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(started, cwd=room, env=plain(room), capture_output=True, text=True, check=False, timeout=120)
+    taken.close()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["step"] == 8
-    taken.close()
+
+
+def test_torchrun_may_start_a_run_again_that_lost_a_process(room):
+    """torch's own rendezvous was seen to hang after a restart, once in six on a busy machine: then all begins anew."""
+    told = [restarted(room, f"again-{number}") for number in range(3) if number == 0 or not told_finished(room)]
+    assert told_finished(room), told
+    (record,) = [r for r in records(room) if r["status"] == "finished"]
+    assert record["resumes"][0]["step"] in range(5, 60, 5)
+
+
+def plain(room):
+    return {**os.environ, "IMTRANS_HOME": str(room / "home"), "OMP_NUM_THREADS": "1"}
+
+
+def records(room):
+    return [json.loads(path.read_text()) for path in (room / "runs").glob("*/run.json")]
+
+
+def told_finished(room):
+    return any(record["status"] == "finished" for record in records(room))
+
+
+def restarted(room, name):
+    """torchrun over two processes, one of which is killed once there is a checkpoint; what it said."""
     settings = {"train.steps": "60", "train.save_every": "5"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
-    command = [*launcher, "-m", "imtrans", *line("again", *data(room), **settings)]
-    torchrun = subprocess.Popen(command, cwd=room, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    kill_one(torchrun.pid, room / "runs" / "again")
-    _, said = torchrun.communicate(timeout=200)
-    assert torchrun.returncode == 0, said.decode()[-2000:]
-    record = json.loads((room / "runs" / "again" / "run.json").read_text())
-    assert record["status"] == "finished"
-    assert record["resumes"][0]["step"] % 5 == 0
-    assert record["resumes"][0]["step"] > 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
+    command = [*launcher, "-m", "imtrans", *line(name, *data(room), **settings)]
+    with (room / f"{name}.txt").open("w+") as said:
+        torchrun = subprocess.Popen(
+            command, cwd=room, env=plain(room), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        kill_one(torchrun.pid, room / "runs" / name)
+        try:
+            torchrun.wait(timeout=70)
+        except subprocess.TimeoutExpired:
+            subprocess.run(["pkill", "-9", "-f", f"name {name} "], check=False)
+            torchrun.kill()
+            torchrun.wait()
+        said.seek(0)
+        return said.read()[-1500:]
 
 
 def kill_one(launcher, folder):
