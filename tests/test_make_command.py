@@ -42,6 +42,7 @@ def test_photos_are_resized_before_the_filter(photos, cli, tmp_path):
     assert np.array_equal(pair[:, :16], makers.pencil(np.ascontiguousarray(pair[:, 16:])))
 
 
+@pytest.mark.slow
 def test_drawn_sets_can_be_written_too(cli, tmp_path):
     assert cli("data", "make", "cad", "-o", "cad", "--set", "dataset.pairs=2").code == 0
     assert decode(sorted((tmp_path / "cad" / "train").iterdir())[0]).shape == (288, 864, 3)

@@ -65,6 +65,7 @@ def test_each_of_the_papers_losses_trains(name, tmp_path):
     assert all(torch.isfinite(v).all() for v in after.values())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path):
     plain = train(tmp_path / "a", {"train.steps": "8", "train.sample_every": "4", "train.evaluate_every": "8"})
     often = train(
@@ -77,6 +78,7 @@ def test_the_same_seed_gives_the_same_weights_however_often_one_looks(tmp_path):
     assert not all(torch.equal(plain[k], other[k]) for k in plain)
 
 
+@pytest.mark.slow
 def test_processes_that_load_change_nothing(tmp_path):
     settings = {"train.steps": "8", "augment.kornia-jitter.scale": "1.25", "augment.kornia-flip.probability": "0.5"}
     alone = train(tmp_path / "a", settings)
@@ -84,6 +86,7 @@ def test_processes_that_load_change_nothing(tmp_path):
     assert all(torch.equal(alone[k], helped[k]) for k in alone)
 
 
+@pytest.mark.slow
 def test_averaged_weights_translate_and_the_trained_ones_train(tmp_path):
     """With a moving average, sampling swaps weights; training must not notice."""
     settings = {"train.steps": "6", "train.ema": "0.9"}

@@ -85,6 +85,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(moment, tmp_path, data):
     assert told(resumed) == told(straight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{"data.workers": "2"}, {"train.precision": "bf16"}, {"train.ema": "0.9"}, {"train.optimizer.name": "lion"}],
@@ -123,6 +124,7 @@ def test_every_recipe_goes_on_exactly_from_every_moment(recipe, workers, precisi
         assert states(tmp_path / moment, 9) == wanted, moment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["linear", "inverse-time"])
 def test_schedules_and_accumulation_go_on_where_they_were(schedule, tmp_path, data):
     more = {"train.schedule": schedule, "train.warmup": "2", "train.accumulate": "2", "train.clip": "1.0"}

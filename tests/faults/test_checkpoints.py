@@ -233,6 +233,7 @@ def without(state, path):
     del here[path[-1]]
 
 
+@pytest.mark.slow
 def test_row_12_each_key_of_the_state_is_missed_by_name_when_it_is_gone(run, data):
     folder = run / "step-000004"
     whole = (folder / "state.json").read_text()

@@ -385,6 +385,7 @@ class Stopper:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_resumed_run_that_skips_equals_an_uninterrupted_one(workers, tmp_path, monkeypatch):
     monkeypatch.setenv("IMTRANS_HOME", str(tmp_path / "home"))

@@ -363,6 +363,7 @@ def test_torch_alone_would_have_run_one_of_them(tmp_path):
     assert canary.exists()
 
 
+@pytest.mark.slow
 def test_the_command_refuses_with_exit_code_4_whatever_torch_is_told(subprocess_cli, tmp_path):
     canary = tmp_path / "canary"
     zipped(tmp_path / "evil.pth", pickle.dumps(Call(os.system, f"touch {canary}"), protocol=2))

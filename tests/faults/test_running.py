@@ -204,7 +204,8 @@ def workers_of(process):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes as Linux lists them")
-def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys):
+def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys, monkeypatch):
+    monkeypatch.setattr(data_module, "LOOK", 1)
     settings = {"data.workers": "2", "train.steps": "12", "data.batch_size": "2", "data.cache": "off"}
     loop.fit(job(tmp_path / "straight", {**RUN, **settings}, dataset=data))
     kill = lambda: os.kill(workers_of(os.getpid())[-1], signal.SIGKILL)  # noqa: E731 - as short as can be

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_timm_imports_whatever_torchvision_it_meets():
     """In a process of its own: the remedy must work after a failed import, and stay away from a healthy one."""
     code = (

@@ -57,6 +57,7 @@ def test_classes_have_colours_of_their_own() -> None:
     assert len(set(PALETTE.values())) == len(PALETTE)
 
 
+@pytest.mark.slow
 def test_every_class_occurs_among_the_first_200() -> None:
     labels, _ = pairs(range(200))
     found = {tuple(colour) for colour in np.unique(labels.reshape(-1, 3), axis=0).tolist()}
