@@ -1,7 +1,9 @@
 """A trained model, and all that training it goes on with, as one folder of safetensors and JSON."""
 
 import dataclasses
+import errno
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -189,7 +191,16 @@ def _signals(told: Mapping[str, Any], folder: Path) -> Signals:
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     ready = _apart(tensors)
-    fsio.write_file(path, lambda place: save_file(ready, place, metadata=metadata))
+    fsio.write_file(path, lambda place: _put(ready, place, metadata))
+
+
+def _put(tensors: dict[str, Tensor], place: Path, metadata: dict[str, str] | None) -> None:
+    """safetensors tells of a full disk by an error of its own; here it is the OSError that it is."""
+    try:
+        save_file(tensors, place, metadata=metadata)
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(found.group(1)) if found else errno.EIO, f"cannot be written ({error})") from error
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -94,6 +94,27 @@ def test_s01_a_full_disk_is_said_and_training_ends_after_the_third_time(tmp_path
     assert runs.newest(tmp_path / "run").name == "step-000001"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="limits a file's size as Unix does")
+def test_s01_a_real_refusal_in_the_midst_of_the_weights_costs_one_checkpoint(made, capsys):
+    """By the system, in the library that writes them: files may not grow beyond a few kilobytes for a while."""
+    import resource
+
+    keeper, (soft, hard) = Keeper(made), resource.getrlimit(resource.RLIMIT_FSIZE)
+    made.progress.step = 1
+    assert keeper.save()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+    try:
+        made.progress.step = 2
+        assert keeper.save() is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "training goes on, and saves again later" in capsys.readouterr().err
+    assert not [p.name for p in made.run.folder.iterdir() if ".tmp" in p.name]
+    made.progress.step = 3
+    assert keeper.save()
+    assert [runs.step_of(p) for p in runs.newest_first(made.run.folder)] == [3, 1]
+
+
 def test_s16_a_run_folder_that_is_taken_away_ends_the_run_without_a_trace_of_it(tmp_path, data):
     made = job(tmp_path / "run", {"train.save_every": "1", "metrics": "[]"}, dataset=data)
     os.rename(tmp_path / "run", tmp_path / "elsewhere")
