@@ -1,12 +1,14 @@
 """Command lines as processes that train together, without a launcher: python tests/faults/company.py SPEC.json
 
-SPEC holds `lines` (a command line for each rank), `jobs` (several such lists, one after the other) and `harm`: rank,
-signal, and the file and number of lines to wait for. Prints a list of JSON objects: exit codes by rank and seconds.
+SPEC holds a list of jobs, done one after the other: `lines` (a command line for each rank), `environment`, `limit` (no file
+of rank 0 grows beyond so many bytes) and `harm`: rank, signal, and the file and number of lines to wait for. Prints a list
+of JSON objects: exit codes by rank, seconds, and what each said.
 One process imports torch and forks the ranks, so that a start costs little.
 """
 
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,7 +25,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def begin(line: list[str], *, rank: int, size: int, port: int, environment: dict[str, str]) -> int:
+def begin(line: list[str], *, rank: int, size: int, port: int, environment: dict[str, str], limit: int) -> int:
     child = os.fork()
     if child:
         return child
@@ -33,6 +35,8 @@ def begin(line: list[str], *, rank: int, size: int, port: int, environment: dict
     os.dup2(said, 2)
     together = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ |= {k: str(v) for k, v in together.items()} | environment
+    if limit and rank == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     code = 1
     try:
         code = cli.run(line)
@@ -54,7 +58,8 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
     size, port, began = len(spec["lines"]), free_port(), time.monotonic()
     environment = spec.get("environment", {})
     children = [
-        begin(line, rank=rank, size=size, port=port, environment=environment) for rank, line in enumerate(spec["lines"])
+        begin(line, rank=rank, size=size, port=port, environment=environment, limit=spec.get("limit", 0))
+        for rank, line in enumerate(spec["lines"])
     ]
     if "harm" in spec:
         harm(children, spec["harm"])

@@ -157,10 +157,19 @@ def test_a_fault_of_one_ends_all_and_is_named(room):
 
 
 def test_w08_a_full_disk_of_the_first_is_told_to_all(room):
-    small = {"train.steps": "6", "train.save_every": "2"}
+    """The first one's files may not grow beyond 30 kB, which is less than the weights; the second has no such limit."""
+    small = {"train.steps": "20", "train.save_every": "2"}
+    (done,) = company(room, {"lines": [line("mine", *data(room), **small)] * 2, "limit": 30_000})
+    assert done["codes"] == [5, 5], done["said"]
+    assert "cannot be written" in done["said"][0]
+    assert done["said"][0].count("training goes on, and saves again later") == 2
+    assert not [p.name for p in (room / "runs" / "mine").iterdir() if p.name.startswith("step-")]
+
+
+def test_what_the_first_finds_out_is_told_to_all(room):
     (room / "runs" / "mine").mkdir(parents=True)
-    (done,) = company(room, {"lines": [line("mine", *data(room), **small)] * 2})
-    assert done["codes"] == [2, 2]  # the folder is there: what the first one finds is everybody's
+    (done,) = company(room, {"lines": [line("mine", *data(room))] * 2})
+    assert done["codes"] == [2, 2]
     assert all("exists" in said for said in done["said"])
 
 
