@@ -310,7 +310,8 @@ def test_a_full_disk_costs_the_cache_and_not_the_run(workers, data, monkeypatch,
     monkeypatch.setattr(os, "pwrite", full)
     assert_same(fed(loading, workers=workers), plain)
     said = capfd.readouterr().err
-    assert said.count("Warning: decoded pictures are not kept: ") == 1
+    # Once, and with loading processes once in each that met it.
+    assert 1 <= said.count("Warning: decoded pictures are not kept: ") <= max(1, workers)
     assert said.endswith("No space left on device\n")
     monkeypatch.setattr(os, "pwrite", real)
     assert_same(fed(kept(data)), plain)

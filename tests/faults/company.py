@@ -1,8 +1,8 @@
 """Command lines as processes that train together, without a launcher: python tests/faults/company.py SPEC.json
 
 SPEC holds a list of jobs, done one after the other: `lines` (a command line for each rank), `environment`, `limit` (no
-file of rank 0 grows beyond so many bytes) and `harm`: rank, signal, and the file and number of lines to wait for. Prints
-a list of JSON objects: exit codes by rank, seconds, and what each said.
+file of rank 0 grows beyond so many bytes) and `harm`: rank, signal, and the file and number of lines to wait for.
+Prints a list of JSON objects: exit codes by rank, seconds, and what each said.
 
 One process imports torch and forks the ranks, so that a start costs little.
 """
