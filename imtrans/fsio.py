@@ -71,6 +71,11 @@ def replace_text(path: Path, text: str) -> None:
             raise
 
 
+def replace_json(path: Path, content: Any) -> None:
+    """Write a record as JSON, whole."""
+    replace_text(path, json.dumps(content, indent=1) + "\n")
+
+
 def append_text(path: Path, text: str) -> None:
     """Add lines to a log."""
     with _resources(path):
@@ -155,6 +160,19 @@ def sync_folder(path: Path) -> None:
         disk.sync_folder(path)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine may be there; on Windows nobody can tell."""
+    if os.name == "nt":  # there os.kill ends the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def need_room(folder: Path, size: int) -> None:
     """Raise ResourceError if less than `size` bytes are free where the folder lies."""
     with _resources(folder):
@@ -197,17 +215,7 @@ def _remove_tree(folder: Path) -> None:
 
 def _is_over(pid: int) -> bool:
     """Nothing is under way between two writes of one process, so its own leftovers are over, too."""
-    if pid == os.getpid():
-        return True
-    if os.name == "nt":  # there os.kill ends the process
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+    return pid == os.getpid() or not is_alive(pid)
 
 
 def _fault(path: Path, entry: dict[str, Any]) -> str:

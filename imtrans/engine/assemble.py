@@ -42,11 +42,8 @@ def assemble(
     world, maker = ranks.join(device, patience=config.train.timeout), build.Maker(catalog)
     _check_world(config, world)
     augment = build.augmentations(config, maker)
-    training = loading(config, "train", augment=augment)
-    plain, validation = loading(config, "train"), loading(config, "val")
     _check_pairs(config)
-    training, plain, validation = sound(config, (training, plain, validation), folder=folder, start=start, world=world)
-    training, validation = keeping((training, validation), config.data.cache, is_silent=not world.is_first)
+    training, plain, validation = _splits(config, augment, folder=folder, start=start, world=world)
     first = training.pair(Place(0, 0))[0]
     devices.prepare(config.train)
     live = build.model(config, training.signals, maker=maker, device=device, seed=config.train.seed)
@@ -108,6 +105,17 @@ def loading(config: RunConfig, split: Split, *, augment: Sequence[Augmentation] 
     if not len(found.source.dataset):
         raise DataError(f"data set {config.dataset.name!r} has no pairs in its {split} split")
     return found
+
+
+def _splits(
+    config: RunConfig, augment: Sequence[Augmentation], *, folder: Path, start: Start | None, world: World
+) -> tuple[Loading, Loading, Loading]:
+    """The pairs to train on as the augmentation asks for them, the same as they are, and those of validation: without
+    bad ones, and from the cache where it keeps them."""
+    asked = (loading(config, "train", augment=augment), loading(config, "train"), loading(config, "val"))
+    training, plain, validation = sound(config, asked, folder=folder, start=start, world=world)
+    training, validation = keeping((training, validation), config.data.cache, is_silent=not world.is_first)
+    return training, plain, validation
 
 
 def _check_world(config: RunConfig, world: World) -> None:

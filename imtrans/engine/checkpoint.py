@@ -1,10 +1,11 @@
 """A trained model, and all that training it goes on with, as one folder of safetensors and JSON."""
 
+import contextlib
 import dataclasses
 import errno
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ import imtrans
 from imtrans import fsio
 from imtrans.catalog import Catalog
 from imtrans.engine.build import Maker, Model, model
-from imtrans.engine.packing import pack, unpack
-from imtrans.engine.runs import WEIGHTS, broken
+from imtrans.engine.packing import moved, pack, unpack
+from imtrans.engine.runs import WEIGHTS, broken, named
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
 from imtrans.interfaces import Signal, Signals
 from imtrans.resolve import restore
 
 FORMAT = 2
-STATE, OPTIMIZER = "state.json", "optimizer.safetensors"
+STATE, OPTIMIZER, _RANK = "state.json", "optimizer.safetensors", "rank-{}.safetensors"
 
 
 def save(
@@ -53,7 +54,7 @@ def save(
         if moments:
             _write(stage / OPTIMIZER, moments)
         for rank, (_, tensors) in enumerate(own):
-            _write(stage / f"rank-{rank:03}.safetensors", tensors)
+            _write(stage / _RANK.format(f"{rank:03}"), tensors)
         fsio.write_file(stage / STATE, lambda path: path.write_text(text, encoding="utf-8"))
     return final
 
@@ -76,11 +77,9 @@ def load(folder: Path, *, catalog: Catalog, maker: Maker, device: torch.device) 
     config = _config(catalog, told, folder)
     live = model(config, _signals(told, folder), maker=maker, device=device, seed=0)
     restore_weights(live, folder)
-    kept = state(folder, device=torch.device("cpu"))["ranks"]
+    kept = _first_rank(folder)
     if kept:
-        live.method.load_state_dict(
-            {k: v.to(device) if isinstance(v, Tensor) else v for k, v in kept[0].get("method", {}).items()}
-        )
+        live.method.load_state_dict(moved(kept.get("method", {}), device))
     return live
 
 
@@ -109,20 +108,10 @@ def progress(folder: Path) -> dict[str, Any]:
 
 def state(folder: Path, *, device: torch.device) -> dict[str, Any]:
     """What a checkpoint holds for resuming: progress, shared and ranks, tensors on `device`."""
-    try:
-        told = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        tensors: dict[str, Tensor] = {}
-        for path in [folder / OPTIMIZER, *sorted(folder.glob("rank-*.safetensors"))]:
-            if path.exists():
-                tensors |= read_tensors(path)
-        moved = {k: v if k.startswith("rank-") else v.to(device) for k, v in tensors.items()}
-        return {**told, "shared": unpack(told["shared"], moved), "ranks": [unpack(r, moved) for r in told["ranks"]]}
-    except KeyError as error:
-        raise broken(folder, f"{STATE} lacks {error}") from None
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise broken(folder, f"{STATE} cannot be read ({error})") from None
-    except CheckpointError as error:
-        raise broken(folder, error.what) from None
+    with _read_state(folder) as told:
+        own = _tensors(sorted(folder.glob(_RANK.format("*"))))
+        shared = unpack(told["shared"], moved(_tensors([folder / OPTIMIZER]), device))
+        return {**told, "shared": shared, "ranks": [unpack(tree, own) for tree in told["ranks"]]}
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -164,6 +153,33 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise broken(path.parent, f"{name} holds values that are not finite")
     return tensors
+
+
+def _first_rank(folder: Path) -> dict[str, Any]:
+    """The first device's own state, where there is any: what translating needs of it all, which is not the moments of
+    the optimisers."""
+    with _read_state(folder) as told:
+        found: list[dict[str, Any]] = [
+            unpack(tree, _tensors([folder / _RANK.format("000")])) for tree in told["ranks"][:1]
+        ]
+        return found[0] if found else {}
+
+
+@contextlib.contextmanager
+def _read_state(folder: Path) -> Iterator[dict[str, Any]]:
+    """What state.json tells; in the block, whatever cannot be made of it is an error that names the checkpoint."""
+    try:
+        yield json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except KeyError as error:
+        raise broken(folder, f"{STATE} lacks {error}") from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise broken(folder, f"{STATE} cannot be read ({error})") from None
+    except CheckpointError as error:
+        raise named(folder, error) from None
+
+
+def _tensors(paths: Iterable[Path]) -> dict[str, Tensor]:
+    return {name: tensor for path in paths if path.exists() for name, tensor in read_tensors(path).items()}
 
 
 def _config(catalog: Catalog, told: Mapping[str, Any], folder: Path) -> Any:

@@ -52,7 +52,7 @@ def bring(
     for slot, part in found.parts.items():
         live.networks[slot].load_state_dict(dict(part.weights))
     made = checkpoint.save(live, folder, step=0, plugins=plugins)
-    runfolder.write(folder / runfolder.RECORD, _record(folder, files))
+    fsio.replace_json(folder / runfolder.RECORD, _record(folder, files))
     return Result(made, list(_lines(found, live)))
 
 
@@ -105,8 +105,9 @@ def _free(file: Path, name: str | None) -> Path:
     is_usual = re.fullmatch(r"(latest|\d+)_net_\w+", file.stem) and file.resolve().parent.name
     told = file.resolve().parent.name if is_usual else file.stem
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("-._")[:80] or "imported"
-    names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
-    return RUNS / runfolder.check_name(next(n for n in names if not (RUNS / n).exists()))
+    folder = runfolder.first_free(stem)
+    runfolder.check_name(folder.name)
+    return folder
 
 
 def _signal(channels: int) -> Signal:

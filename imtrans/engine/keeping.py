@@ -1,6 +1,5 @@
 """Saving a run: when it fails, which is best, and which checkpoints stay."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,7 +74,7 @@ class Keeper:
         name = f"step-{best[0]:06}"
         if (folder / name).is_dir():
             told = {"step": best[0], "metric": self.metric, "value": best[1], "checkpoint": name}
-            fsio.replace_text(folder / runs.BEST, json.dumps(told, indent=1) + "\n")
+            fsio.replace_json(folder / runs.BEST, told)
 
     def _written(self, ranks: list[Any]) -> Path:
         job, train = self.job, self.job.model.config.train

@@ -41,6 +41,11 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     return tensors[content]
 
 
+def moved(values: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The same with its tensors on a device."""
+    return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
+
+
 def _packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value

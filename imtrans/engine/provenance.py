@@ -1,12 +1,10 @@
 """What a run came from besides its configuration: versions, machine, plugins, seed, and the code it began beside."""
 
 import functools
-import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +35,10 @@ def write(run: Run, plugins: "Plugins") -> None:
         "seed.json": {"seed": seed, "streams": streams},
     }
     for name, content in records.items():
-        _write(run.folder / name, content)
+        fsio.replace_json(run.folder / name, content)
     told, diff = code(Path.cwd())
     if told:
-        _write(run.folder / "git.json", told)
+        fsio.replace_json(run.folder / "git.json", told)
         fsio.replace_text(run.folder / "git.diff", diff)
 
 
@@ -100,7 +98,3 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    fsio.replace_text(path, json.dumps(content, indent=1) + "\n")

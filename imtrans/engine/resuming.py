@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from imtrans import fsio
 from imtrans.config import RunConfig
-from imtrans.engine import checkpoint, runfolder, skipping, state
+from imtrans.engine import checkpoint, skipping, state
 from imtrans.engine.build import Model
 from imtrans.engine.data import Loading
 from imtrans.engine.ranks import World
-from imtrans.engine.runs import broken
+from imtrans.engine.runs import named
 from imtrans.engine.state import Progress
 from imtrans.engine.updates import Updater
 from imtrans.errors import CheckpointError, ConfigError, listed
-from imtrans.fsio import write_file
 from imtrans.recipe import TrainOptions
 
 # Keys that change neither the weights nor what they mean.
@@ -105,9 +105,8 @@ def restore(
             state.seed(model.config.train.seed + progress.step, rank=world.rank)
             progress.since, progress.sums = 0.0, {}
     except CheckpointError as error:
-        what = error.what if str(folder) in error.what else broken(folder, error.what).what
         raise CheckpointError(
-            what, mend="To go on with the weights alone: imtrans resume RUN --resume-weights-only"
+            named(folder, error).what, mend="To go on with the weights alone: imtrans resume RUN --resume-weights-only"
         ) from None
     return notes
 
@@ -117,7 +116,7 @@ def read_progress(folder: Path, progress: Progress) -> None:
     try:
         progress.restore(checkpoint.progress(folder))
     except CheckpointError as error:
-        raise error if str(folder) in error.what else broken(folder, error.what) from None
+        raise named(folder, error) from None
 
 
 def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, Loading]) -> None:
@@ -133,8 +132,8 @@ def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, Loadin
     }
     lines = "".join(f"{name}\t{size}\t{path}\n" for name, each in files.items() for path, size in each)
     content = gzip.compress(lines.encode("utf-8", "surrogateescape"), mtime=0)
-    write_file(folder / FILES, lambda path: path.write_bytes(content))
-    runfolder.write(folder / DATA, told)
+    fsio.write_file(folder / FILES, lambda path: path.write_bytes(content))
+    fsio.replace_json(folder / DATA, told)
 
 
 def check_data(folder: Path, loadings: Mapping[str, Loading]) -> None:

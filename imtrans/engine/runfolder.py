@@ -49,7 +49,11 @@ def free_folder(config: RunConfig, name: str | None) -> Path:
                 mend=f"Go on with it: imtrans resume {name}; or give another name: a run never mixes with another.",
             )
         return folder
-    stem = stem_of(config)
+    return first_free(stem_of(config))
+
+
+def first_free(stem: str) -> Path:
+    """The first folder called `stem`, or `stem` and a number, that does not exist yet."""
     names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
     return next(RUNS / n for n in names if not (RUNS / n).exists())
 
@@ -75,7 +79,7 @@ def make(run: Run, plugins: "Plugins") -> None:
         "steps": run.steps,
         "resumes": [],
     }
-    write(run.folder / RECORD, told)
+    fsio.replace_json(run.folder / RECORD, told)
 
 
 def reopen(run: Run, *, why: str) -> None:
@@ -85,7 +89,7 @@ def reopen(run: Run, *, why: str) -> None:
     cut_metrics(run.folder, run.start, is_over=run.start >= run.steps)
     fsio.replace_text(run.folder / "config.toml", configfile.write(run.config))
     changed = {"status": "running", "pid": os.getpid(), "host": socket.gethostname(), "steps": run.steps}
-    write(run.folder / RECORD, {**told, **changed, "resumes": [*told.get("resumes", []), entry]})
+    fsio.replace_json(run.folder / RECORD, {**told, **changed, "resumes": [*told.get("resumes", []), entry]})
 
 
 def take(folder: Path, *, is_new: bool) -> None:
@@ -102,7 +106,7 @@ def take(folder: Path, *, is_new: bool) -> None:
 
 def finish(folder: Path, **changes: Any) -> None:
     """Write how a run stands into its run.json."""
-    write(folder / RECORD, {**record(folder), **changes})
+    fsio.replace_json(folder / RECORD, {**record(folder), **changes})
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -112,11 +116,6 @@ def record(folder: Path) -> dict[str, Any]:
         return told if isinstance(told, dict) else {}
     except (OSError, ValueError):
         return {}
-
-
-def write(path: Path, content: Mapping[str, Any]) -> None:
-    """A record as JSON, whole."""
-    fsio.replace_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def now() -> str:
@@ -132,7 +131,9 @@ def lock(folder: Path) -> None:
             f"run {folder} is being written by process {holder['pid']} on {holder['host']} since {holder['since']}",
             mend="Wait for it, or give this run another name: --name",
         )
-    write(path, {"pid": os.getpid(), "host": socket.gethostname(), "since": now(), "began": _began(os.getpid())})
+    fsio.replace_json(
+        path, {"pid": os.getpid(), "host": socket.gethostname(), "since": now(), "began": _began(os.getpid())}
+    )
 
 
 def unlock(folder: Path) -> None:
@@ -195,13 +196,7 @@ def _is_alive(holder: Mapping[str, Any]) -> bool:
         return True
     if holder["pid"] == os.getpid():
         return False
-    try:
-        os.kill(holder["pid"], 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return bool(_began(holder["pid"]) == holder["began"])
+    return fsio.is_alive(holder["pid"]) and bool(_began(holder["pid"]) == holder["began"])
 
 
 def _began(pid: int) -> str:

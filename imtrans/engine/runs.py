@@ -104,6 +104,11 @@ def broken(folder: Path, fault: str) -> CheckpointError:
     return CheckpointError(f"checkpoint {folder}: {fault}", mend=mend)
 
 
+def named(folder: Path, error: CheckpointError) -> CheckpointError:
+    """The same error, naming the checkpoint if it does not."""
+    return error if str(folder) in error.what else broken(folder, error.what)
+
+
 def _checked(folder: Path) -> Path:
     found = fsio.faults(folder)
     if found:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.order import Position
+from imtrans.engine.packing import moved
 from imtrans.engine.updates import Updater
 from imtrans.errors import CheckpointError
 
@@ -91,8 +92,8 @@ def restore_own(model: Model, progress: Progress, told: Mapping[str, Any]) -> No
         if name not in told:
             raise CheckpointError(f"state {name!r} is missing")
     try:
-        model.method.load_state_dict(_moved(told["method"], model.device))
-        progress.sums = _moved(told["sums"], model.device)
+        model.method.load_state_dict(moved(told["method"], model.device))
+        progress.sums = moved(told["sums"], model.device)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"what the method kept cannot be read ({error})") from None
     restore_randomness(told["random"], model.device)
@@ -171,7 +172,3 @@ def _check_moments(optimizer: torch.optim.Optimizer, told: Mapping[str, Any]) ->
         for key, value in states.get(place, {}).items():
             if isinstance(value, Tensor) and value.dim() == parameter.dim() and value.shape != parameter.shape:
                 raise ValueError(f"{key} of parameter {place} is {tuple(value.shape)}, not {tuple(parameter.shape)}")
-
-
-def _moved(values: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from imtrans.fsio import is_alive
+
 FORGOTTEN = 300.0  # seconds without a sign of life, after which a turn counts as left
 RELEASED = 0  # stands for the process where none works on it any more
 _OWN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]{8}\.(?P<kind>part|part\.json|tmp)", re.DOTALL)
@@ -71,7 +73,7 @@ def _paths(folder: Path) -> list[Path]:
 
 def _is_orphan(found: re.Match[str]) -> bool:
     pid = int(found["pid"])
-    return found["host"] == _host() and (pid == RELEASED or not _is_alive(pid))
+    return found["host"] == _host() and (pid == RELEASED or not is_alive(pid))
 
 
 def _age(path: Path) -> float:
@@ -109,7 +111,7 @@ def _is_left(path: Path, forgotten: float) -> bool:
     except OSError:
         return False
     holder = _holder(path)
-    return age > forgotten or (holder is not None and holder[0] == _host() and not _is_alive(holder[1]))
+    return age > forgotten or (holder is not None and holder[0] == _host() and not is_alive(holder[1]))
 
 
 def _holder(path: Path) -> tuple[str, int] | None:
@@ -122,15 +124,3 @@ def _holder(path: Path) -> tuple[str, int] | None:
 
 def _host() -> str:
     return re.sub(r"[^\w-]", "-", socket.gethostname()) or "host"
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # there os.kill ends the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -1,6 +1,5 @@
 """log.txt, what happened when, in words; and summary.json, what a run is and how it does, for whoever reads it."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from imtrans import hookimpl
 from imtrans.errors import printable
-from imtrans.fsio import replace_text
+from imtrans.fsio import replace_json
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.history import BESIDE
 from imtrans_observers.coach import Coach, Verdict
@@ -82,4 +81,4 @@ def _end(error: BaseException | None) -> str:
 
 def _put(run: Run, step: int, verdict: Verdict) -> None:
     told = {"step": step, "steps": run.steps, "facts": dict(run.facts), "verdict": asdict(verdict)}
-    replace_text(run.folder / SUMMARY, json.dumps(told, indent=1) + "\n")
+    replace_json(run.folder / SUMMARY, told)
