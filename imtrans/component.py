@@ -125,9 +125,16 @@ class DatasetInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """Which way a metric points."""
+    """Which way a metric points, and what it asks for.
+
+    `of_set`: a number of a whole set of pictures, such as FID: no picture has it alone, and drawing pictures again
+    would shift it, so it gets no interval. `needs` names what must be in the batch beside the target: "source", or the
+    name of an extra.
+    """
 
     higher_is_better: bool = False
+    of_set: bool = False
+    needs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ class PluginError(ImtransError):
     exit_code = 8
 
 
+class NotInstalled(PluginError):
+    """A package or file of weights that a component needs is not here (exit code 8)."""
+
+
 class Interrupted(ImtransError):
     """A signal ended the work after what was done had been saved (exit code 128 + signal)."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from imtrans.catalog import Catalog
 from imtrans.component import Use
 from imtrans.errors import ConfigError
-from imtrans.options import NONE, Spec, coerce
+from imtrans.options import NONE, Raw, Spec, bare, coerce
 from imtrans.recipe import Recipe
 
 _ONE_NAME = Spec(name="name", type=Use, default=None)
@@ -52,6 +52,17 @@ def uses_of(a: Assignment, *, many: bool) -> tuple[Use, ...]:
     value = coerce(a.value, _MANY_NAMES if many else _ONE_NAME, where=a.where)
     uses: tuple[Use, ...] = value if many else (value,)
     return uses
+
+
+def nested(current: Any, field: str, a: Assignment) -> Use:
+    """The component an option names, with one thing about it changed."""
+    value = coerce(a.value, Spec(name=field, type=str, default=""), where=a.where) if field == "name" else a.value
+    if field == "name":
+        return Use(value)
+    one = current[0] if isinstance(current, tuple) and len(current) == 1 else current
+    if not isinstance(one, Use):
+        raise ConfigError(f"{a.where}: {a.path[-2]} names several components; give the whole list")
+    return Use(one.name, {**one.options, field: bare(value) if isinstance(value, Raw) else value})
 
 
 def check_exclusive(layer: Layer) -> None:

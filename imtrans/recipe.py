@@ -122,12 +122,23 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class EvalProtocol:
-    """What a number means: every choice behind it. Any change wants a new version."""
+    """What a number means: every choice behind it. Any change wants a new version.
+
+    Pictures are compared at `size` (height, width), where the filter `resize` brings both translation and target;
+    empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
+    out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
+    (`imtrans.errors.NotInstalled`). With `has_ceiling` the targets themselves, as the model was given them, are scored,
+    too: no translation can do better. Fewer than `enough` pictures get a warning.
+    """
 
     name: str
     version: int
     metrics: Sequence[Use]
+    summary: str = ""
+    optional: Sequence[Use] = ()
     size: Sequence[int] = ()
-    resize: str = "bilinear"
-    split: str = "val"
+    resize: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
+    split: Literal["train", "val", "test"] = "val"
     inference: Mapping[str, Any] = field(default_factory=dict)
+    has_ceiling: bool = False
+    enough: int = 0

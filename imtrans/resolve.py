@@ -8,8 +8,8 @@ from imtrans.catalog import Catalog
 from imtrans.component import Component, Kind, MethodInfo, Slot, Term, Use
 from imtrans.config import Choice, RunConfig, flatten
 from imtrans.errors import ConfigError, listed, nearest
-from imtrans.layers import Assignment, Layer, check_exclusive, layer_of_advice, layers_of_recipe, uses_of
-from imtrans.options import Raw, Spec, bare, coerce, record, specs, values
+from imtrans.layers import Assignment, Layer, check_exclusive, layer_of_advice, layers_of_recipe, nested, uses_of
+from imtrans.options import Spec, coerce, record, specs, values
 from imtrans.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 DEFAULT_DATASET = "toy"
@@ -184,7 +184,7 @@ class _Resolution:
 
     def _set_option(self, draft: _Draft, field: tuple[str, ...], a: Assignment, layer: Layer) -> None:
         if len(field) == 2 and field[0] in draft.specs and draft.specs[field[0]].item is Use:
-            a = dataclasses.replace(a, value=_nested(draft.values[field[0]], field[1], a))
+            a = dataclasses.replace(a, value=nested(draft.values[field[0]], field[1], a))
         elif len(field) > 1:
             self._refuse(a, layer, f"{field[0]!r} of {draft.name} has no keys of its own")
             return
@@ -257,17 +257,6 @@ class _Resolution:
             origins=self.origins,
             dropped=tuple(self.dropped),
         )
-
-
-def _nested(current: Any, field: str, a: Assignment) -> Use:
-    """The component an option names, with one thing about it changed."""
-    value = coerce(a.value, Spec(name=field, type=str, default=""), where=a.where) if field == "name" else a.value
-    if field == "name":
-        return Use(value)
-    one = current[0] if isinstance(current, tuple) and len(current) == 1 else current
-    if not isinstance(one, Use):
-        raise ConfigError(f"{a.where}: {a.path[-2]} names several components; give the whole list")
-    return Use(one.name, {**one.options, field: bare(value) if isinstance(value, Raw) else value})
 
 
 def _not_held(a: Assignment, names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from imtrans.commands import comparing
 from imtrans.commands.comparing import Compared
 from imtrans.errors import ConfigError, printable
 
+GROUPS = ("run", "configuration", "metrics", "verdict")  # the other groups are protocols, and are named
 WIDEST = 48  # characters of a value in the table
 
 
@@ -32,7 +33,7 @@ def command(session: Session, runs: tuple[str, ...], output: str | None, as_json
     if output:
         from imtrans.commands import compare_page
 
-        compare_page.write(Path(output), read, rows=list(rows(read, best)), notes=comparing.obstacles(read))
+        compare_page.write(Path(output), read, rows=list(rows(read, best)), notes=notes(read))
     click.echo(_as_json(read, best) if as_json else "\n".join(_lines(read, best, output=output)))
 
 
@@ -50,7 +51,15 @@ def rows(runs: Sequence[Compared], best: Mapping[str, str]) -> Iterator[tuple[st
         told = [r.metrics.get(name) for r in runs]
         marks = [best.get(name) == r.name for r in runs]
         yield "metrics", name, ["-" if v is None else f"{v:.4g}" for v in told], marks
+    for found in comparing.judged(runs):
+        shown = ["-" if v is None else f"{v:.4g}" for v in found.values]
+        yield found.protocol, found.name, shown, [i == found.best for i in range(len(runs))]
     yield "verdict", "verdict", [r.verdict["name"] or "-" for r in runs], nothing
+
+
+def notes(runs: Sequence[Compared]) -> list[str]:
+    """What keeps numbers of the runs from being compared."""
+    return [*comparing.obstacles(runs), *comparing.apart(runs)]
 
 
 def _distinct(runs: list[Compared]) -> list[Compared]:
@@ -72,11 +81,11 @@ def _lines(runs: Sequence[Compared], best: Mapping[str, str], *, output: str | N
     for (now, what, _, _), row in zip(told, cells, strict=True):
         if now != group:
             group = now
-            yield ""
+            yield "" if now in GROUPS else f"\n{now}"
         yield _joined(what, row, first=first, widths=widths)
-    if best:
+    if any(any(marks) for _, _, _, marks in told):
         yield "\n* the best"
-    yield from (f"Note: {note}" for note in comparing.obstacles(runs))
+    yield from (f"Note: {note}" for note in notes(runs))
     for run in runs:
         if run.verdict["mend"]:
             yield printable(f"To try for {run.name}: {run.verdict['mend']}")
@@ -118,6 +127,7 @@ def _as_json(runs: Sequence[Compared], best: Mapping[str, str]) -> str:
             "parameters": r.parameters or None,
             "metrics": {k: v if abs(v) < float("inf") else None for k, v in r.metrics.items()},
             "verdict": r.verdict if r.verdict["name"] else None,
+            "evaluations": {k: {n: e[n] for n in ("hash", "numbers")} for k, e in r.evaluations.items()},
         }
         for r in runs
     ]
@@ -125,6 +135,6 @@ def _as_json(runs: Sequence[Compared], best: Mapping[str, str]) -> str:
         "runs": told,
         "differences": comparing.differences(runs),
         "best": dict(best),
-        "notes": comparing.obstacles(runs),
+        "notes": notes(runs),
     }
     return json.dumps(whole, indent=1, default=str)

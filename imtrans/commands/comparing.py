@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imtrans import configfile
 from imtrans.catalog import Catalog
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from imtrans.kit.history import History
 
 ALIKE = ("data set", "validation pictures", "size")
+
+
+class Judged(NamedTuple):
+    """One number of a protocol: its value for each run, and the place of the best where that can be told."""
+
+    protocol: str
+    name: str
+    values: Sequence[float | None]
+    best: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,7 @@ class Compared:
     parameters: str
     verdict: Mapping[str, str]
     data: Mapping[str, str]
+    evaluations: Mapping[str, Mapping[str, Any]]
 
     @property
     def seconds(self) -> float:
@@ -77,6 +87,7 @@ def _compared(folder: Path, told: Mapping[str, Any], *, config: Mapping[str, Any
             "validation pictures": str((data.get("hash") or {}).get("val", "")),
             "size": str(config.get("data.size", "?")),
         },
+        evaluations=_evaluations(folder),
     )
 
 
@@ -115,6 +126,39 @@ def best(runs: Sequence[Compared], catalog: Catalog) -> dict[str, str]:
             continue
         found[name] = runs[known.index(max(known) if is_higher else min(known))].name
     return found
+
+
+def judged(runs: Sequence[Compared]) -> Iterator[Judged]:
+    """What `imtrans evaluate` found of the runs, a row for each number of each protocol."""
+    for protocol in dict.fromkeys(p for run in runs for p in run.evaluations):
+        records = [run.evaluations.get(protocol) for run in runs]
+        is_alike = len({r["hash"] for r in records if r}) == 1
+        tables = [dict(r["numbers"]) if r else {} for r in records]
+        for name in dict.fromkeys(n for t in tables for n in t):
+            values = [t.get(name, {}).get("value") for t in tables]
+            is_higher = any(t.get(name, {}).get("higher_is_better") for t in tables)
+            known = [v for v in values if v is not None]
+            can_tell = is_alike and len(known) == len(runs) > 1 and len(set(known)) > 1
+            best = values.index(max(known) if is_higher else min(known)) if can_tell else None
+            yield Judged(protocol, name, values, best)
+
+
+def apart(runs: Sequence[Compared]) -> list[str]:
+    """A line for each protocol by which the runs were not measured alike."""
+    found = []
+    for protocol in dict.fromkeys(p for run in runs for p in run.evaluations):
+        hashes = {run.name: run.evaluations[protocol]["hash"] for run in runs if protocol in run.evaluations}
+        if len(set(hashes.values())) > 1:
+            told = ", ".join(f"{name} #{value}" for name, value in hashes.items())
+            found.append(f"{protocol}: not measured alike ({told}): these numbers cannot be compared")
+    return found
+
+
+def _evaluations(folder: Path) -> dict[str, dict[str, Any]]:
+    """The newest record of each protocol."""
+    records = [_json(path, must=False) for path in folder.glob("evaluation/*/*.json")]
+    whole = [r for r in records if isinstance(r.get("numbers"), dict) and {"hash", "protocol", "version"} <= r.keys()]
+    return {f"{r['protocol']} v{r['version']}": r for r in sorted(whole, key=lambda r: str(r.get("time")))}
 
 
 def _is_higher(metric: str, catalog: Catalog) -> bool | None:

@@ -12,7 +12,7 @@ from imtrans.cli import Session
 from imtrans.component import Component, Use
 from imtrans.errors import ConfigError, listed, nearest
 from imtrans.options import plain, specs
-from imtrans.recipe import Recipe
+from imtrans.recipe import EvalProtocol, Recipe
 
 PAPER, PAPERS_DATA = "pix2pix", "facades"  # what other recipes are told apart from
 
@@ -73,6 +73,8 @@ def page(catalog: Catalog, offer: Offer) -> str:
     ]
     if isinstance(thing, Recipe):
         return "\n".join([*lines, "", *_recipe_lines(catalog, offer.name)])
+    if isinstance(thing, EvalProtocol):
+        return "\n".join([*lines, "", *_protocol_lines(thing)])
     if isinstance(thing, Component) and thing.kind == "dataset":
         lines += [
             f"source and target as {thing.info.direction}",
@@ -102,6 +104,17 @@ def describe(offer: Offer) -> dict[str, Any]:
             for s in options.values()
         },
     }
+
+
+def _protocol_lines(protocol: EvalProtocol) -> Iterable[str]:
+    size = " x ".join(map(str, protocol.size)) or "the model's own"
+    yield f"version {protocol.version}; compared at {size}; resized by {protocol.resize}; split {protocol.split}"
+    policy = ", ".join(f"{k} {json.dumps(v)}" for k, v in protocol.inference.items())
+    yield f"inference: {policy or 'as the model says'}"
+    for title, uses in (("metrics", protocol.metrics), ("metrics, where they are installed", protocol.optional)):
+        if uses:
+            yield f"{title}:"
+            yield from (f"  {u.name}  {json.dumps(plain(u.options)) if u.options else ''}".rstrip() for u in uses)
 
 
 def _recipe_lines(catalog: Catalog, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imtrans import fsio
+from imtrans import configfile, fsio
 from imtrans.catalog import Catalog
 from imtrans.component import Component, Use
 from imtrans.config import RunConfig
@@ -52,6 +52,7 @@ def bring(
     for slot, part in found.parts.items():
         live.networks[slot].load_state_dict(dict(part.weights))
     made = checkpoint.save(live, folder, step=0, plugins=plugins)
+    fsio.replace_text(folder / "config.toml", configfile.write(config))
     fsio.replace_json(folder / runfolder.RECORD, _record(folder, files))
     return Result(made, list(_lines(found, live)))
 

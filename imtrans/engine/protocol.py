@@ -1,0 +1,178 @@
+"""What a number means: the metrics of a protocol, and every choice behind them with its hash."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imtrans.catalog import Catalog
+from imtrans.component import MetricInfo, Use
+from imtrans.config import RunConfig
+from imtrans.engine.build import Maker, Model, options_of
+from imtrans.errors import ConfigError, NotInstalled, listed, nearest
+from imtrans.interfaces import Metric, Signals
+from imtrans.layers import Assignment, nested
+from imtrans.options import coerce, plain, specs, values
+from imtrans.recipe import EvalProtocol
+
+OWN, USUAL = "own", "image"
+HASH = 12  # characters of a hash that people see
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One metric of a protocol, made, with the values of all its options."""
+
+    name: str
+    metric: Metric
+    info: MetricInfo
+    options: Mapping[str, Any]
+
+    def told(self) -> dict[str, Any]:
+        """What decides its numbers; of files their names, and what is in them where the metric says so."""
+        own = getattr(self.metric, "fingerprint", None)
+        weights = {"weights": own()} if own else {}
+        return {"name": self.name, **weights, "options": {k: _nameable(v) for k, v in self.options.items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """The metrics that a protocol asks for, and why others of it are left out."""
+
+    made: Sequence[Measure]
+    left_out: Mapping[str, str]
+
+    def needs(self, what: str) -> bool:
+        return any(what in m.info.needs for m in self.made)
+
+
+def find(
+    catalog: Catalog, name: str, assignments: Iterable[Assignment] = (), *, config: RunConfig | None = None
+) -> EvalProtocol:
+    """The protocol of this name, with the options of its metrics set: `metrics.METRIC.OPTION`.
+
+    "own" are the metrics that a run was configured with.
+    """
+    found = own(config) if config and name == OWN else catalog.offer("protocol", name).thing
+    assert isinstance(found, EvalProtocol)
+    for assignment in assignments:
+        found = _with(found, assignment, catalog)
+    return found
+
+
+def own(config: RunConfig) -> EvalProtocol:
+    """The metrics of a run's configuration as a protocol."""
+    metrics = [Use(c.name, values(c.options)) for c in config.metrics]
+    return EvalProtocol(name=OWN, version=1, summary="the run's own metrics", metrics=metrics)
+
+
+def usual(model: Model) -> str:
+    """What to measure where nobody says: the protocol for pictures, or the run's own metrics where there are none."""
+    is_flat = len(model.config.data.size) <= 2 and model.signals.target.kind == "image"
+    return USUAL if is_flat else OWN
+
+
+def measures(
+    protocol: EvalProtocol, maker: Maker, catalog: Catalog, *, signals: Signals, lacking: Collection[str] = ()
+) -> Measures:
+    """The protocol's metrics, ready to measure; `lacking` is what no batch will hold.
+
+    NotInstalled if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
+    """
+    made, left_out = [], {}
+    for use in (*protocol.metrics, *protocol.optional):
+        component = catalog.component("metric", use.name, where=f"protocol {protocol.name}")
+        info = component.info or MetricInfo()
+        missing = [n for n in info.needs if n in lacking]
+        if missing:
+            left_out[use.name] = f"it needs the {missing[0]}: --{missing[0]} DIR"
+            continue
+        try:
+            metric = maker.make("metric", use, signals=signals)
+        except NotInstalled as error:
+            if use in protocol.metrics:
+                raise
+            left_out[use.name] = " ".join(str(error).split())
+            continue
+        options = values(options_of(component, use))
+        made.append(Measure(name=use.name, metric=metric, info=info, options=options))
+    if not made or any(use.name in left_out for use in protocol.metrics):
+        raise _nothing(protocol, left_out)
+    return Measures(made=made, left_out=left_out)
+
+
+def choices(
+    protocol: EvalProtocol, measures: Sequence[Measure], *, made_at: Any, count: int, conditions: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything that decides what the numbers mean.
+
+    `made_at` is the size at which the translations were made, `conditions` the split and the policy of inference.
+    """
+    return {
+        "protocol": protocol.name,
+        "version": protocol.version,
+        "metrics": [m.told() for m in measures],
+        "size": list(protocol.size) or made_at,
+        "made_at": made_at,
+        "resize": protocol.resize,
+        "count": count,
+        "values": "as stored",
+        **{k: _nameable(v) for k, v in conditions.items()},
+    }
+
+
+def declared(protocol: EvalProtocol, catalog: Catalog) -> dict[str, Any]:
+    """The choices that are made before any picture is seen: what may not change without a new version."""
+    told = {f.name: plain(getattr(protocol, f.name)) for f in dataclasses.fields(protocol) if f.name != "summary"}
+    for part in ("metrics", "optional"):
+        told[part] = [_resolved(use, catalog) for use in getattr(protocol, part)]
+    return told
+
+
+def fingerprint(told: Mapping[str, Any]) -> str:
+    """The hash of choices: the same for the same choices, on any machine."""
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH]
+
+
+def _resolved(use: Use, catalog: Catalog) -> dict[str, Any]:
+    options = options_of(catalog.component("metric", use.name), use)
+    return {"name": use.name, "options": {k: _nameable(v) for k, v in values(options).items()}}
+
+
+def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtocol:
+    """The protocol with one option of one of its metrics set."""
+    uses = [*protocol.metrics, *protocol.optional]
+    names = [u.name for u in uses]
+    group, name, field, inner = *(*a.path, "", "")[:3], a.path[3:]
+    use = next((u for u in uses if u.name == name), None)
+    if group != "metrics" or use is None or not field:
+        guess = nearest(name, names)
+        raise ConfigError(
+            f"{a.where}: protocol {protocol.name} has no such key{guess}",
+            mend=f"Its keys: metrics.METRIC.OPTION with {listed(names)}; and inference.KEY of a run",
+        )
+    known = specs(catalog.component("metric", name).options)
+    if field not in known:
+        raise ConfigError(f"{a.where}: {name} has no option {field!r}{nearest(field, known)}")
+    before = use.options.get(field, known[field].default)
+    value = nested(before, inner[0], a) if inner else a.value
+    changed = Use(name, {**use.options, field: coerce(value, known[field], where=a.where)})
+    catalog.check_use(known[field], changed.options[field], where=a.where)
+    metrics = [changed if u is use else u for u in protocol.metrics]
+    return dataclasses.replace(
+        protocol, metrics=metrics, optional=[changed if u is use else u for u in protocol.optional]
+    )
+
+
+def _nothing(protocol: EvalProtocol, left_out: Mapping[str, str]) -> NotInstalled | ConfigError:
+    name, why = next(iter(left_out.items()), ("", "it names no metric"))
+    kind = ConfigError if "DIR" in why else NotInstalled
+    return kind(f"protocol {protocol.name}: {name}: {why}" if name else f"protocol {protocol.name}: {why}")
+
+
+def _nameable(value: Any) -> Any:
+    return value.name if isinstance(value, Path) else plain(value)

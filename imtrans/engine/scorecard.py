@@ -1,0 +1,119 @@
+"""An evaluation on the disk: its numbers with their protocol, a table of all pictures, and a page to look at them."""
+
+import csv
+import datetime
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import imtrans
+from imtrans import fsio
+from imtrans.engine.cases import Case
+from imtrans.engine.judging import Judgement, Number
+from imtrans.errors import ResourceError, printable
+from imtrans.kit.page import render
+from imtrans.kit.writing import encode
+
+FOLDER = "evaluation"
+TEMPLATE = Path(__file__).with_name("scorecard.html.j2")
+
+
+def write(base: Path, name: str, judged: Judgement, *, about: Mapping[str, Any]) -> Path:
+    """Write `base`/PROTOCOL-vN-HASH/NAME.json and NAME.csv; gives the path of the table."""
+    folder = base / f"{judged.protocol.name}-v{judged.protocol.version}-{judged.hash}"
+    _make(folder)
+    fsio.replace_json(folder / f"{name}.json", record(judged, about=about))
+    table = folder / f"{name}.csv"
+    fsio.replace_text(table, _table(judged))
+    return table
+
+
+def record(judged: Judgement, *, about: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation for machines: numbers, and beside them all that they mean."""
+    return {
+        **about,
+        "protocol": judged.protocol.name,
+        "version": judged.protocol.version,
+        "hash": judged.hash,
+        "pictures": len(judged.keys),
+        "numbers": {name: _number(n) for name, n in judged.numbers.items()},
+        "choices": judged.choices,
+        "notes": list(judged.notes),
+        "imtrans": imtrans.__version__,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+    }
+
+
+class Album:
+    """The pictures of an evaluation in folders of their own, and a page that shows them, worst first.
+
+    `prediction` and `target` can be evaluated again as two folders.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.names = folder, dict[str, None]()
+        self.sides: list[str] = []
+        _make(folder)
+
+    def take(self, index: int, case: Case) -> None:
+        pictures = case.pictures()
+        name = re.sub(r"[^\w.-]+", "_", case.batch.keys[0]) or "picture"
+        name = f"{name}-{index}" if name in self.names else name
+        self.names[name] = None
+        self.sides = list(pictures)
+        for side, picture in pictures.items():
+            _make(self.folder / side)
+            encode(self.folder / side / f"{name}.png", picture)
+
+    def close(self, judged: Judgement, *, about: Mapping[str, Any]) -> Path:
+        """Write the page; gives its path."""
+        shown, names = list(judged.pictures)[:4], list(self.names)
+        rows = [{"name": names[i], "scores": [told(judged.pictures[n][i]) for n in shown]} for i in judged.worst]
+        values = {
+            "title": f"{judged.protocol.name} v{judged.protocol.version}",
+            "about": [(k, v) for k, v in {**about, "hash": judged.hash}.items()],
+            "numbers": [(name, told(n.value), _shown_interval(n)) for name, n in judged.numbers.items()],
+            "names": shown,
+            "sides": self.sides,
+            "rows": rows,
+            "notes": judged.notes,
+        }
+        page = self.folder / f"{judged.protocol.name}.html"
+        fsio.replace_text(page, render(TEMPLATE, values))
+        return page
+
+
+def told(value: float | None) -> str:
+    """A number as people read it."""
+    return "-" if value is None or math.isnan(value) else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def _shown_interval(number: Number) -> str:
+    return f"{told(number.interval.low)} to {told(number.interval.high)}" if number.interval else "-"
+
+
+def _number(number: Number) -> dict[str, float | bool | None]:
+    low, high = number.interval or (None, None)
+    told = {"value": number.value, "low": low, "high": high, "ceiling": number.ceiling, "baseline": number.baseline}
+    finite = {k: v if v is not None and math.isfinite(v) else None for k, v in told.items()}
+    return {**finite, "higher_is_better": number.higher_is_better}
+
+
+def _table(judged: Judgement) -> str:
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(["picture", *judged.pictures])
+    columns: Sequence[Sequence[float]] = list(judged.pictures.values())
+    for index, key in enumerate(judged.keys):
+        rows.writerow([printable(key), *(f"{column[index]:.9g}" for column in columns)])
+    return out.getvalue()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{folder}: {error.strerror}", mend="Give an -o folder that can be written.") from None
