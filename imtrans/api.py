@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = None) -> "Translator":
-    """The newest checkpoint of a run folder (or one checkpoint folder, or model.safetensors), ready to translate.
+    """The newest checkpoint of a run folder (or one checkpoint folder, or a model's file), ready to translate.
 
     Raises CheckpointError if there is none, it is broken, or a plugin that it needs is missing.
     """

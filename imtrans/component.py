@@ -125,16 +125,22 @@ class DatasetInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """Which way a metric points, and what it asks for.
+    """Which way a metric's numbers point, and what it asks for.
 
-    `of_set`: a number of a whole set of pictures, such as FID: no picture has it alone, and drawing pictures again
-    would shift it, so it gets no interval. `needs` names what must be in the batch beside the target: "source", or the
-    name of an extra.
+    `numbers` names those that are not called as the metric is, or point another way than `higher_is_better`; the first
+    one tells the best checkpoint. `of_set`: a number of a whole set of pictures, such as FID: no picture has it alone,
+    and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the batch beside
+    the target: "source", or the name of an extra.
     """
 
     higher_is_better: bool = False
+    numbers: Mapping[str, bool] = field(default_factory=dict)
     of_set: bool = False
     needs: Sequence[str] = ()
+
+    def points_up(self, number: str) -> bool:
+        """Whether more is better of this one of its numbers."""
+        return self.numbers.get(number, self.higher_is_better)
 
 
 @dataclass(frozen=True)

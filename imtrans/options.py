@@ -20,13 +20,18 @@ def option(
     low: float | None = None,
     high: float | None = None,
     kind: Kind | None = None,
+    decides: bool = True,
 ) -> Any:
     """One field of an options record: its default, a line of help, inclusive bounds for numbers.
+
+    One that only says where something is found does not decide what comes out: it stays out of a protocol's hash.
 
     Types: bool, int, float, str, Literal, Path, Use, a tuple of one of them, or one of them | None.
     A field of type Use (or tuple of Use) names in `kind` what kind of component it takes.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "kind": kind})
+    return dataclasses.field(
+        default=default, metadata={"help": help, "low": low, "high": high, "kind": kind, "decides": decides}
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Spec:
     low: float | None = None
     high: float | None = None
     kind: Kind | None = None
+    decides: bool = True
 
     @property
     def item(self) -> Any:
@@ -134,7 +140,7 @@ def uses(spec: Spec, value: Any) -> Iterator[Use]:
 
 
 def _spec(field: "dataclasses.Field[Any]", hint: Any, default: Any) -> Spec:
-    known = {k: field.metadata.get(k) for k in ("low", "high", "kind")}
+    known = {k: field.metadata[k] for k in ("low", "high", "kind", "decides") if k in field.metadata}
     return Spec(name=field.name, type=hint, default=default, help=field.metadata.get("help", ""), **known)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imtrans import configfile
 from imtrans.catalog import Catalog
-from imtrans.component import Component
+from imtrans.component import MetricInfo
 from imtrans.config import flatten
 from imtrans.errors import CheckpointError, ConfigError
 
@@ -163,9 +163,11 @@ def _evaluations(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _is_higher(metric: str, catalog: Catalog) -> bool | None:
     """Whether higher is better; None for a metric that nobody here knows."""
-    offers = {o.name: o.thing for o in catalog.offers("metric")}
-    thing = offers.get(metric) or offers.get(metric.partition("_")[0])
-    return bool(getattr(thing.info, "higher_is_better", False)) if isinstance(thing, Component) else None
+    for offer in catalog.offers("metric"):
+        info = getattr(offer.thing, "info", None) or MetricInfo()
+        if metric in (info.numbers or (offer.name,)):
+            return info.points_up(metric)
+    return None
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _of_run(
     for name in names or [usual(model)]:
         protocol = _protocol(session, name, given, model.config)
         asked = _configured(session, model.config, protocol, given)
-        base = Path(given["output"]) if given["output"] else folder.parent / "evaluation"
+        base = Path(given["output"] or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
         with progress(protocol.name) as tick:
             yield of_run(
                 dataclasses.replace(model, config=asked),

@@ -99,7 +99,7 @@ def _case(model: Model, given: Batch, whole: Batch | None, protocol: EvalProtoco
     extras = {**batch.extras, **({LABELS: labels.to(model.device)} if labels is not None else {})}
     compared = dataclasses.replace(
         batch,
-        source=brought(batch.source, size, how, signal=signals.source),
+        source=brought(batch.source, size, "nearest"),  # it may be painted labels, whose colours must not mix
         target=brought(target, size, how, signal=signals.target),
         extras=extras,
     )

@@ -19,13 +19,14 @@ from imtrans import fsio
 from imtrans.catalog import Catalog
 from imtrans.engine.build import Maker, Model, model
 from imtrans.engine.packing import moved, pack, unpack
-from imtrans.engine.runs import WEIGHTS, broken, named
+from imtrans.engine.runs import OPTIMIZER, WEIGHTS, broken, home, named
+from imtrans.engine.runs import weights as weights_file
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
 from imtrans.interfaces import Signal, Signals
 from imtrans.resolve import restore
 
 FORMAT = 2
-STATE, OPTIMIZER, _RANK = "state.json", "optimizer.safetensors", "rank-{}.safetensors"
+STATE, _RANK = "state.json", "rank-{}.safetensors"
 
 
 def save(
@@ -72,12 +73,15 @@ def card(live: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(folder: Path, *, catalog: Catalog, maker: Maker, device: torch.device) -> Model:
-    """The model of a whole checkpoint folder, its weights checked for being finite and for fitting."""
+    """The model of a whole checkpoint folder, its weights checked for being finite and for fitting.
+
+    `folder` can also be a weights' file that was copied alone: what the method keeps for training is then not there.
+    """
     told = describe(folder)
     config = _config(catalog, told, folder)
     live = model(config, _signals(told, folder), maker=maker, device=device, seed=0)
     restore_weights(live, folder)
-    kept = _first_rank(folder)
+    kept = {} if folder.is_file() else _first_rank(folder)
     if kept:
         live.method.load_state_dict(moved(kept.get("method", {}), device))
     return live
@@ -85,7 +89,7 @@ def load(folder: Path, *, catalog: Catalog, maker: Maker, device: torch.device) 
 
 def restore_weights(live: Model, folder: Path) -> None:
     """Fill the networks, and their moving averages, with a checkpoint's weights."""
-    tensors = read_tensors(folder / WEIGHTS)
+    tensors = read_tensors(weights_file(folder))
     for name, network in live.networks.items():
         _fill(network, under(tensors, name), folder=folder, name=name)
     for name, average in live.averages.items():
@@ -115,13 +119,19 @@ def state(folder: Path, *, device: torch.device) -> dict[str, Any]:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """The card in a checkpoint's metadata."""
+    """The card in the metadata of a checkpoint folder's weights, or of a weights' file that was copied alone."""
     try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            told: dict[str, Any] = json.loads((file.metadata() or {})["imtrans"])
+        with safe_open(weights_file(folder), framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+        if folder.is_file() and "imtrans" not in metadata:
+            raise CheckpointError(
+                f"{folder} is no model of imtrans: nothing in it says which networks its weights are of",
+                mend=f"Bring it in, if an importer knows it: imtrans import {folder}",
+            )
+        told: dict[str, Any] = json.loads(metadata["imtrans"])
         made, by = int(told["format"]), str(told["imtrans"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
-        raise broken(folder, f"{WEIGHTS} has no readable description ({error})") from None
+        raise broken(folder, f"{weights_file(folder).name} has no readable description ({error})") from None
     if made > FORMAT:
         raise CheckpointError(
             f"checkpoint {folder}: made by imtrans {by}, this is {imtrans.__version__}",
@@ -148,10 +158,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
-        raise broken(path.parent, f"{path.name} cannot be read ({error})") from None
+        raise broken(home(path), f"{path.name} cannot be read ({error})") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise broken(path.parent, f"{name} holds values that are not finite")
+            raise broken(home(path), f"{name} holds values that are not finite")
     return tensors
 
 
@@ -193,7 +203,7 @@ def _config(catalog: Catalog, told: Mapping[str, Any], folder: Path) -> Any:
         kind = type(error) if not isinstance(error, ConfigError) else CheckpointError
         raise kind(f"checkpoint {folder}: {error.what}", mend=mend) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise broken(folder, f"{WEIGHTS} has no readable description ({error!r})") from None
+        raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 
 def _signals(told: Mapping[str, Any], folder: Path) -> Signals:
@@ -202,7 +212,7 @@ def _signals(told: Mapping[str, Any], folder: Path) -> Signals:
         extras = {k: Signal(**v) for k, v in signals["extras"].items()}
         return Signals(source=Signal(**signals["source"]), target=Signal(**signals["target"]), extras=extras)
     except (KeyError, TypeError, AttributeError) as error:
-        raise broken(folder, f"{WEIGHTS} has no readable description ({error!r})") from None
+        raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:

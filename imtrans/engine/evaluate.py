@@ -87,7 +87,9 @@ def samples(
     worst: Sequence[int] = (),
 ) -> list[Sample]:
     """The same few pictures each time, spread evenly over the split, and then the worst, marked as such."""
-    total, measured = len(loading.source.dataset), metrics or {}
+    total = len(loading.source.dataset)
+    sets = {c.name for c in model.config.metrics if getattr(c.component.info, "of_set", False)}
+    measured = {name: metric for name, metric in (metrics or {}).items() if name not in sets}
     chosen = sorted({i * total // count for i in range(count)}) if total else []
     usual = [_sample(model, batch, measured) for batch in batches(model, loading, chosen)]
     found = [_sample(model, batch, measured) for batch in batches(model, loading, worst)]

@@ -62,7 +62,7 @@ def _case(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, signal
         )
     how = protocol.resize
     batch = Batch(
-        source=brought(source, size, how) if source.shape[1] else source,
+        source=brought(source, size, "nearest") if source.shape[1] else source,
         target=brought(target, size, how),
         keys=[key],
         draws=torch.zeros(1, dtype=torch.int64),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from imtrans.catalog import Catalog
-from imtrans.engine import assemble, build, facts, scorecard
+from imtrans.engine import assemble, build, facts, runs, scorecard
 from imtrans.engine.build import Model
 from imtrans.engine.cases import Cases, brought, of_model
 from imtrans.engine.data import Loading
@@ -57,7 +57,7 @@ def of_run(
         conditions={"split": protocol.split, "inference": values(config.inference)},
         mean=_mean(model, protocol),
         about=about,
-        place=(base, checkpoint.name),
+        place=(base, checkpoint.name.removesuffix(runs.SUFFIX)),
         keeps_pictures=keeps_pictures,
         tick=tick,
     )

@@ -112,7 +112,7 @@ class _Rows:
                 interval=intervals.get(name),
                 ceiling=best.get(name),
                 baseline=plain.get(name),
-                higher_is_better=measure.info.higher_is_better,
+                higher_is_better=measure.info.points_up(name),
             )
             for name, value in summarise(rows).items()
         }
@@ -130,8 +130,8 @@ def _worst_first(measures: Measures, columns: Mapping[str, Mapping[str, list[flo
     first = next((m for m in measures.made if columns[m.name]), None)
     if first is None:
         return list(range(count))
-    sign = 1 if first.info.higher_is_better else -1
-    values = next(iter(columns[first.name].values()))
+    name, values = next(iter(columns[first.name].items()))
+    sign = 1 if first.info.points_up(name) else -1
     return sorted(range(count), key=lambda i: -math.inf if math.isnan(values[i]) else sign * values[i])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imtrans import fsio
+from imtrans.component import MetricInfo
 from imtrans.config import RunConfig
 from imtrans.engine import checkpoint, runs, state
 from imtrans.engine.guard import Diverging
@@ -24,7 +25,8 @@ class Keeper:
     def __init__(self, job: "Job") -> None:
         self.job, self.failures = job, 0
         self.last: Path | None = None
-        self.metric, self.is_higher = judged_by(job.model.config)
+        self.judges = judged_by(job.model.config)
+        self.metric = next(iter(self.judges), "")
 
     def save(self, *, must: bool = False) -> Path | None:
         """Save the present state, unless it is saved. None where that failed and training may go on; with `must`, and
@@ -57,11 +59,12 @@ class Keeper:
     def judge(self, metrics: Mapping[str, float]) -> bool:
         """Whether these metrics are the best so far; counts the evaluations that are not."""
         progress = self.job.progress
-        if self.metric not in metrics:
+        name = self._judge_in(metrics)
+        if name is None:
             return False
-        value = metrics[self.metric]
+        value = metrics[name]
         before = progress.best[1] if progress.best else None
-        is_best = before is None or (value > before if self.is_higher else value < before)
+        is_best = before is None or (value > before if self.judges[name] else value < before)
         progress.best = (progress.step, value) if is_best else progress.best
         progress.idle = 0 if is_best else progress.idle + 1
         return is_best
@@ -75,6 +78,12 @@ class Keeper:
         if (folder / name).is_dir():
             told = {"step": best[0], "metric": self.metric, "value": best[1], "checkpoint": name}
             fsio.replace_json(folder / runs.BEST, told)
+
+    def _judge_in(self, metrics: Mapping[str, float]) -> str | None:
+        """The number of these that tells the best."""
+        found = next((name for name in self.judges if name in metrics), None)
+        self.metric = found or self.metric
+        return found
 
     def _written(self, ranks: list[Any]) -> Path:
         job, train = self.job, self.job.model.config.train
@@ -101,12 +110,22 @@ class Keeper:
         return made
 
 
-def judged_by(config: RunConfig) -> tuple[str, bool]:
-    """The metric that tells the best checkpoint, and whether higher is better. ConfigError for an unknown one."""
-    infos = {c.name: c.component.info for c in config.metrics}
-    name = config.train.best or next(iter(infos), "")
-    if config.train.best and name not in infos:
+def judged_by(config: RunConfig) -> dict[str, bool]:
+    """The numbers that may tell the best checkpoint, the first of them that there is, and whether higher is better.
+
+    `train.best` names a metric or one of its numbers; without it the first metric judges. ConfigError for an unknown
+    one.
+    """
+    infos = {c.name: c.component.info or MetricInfo() for c in config.metrics}
+    numbers = {name: list(info.numbers) or [name] for name, info in infos.items()}
+    wanted = config.train.best or next(iter(infos), "")
+    owner = wanted if wanted in infos else next((n for n, each in numbers.items() if wanted in each), None)
+    if owner is None:
+        if not config.train.best:
+            return {}
+        known = [*infos, *(n for each in numbers.values() for n in each if n not in infos)]
         raise ConfigError(
-            f"train.best: no metric {name!r} in this run{nearest(name, infos)}", mend=f"It has {listed(infos)}."
+            f"train.best: no metric {wanted!r} in this run{nearest(wanted, known)}", mend=f"It has {listed(known)}."
         )
-    return name, bool(getattr(infos.get(name), "higher_is_better", False))
+    chosen = numbers[owner] if wanted == owner else [wanted]
+    return {name: infos[owner].points_up(name) for name in chosen}

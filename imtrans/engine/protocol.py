@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.catalog import Catalog
-from imtrans.component import MetricInfo, Use
+from imtrans.component import Component, MetricInfo, Use
 from imtrans.config import RunConfig
 from imtrans.engine.build import Maker, Model, options_of
 from imtrans.errors import ConfigError, NotInstalled, listed, nearest
 from imtrans.interfaces import Metric, Signals
 from imtrans.layers import Assignment, nested
-from imtrans.options import coerce, plain, specs, values
+from imtrans.options import Spec, coerce, plain, specs, uses, values
 from imtrans.recipe import EvalProtocol
 
 OWN, USUAL = "own", "image"
@@ -32,10 +32,9 @@ class Measure:
     options: Mapping[str, Any]
 
     def told(self) -> dict[str, Any]:
-        """What decides its numbers; of files their names, and what is in them where the metric says so."""
+        """What decides its numbers, also what is in the files that it reads, where the metric says so."""
         own = getattr(self.metric, "fingerprint", None)
-        weights = {"weights": own()} if own else {}
-        return {"name": self.name, **weights, "options": {k: _nameable(v) for k, v in self.options.items()}}
+        return {"name": self.name, **({"weights": own()} if own else {}), "options": dict(self.options)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +94,9 @@ def measures(
         except NotInstalled as error:
             if use in protocol.metrics:
                 raise
-            left_out[use.name] = " ".join(str(error).split())
+            left_out[use.name] = " ".join(str(error).removeprefix(f"{use.name}: ").split())
             continue
-        options = values(options_of(component, use))
-        made.append(Measure(name=use.name, metric=metric, info=info, options=options))
+        made.append(Measure(name=use.name, metric=metric, info=info, options=_deciding(use, catalog)))
     if not made or any(use.name in left_out for use in protocol.metrics):
         raise _nothing(protocol, left_out)
     return Measures(made=made, left_out=left_out)
@@ -139,16 +137,34 @@ def fingerprint(told: Mapping[str, Any]) -> str:
 
 
 def _resolved(use: Use, catalog: Catalog) -> dict[str, Any]:
-    options = options_of(catalog.component("metric", use.name), use)
-    return {"name": use.name, "options": {k: _nameable(v) for k, v in values(options).items()}}
+    return {"name": use.name, "options": _deciding(use, catalog)}
+
+
+def _deciding(use: Use, catalog: Catalog) -> dict[str, Any]:
+    """All options that decide what comes out, as JSON has them; of files the names."""
+    return _of_component(catalog.component("metric", use.name), use, catalog)
+
+
+def _of_component(component: Component, use: Use, catalog: Catalog) -> dict[str, Any]:
+    known, told = specs(component.options), values(options_of(component, use))
+    return {k: _told(told[k], spec, catalog) for k, spec in known.items() if spec.decides}
+
+
+def _told(value: Any, spec: Spec, catalog: Catalog) -> Any:
+    """An option's value as JSON; a component with all of its own options that decide."""
+    if not any(True for _ in uses(spec, value)):
+        return _nameable(value)
+    kind = spec.kind or "activation"
+    inner = [{"name": u.name, **_of_component(catalog.component(kind, u.name), u, catalog)} for u in uses(spec, value)]
+    return inner if spec.is_tuple else inner[0]
 
 
 def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtocol:
     """The protocol with one option of one of its metrics set."""
-    uses = [*protocol.metrics, *protocol.optional]
-    names = [u.name for u in uses]
+    asked = [*protocol.metrics, *protocol.optional]
+    names = [u.name for u in asked]
     group, name, field, inner = *(*a.path, "", "")[:3], a.path[3:]
-    use = next((u for u in uses if u.name == name), None)
+    use = next((u for u in asked if u.name == name), None)
     if group != "metrics" or use is None or not field:
         guess = nearest(name, names)
         raise ConfigError(

@@ -10,7 +10,8 @@ from imtrans import fsio
 from imtrans.errors import CheckpointError, ResourceError, nearest
 
 RUNS = Path("runs")
-WEIGHTS = "model.safetensors"
+SUFFIX = ".safetensors"
+WEIGHTS, OPTIMIZER = f"model{SUFFIX}", f"optimizer{SUFFIX}"
 BEST = "best.json"
 _STEP = re.compile(r"step-(\d+)")
 
@@ -18,19 +19,33 @@ _STEP = re.compile(r"step-(\d+)")
 def find(run: Path) -> Path:
     """The checkpoint meant by a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run the newest whole one is taken. CheckpointError names what is wrong, and the runs there are.
+    Of a run the newest whole one is taken. A safetensors file outside a checkpoint folder, under whatever name, is
+    given as it is: it can be a model that was copied alone. CheckpointError names what is wrong, and the runs there are.
     """
     place = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if place is None:
         raise _missing(run)
     if place.is_file():
-        return _checked(place.parent) if place.name == WEIGHTS else _refused(place)
+        own = home(place)
+        return place if own == place and place.suffix == SUFFIX else _checked(own) if own != place else _refused(place)
     if (place / WEIGHTS).exists() or _STEP.fullmatch(place.name):
         return _checked(place)
     found = newest(place)
     if found is None:
         raise CheckpointError(f"run {str(run)!r} holds no checkpoint", mend="Train it further, or name another run.")
     return found
+
+
+def weights(place: Path) -> Path:
+    """The weights' file of a checkpoint folder, or of a model that was copied alone, which it is itself."""
+    return place if place.is_file() else place / WEIGHTS
+
+
+def home(file: Path) -> Path:
+    """The checkpoint folder to which a file belongs; the file itself if it lies outside one."""
+    folder, is_ours = file.parent, file.name in (WEIGHTS, OPTIMIZER) or file.name.startswith("rank-")
+    is_whole = _STEP.fullmatch(folder.absolute().name) or (folder / fsio.MANIFEST).exists()
+    return folder if is_ours and is_whole else file
 
 
 def folder_of(run: Path) -> Path:
@@ -96,7 +111,10 @@ def best_step(run: Path) -> int | None:
 
 
 def broken(folder: Path, fault: str) -> CheckpointError:
-    """The error that names a checkpoint's fault, and a whole one beside it."""
+    """The error that names the fault of a checkpoint, or of a model copied alone, and a whole one beside it."""
+    if folder.suffix == SUFFIX:
+        said = fault.removeprefix(f"{folder.name} ")
+        return CheckpointError(f"checkpoint {folder}: {said}", mend="Take another copy of it.")
     others = (
         [p for p in newest_first(folder.parent) if p != folder and not fsio.faults(p)] if folder.parent.is_dir() else []
     )
@@ -122,7 +140,7 @@ def _refused(file: Path) -> Path:
             f"{file} is pickled and can run code when it is loaded",
             mend=f"Bring it in safely, as a run of its own: imtrans import {file}",
         )
-    raise CheckpointError(f"{file} is no run, checkpoint folder or {WEIGHTS}")
+    raise CheckpointError(f"{file} is no run, checkpoint folder or {SUFFIX} file of a model")
 
 
 def _missing(run: Path) -> CheckpointError:

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
+from imtrans_metrics.pictures import check, stored, void
 
 
 class L1:
     """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions."""
 
     def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
-        _check(prediction, batch.target)
+        check(prediction, batch.target)
         return (prediction - batch.target).abs().flatten(1).mean(1)
 
     def summarise(self, rows: Tensor) -> Mapping[str, float]:
@@ -28,7 +29,7 @@ class PSNR:
     """
 
     def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
-        _check(prediction, batch.target)
+        check(prediction, batch.target)
         return 10 * torch.log10(4 / (prediction - batch.target).square().flatten(1).mean(1))
 
     def summarise(self, rows: Tensor) -> Mapping[str, float]:
@@ -45,7 +46,7 @@ class SSIM:
         self.padding, self.window = padding, window
 
     def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
-        _check(prediction, batch.target)
+        check(prediction, batch.target)
         # Imported here: the other metrics need not pay for kornia.
         from kornia.metrics import ssim
 
@@ -61,7 +62,22 @@ class SSIM:
         return {"ssim" if self.padding == "valid" else "ssim_same": float(rows.double().mean())}
 
 
-def _check(prediction: Tensor, target: Tensor) -> None:
-    """Broadcasting would silently compare every picture with every other."""
-    if prediction.shape != target.shape:
-        raise ShapeError(f"prediction is {tuple(prediction.shape)}, target {tuple(target.shape)}")
+class PixelAccuracy:
+    """Colour error and right pixels of each picture, (B, 3), as GcGAN measures maps (Fu et al. 2019, section 4.2).
+
+    "rmse": root of the mean over pixels of the squared difference, summed over the channels as in the authors' program,
+    in units of 255. "accuracy_5" and "accuracy_10": share of pixels whose channels all differ by less than that. Values
+    are compared as 8 bits store them.
+    """
+
+    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+        check(prediction, batch.target)
+        off = (stored(prediction) - stored(batch.target)).abs()
+        error = off.square().sum(1).flatten(1).mean(1).sqrt()
+        largest = off.amax(1).flatten(1)
+        right = [(largest < delta).float().mean(1) for delta in (5, 10)]
+        return void(torch.stack([error, *right], 1), prediction, batch.target)
+
+    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+        names = ("rmse", "accuracy_5", "accuracy_10")
+        return dict(zip(names, rows.double().mean(0).tolist(), strict=True))

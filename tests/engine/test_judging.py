@@ -78,6 +78,13 @@ def test_the_hash_is_of_what_decides_numbers_and_of_nothing_else():
     assert len(protocols.fingerprint(told)) == 12
 
 
+def test_where_a_file_is_found_is_no_choice(catalog):
+    one = EvalProtocol(name="p", version=1, metrics=[Use("fid")])
+    fetching = dataclasses.replace(one, metrics=[Use("fid", {"fetch": True, "weights": Path("elsewhere.pth")})])
+    told = [protocols.declared(p, catalog)["metrics"] for p in (one, fetching)]
+    assert told[0] == told[1] == [{"name": "fid", "options": {}}]
+
+
 def shipped():
     return {o.name: o.thing for o in Catalog(plugins().records).offers("protocol")}
 

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from small import go_on, job, pairs
+from small import config, go_on, job, pairs
 
 from imtrans import fsio
 from imtrans.engine import loop, runs
@@ -71,7 +71,7 @@ def test_an_unknown_metric_is_refused_by_name(tmp_path, data):
     made = job(tmp_path / "run", {"train.best": "pnsr"}, dataset=data)
     with pytest.raises(ConfigError, match=r"train\.best: no metric 'pnsr' in this run; did you mean 'psnr'"):
         Keeper(made)
-    assert judged_by(job(tmp_path / "other", dataset=data).model.config) == ("l1", False)
+    assert judged_by(job(tmp_path / "other", dataset=data).model.config) == {"l1": False}
 
 
 @pytest.mark.parametrize(("count", "seed"), [(25, 1), pytest.param(1000, 2, marks=pytest.mark.slow)])
@@ -103,3 +103,17 @@ def one_event(folder, step, rng):
     else:
         (folder / "step-abc").mkdir(exist_ok=True)
     return False
+
+
+def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path):
+    """`train.best` takes the metric's name or one of its numbers, and each number points its own way."""
+    chosen = {"metrics": '["ssim", "pixel-accuracy"]'}
+
+    def of(best):
+        return judged_by(config({**chosen, **({"train.best": best} if best else {})}))
+
+    assert of("") == {"ssim": True, "ssim_same": True}
+    assert of("pixel-accuracy") == {"rmse": False, "accuracy_5": True, "accuracy_10": True}
+    assert of("accuracy_5") == {"accuracy_5": True}
+    with pytest.raises(ConfigError, match="accuracy_5"):
+        of("accuracy_6")

@@ -1,0 +1,48 @@
+"""What a constant answer scores in `cityscapes-labels`: at each pixel the most frequent class of training.
+
+    python benchmarks/majority.py DATA_ROOT
+
+A model that paints labels has learned something if it does better.
+"""
+
+import sys
+
+import torch
+from torch import Tensor
+
+from imtrans.catalog import Catalog
+from imtrans.component import Use
+from imtrans.engine import assemble
+from imtrans.engine.data import Loading
+from imtrans.engine.order import Place
+from imtrans.interfaces import Signal
+from imtrans.kit.images import to_range
+from imtrans.plugins import discover
+from imtrans.resolve import resolve
+from imtrans_segmentation.cityscapes import cityscapes
+from imtrans_segmentation.confusion import confusion, scores
+
+PALETTE = cityscapes()
+
+
+def labels(loading: Loading) -> "Tensor":
+    """The classes of every painted label, (N, 256, 256)."""
+    found = []
+    for index in range(len(loading.source.dataset)):
+        painted = torch.from_numpy(loading.pair(Place(0, index))[0].target).movedim(-1, 0)[None]
+        found.append(PALETTE.read(to_range(painted, Signal())).to(torch.uint8))
+    return torch.cat(found)
+
+
+def main() -> None:
+    data = Use("cityscapes", {"root": sys.argv[1]})
+    config = resolve(Catalog(discover().records), "label-scorer", dataset=data)
+    training, held = (labels(assemble.loading(config, split)) for split in ("train", "val"))
+    counts = torch.stack([(training == c).sum(0) for c in range(PALETTE.count)])
+    constant = counts.argmax(0)
+    told = confusion(held.long(), constant.expand(len(held), -1, -1), PALETTE.count).sum(0)
+    print(f"{len(training)} maps for it, {len(held)} judged:", {k: round(v, 4) for k, v in scores(told).items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The Inception network of FID and KID, as converted from the TensorFlow graph by torch-fidelity."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from imtrans.kit import weights
+from imtrans.kit.weights import Published
+from imtrans_metrics.pictures import colour, stored
+
+PUBLISHED = Published(
+    url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    others=("pt_inception-2015-12-05-6726825d.pth",),  # as pytorch-fid names it
+)
+FEATURES = "2048"
+
+
+class Inception:
+    """Its pooled features, (B, 2048), of pictures (B, 1 or 3, H, W) in [-1, 1], which it sees as 8 bits store them.
+
+    Pictures are brought to 299 px as TensorFlow 1 did, without smoothing: what the published numbers were made with.
+    """
+
+    def __init__(self, metric: str, *, file: Path | None, fetch: bool) -> None:
+        module = weights.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
+        path = weights.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)
+        # Read before: torch-fidelity would run whatever code is in the file.
+        weights.read(path)
+        try:
+            with weights.drawn_apart():
+                self.network: Any = module.FeatureExtractorInceptionV3(metric, [FEATURES], str(path))
+        except RuntimeError:
+            raise weights.unfit(path, "they do not fit torch-fidelity's Inception") from None
+        self.network.eval().requires_grad_(False)  # torch-fidelity 0.3 leaves that to its own callers
+        self.metric = metric
+
+    def pooled(self, pictures: Tensor) -> Tensor:
+        whole = stored(colour(self.metric, pictures)).nan_to_num(0).byte()
+        features: Tensor = self.network.to(pictures.device)(whole)[0]
+        return features
+
+    def fingerprint(self) -> str:
+        return weights.fingerprint(self.network)

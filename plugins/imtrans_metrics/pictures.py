@@ -1,0 +1,37 @@
+"""What metrics ask of pictures before they compare them."""
+
+import torch
+from torch import Tensor
+
+from imtrans.errors import ShapeError
+
+
+def check(prediction: Tensor, target: Tensor) -> None:
+    """Broadcasting would silently compare every picture with every other."""
+    if prediction.shape != target.shape:
+        raise ShapeError(f"prediction is {tuple(prediction.shape)}, target {tuple(target.shape)}")
+
+
+def check_side(metric: str, picture: Tensor, smallest: int) -> None:
+    """ShapeError for pictures of (B, C, H, W) that are too small for a network's layers."""
+    if min(picture.shape[2:]) < smallest:
+        height, width = picture.shape[2:]
+        raise ShapeError(f"{metric}: pictures of {height}x{width} are too small; it takes {smallest} px and more")
+
+
+def colour(metric: str, picture: Tensor) -> Tensor:
+    """(B, 3, H, W): as it is, or a grey plane three times. ShapeError for anything else."""
+    if picture.dim() != 4 or picture.shape[1] not in (1, 3):
+        raise ShapeError(f"{metric}: compares pictures of 1 or 3 channels, and these are {tuple(picture.shape[1:])}")
+    return picture.expand(-1, 3, -1, -1)
+
+
+def stored(picture: Tensor) -> Tensor:
+    """The values 0 to 255 that a picture in [-1, 1] has in a file, float32, rounded and cut."""
+    return (picture.float() + 1).mul(127.5).clamp(0, 255).round()
+
+
+def void(rows: Tensor, *pictures: Tensor) -> Tensor:
+    """The rows (B, *S), but NaN for pictures with a value that is not finite: as whole numbers those would be any."""
+    broken = torch.stack([~p.isfinite().flatten(1).all(1) for p in pictures]).any(0).to(rows.device)
+    return rows.masked_fill(broken.view(-1, *[1] * (rows.dim() - 1)), torch.nan)

@@ -1,0 +1,121 @@
+"""Scores of segmentation: pictures judged by the classes that their pixels show."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imtrans import Component, EvalProtocol, MetricInfo, Recipe, Term, Use, hookimpl, option
+
+PALETTE = "CSV file of name,red,green,blue,void: the colours of the classes; none: those of Cityscapes"
+CITYSCAPES_PICTURES = 500  # the whole of its validation split: of fewer pictures whole classes are lacking
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourOptions:
+    palette: Path | None = option(None, PALETTE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationOptions:
+    network: Use = option(Use("label-translator"), "what tells the classes of a photo", kind="network")
+    palette: Path | None = option(None, PALETTE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorOptions:
+    run: str = option("label-scorer", "run, or its folder, that translates photos to label colours", decides=False)
+    palette: Path | None = option(None, PALETTE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FCNOptions:
+    weights: Path | None = option(
+        None, "its weights: .safetensors, .npz or .pth, by the names of the Caffe layers", decides=False
+    )
+    height: int = option(1024, "pixels to which photos are brought", low=32)
+    width: int = option(2048, "the same, of a row", low=32)
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe | EvalProtocol]:
+    yield from _metrics()
+    yield from _networks()
+    yield from _protocols()
+    yield Recipe(
+        name="label-scorer",
+        summary="photos to label colours, L1 alone, without noise: the network behind the metric segmentation",
+        base="pix2pix",
+        losses={"adversarial": Term("bce", weight=0.0)},
+        metrics=[Use("l1"), Use("label-colours")],
+        data={"direction": "AtoB"},
+        # Trained on one picture at a time, as Cityscapes advises, it knows the picture's own statistics: IoU .147, with
+        # running ones .116 (128 px, 1,200 steps). In batches of 4 it is the other way round: .166 and .174.
+        inference={"norm": "batch", "dropout": False},
+    )
+
+
+def _metrics() -> Iterable[Component]:
+    yield Component(
+        kind="metric",
+        name="label-colours",
+        target="imtrans_segmentation.colours:LabelColours",
+        summary="accuracy and IoU of classes, read from the colours of painted labels (photos to labels)",
+        options=ColourOptions,
+        info=MetricInfo(higher_is_better=True, numbers=_scores("")),
+        needs_context=True,
+    )
+    yield Component(
+        kind="metric",
+        name="segmentation",
+        target="imtrans_segmentation.photos:Segmentation",
+        summary="accuracy and IoU of the classes that a network sees in a photo (labels to photos; FCN score)",
+        options=SegmentationOptions,
+        info=MetricInfo(higher_is_better=True, numbers=_scores("seg_"), needs=("source",)),
+        needs_context=True,
+    )
+
+
+def _scores(prefix: str) -> dict[str, bool]:
+    """The numbers of a metric of classes: more is better of all of them."""
+    names = ("pixel_accuracy", "class_accuracy", "class_iou")
+    return {f"{prefix}{full}{name}": True for full in ("", "full_") for name in names}
+
+
+def _networks() -> Iterable[Component]:
+    yield Component(
+        kind="network",
+        name="label-translator",
+        target="imtrans_segmentation.translator:LabelTranslator",
+        summary="classes of a photo by a run of one's own that paints labels (recipe label-scorer)",
+        options=TranslatorOptions,
+    )
+    yield Component(
+        kind="network",
+        name="fcn8s",
+        target="imtrans_segmentation.fcn:pretrained",
+        summary="classes of a Cityscapes photo by FCN-8s on VGG-16 (Long et al. 2015), with weights of one's own",
+        options=FCNOptions,
+    )
+
+
+def _protocols() -> Iterable[EvalProtocol]:
+    yield EvalProtocol(
+        name="cityscapes-labels",
+        version=1,
+        metrics=[Use("label-colours")],
+        summary="photos to labels at 256 x 256: classes by the nearest colour, void left out",
+        size=(256, 256),
+        resize="nearest",
+        has_ceiling=True,
+        enough=CITYSCAPES_PICTURES,
+    )
+    yield EvalProtocol(
+        name="segmentation-score",
+        version=1,
+        metrics=[Use("segmentation")],
+        summary="labels to photos at 256 x 256: classes that a network finds again in the photos",
+        size=(256, 256),
+        resize="bilinear",
+        has_ceiling=True,
+        enough=CITYSCAPES_PICTURES,
+    )
