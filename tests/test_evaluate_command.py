@@ -9,6 +9,7 @@ from PIL import Image
 from small import job, pairs
 
 from imtrans.engine import loop, runfolder
+from imtrans.kit.images import decode
 
 PROTOCOLS = """
 from imtrans import Component, EvalProtocol, MetricInfo, Use, hookimpl
@@ -109,6 +110,39 @@ def test_the_page_shows_the_worst_picture_first(evaluate, desk):
     assert page.index(f"of {worst}") == min(page.index(f"of {n}") for n in ("0", "1", "2", "3"))
 
 
+def test_a_grid_of_eight_pictures_of_256_pixels_is_that_of_torchvision(evaluate, tmp_path):
+    """2066 x 260 as the results of Vrushank264/GANs-PyTorch: 2 black pixels around each picture, eight a row."""
+    random = np.random.default_rng(0)
+    drawn = random.integers(1, 256, (9, 256, 256, 3), dtype=np.uint8)
+    for folder in ("fake", "real"):
+        (tmp_path / folder).mkdir()
+        for number, picture in enumerate(drawn):
+            Image.fromarray(picture).save(tmp_path / folder / f"{number}.png")
+    done = evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "aerial-map", "--grid", "8x1", "-o", tmp_path)
+    assert done.code == 0, done.err
+    for side in ("prediction", "target"):
+        sheet = decode(tmp_path / "fake-pictures" / f"{side}.png")
+        assert sheet.shape == (260, 2066, 3)
+        for number in range(8):
+            left = 2 + 258 * number
+            assert np.array_equal(sheet[2:258, left : left + 256], drawn[number])
+        is_line = np.ones(sheet.shape[:2], bool)
+        is_line[2:258] = np.arange(2066) % 258 < 2
+        assert not sheet[is_line].any()
+    assert not (tmp_path / "fake-pictures" / "source.png").exists(), "two folders alone have no sources"
+
+
+def test_a_grid_may_have_pictures_of_a_size_of_its_own_and_fewer_than_asked_for(evaluate, desk):
+    """6 x 6 of 32 px as the pencil project's; here there are four pictures."""
+    assert evaluate("one", "--protocol", "plain", "--grid", "3x12@16", "-o", "grids").code == 0
+    folder = desk / "grids" / "step-000002-pictures"
+    for side in ("source", "prediction", "target"):
+        assert decode(folder / f"{side}.png").shape == (2 + 2 * 18, 2 + 3 * 18, 3)
+        assert len(list((folder / side).iterdir())) == 4
+    assert evaluate("one", "--protocol", "plain", "--grid", "1x2", "-o", "grids").code == 0
+    assert decode(folder / "source.png").shape == (2 + 2 * 34, 2 + 34, 3)
+
+
 def test_a_protocol_has_its_own_size_and_a_ceiling(evaluate):
     told = json.loads(evaluate("one", "--protocol", "sized", "--json").out)
     assert (told["choices"]["size"], told["choices"]["made_at"]) == ([48, 48], [32, 32])
@@ -143,7 +177,7 @@ def test_what_is_not_installed_is_left_out_and_said(evaluate):
     assert list(told["numbers"]) == ["l1"]
     few, lacking = told["notes"]
     assert few.startswith("only 4 pictures, and 100 are wanted")
-    assert lacking == "lacking is left out: the weights are not here Get them."
+    assert lacking == "lacking is left out: the weights are not here. Get them."
     done = evaluate("one", "--protocol", "nothing")
     assert done.code == 8
     assert "the weights are not here" in done.err
@@ -180,6 +214,12 @@ def test_several_protocols_make_a_list(evaluate):
         (("nowhere",), 4, "no run or checkpoint 'nowhere'"),
         (("one", "--size", "0"), 2, "must be one number, or height and width"),
         (("one", "--size", "3,x"), 2, "must be one number, or height and width"),
+        (("one", "--grid", "8"), 2, "--grid '8': must be columns and rows"),
+        (("one", "--grid", "0x3"), 2, "1 to 100 of each"),
+        (("one", "--grid", "101x1"), 2, "1 to 100 of each"),
+        (("one", "--grid", "-1x2"), 2, "1 to 100 of each"),
+        (("one", "--grid", "6x6@0"), 2, "--grid 8x1, or --grid 6x6@32"),
+        (("one", "--grid", ""), 2, "1 to 100 of each"),
         (("one", "--source", "pairs"), 2, "go with two folders"),
         (("pairs/val", "pairs/val", "--split", "val"), 2, "--split goes with a run"),
         (("one", "--protocol", "plain", "--set", "metrics.sim.window=3"), 2, "did you mean 'ssim'"),

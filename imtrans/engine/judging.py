@@ -74,14 +74,18 @@ def judge(
     made_at = list(next(iter(sizes))) if len(sizes) == 1 else "each its own"
     told = choices(protocol, measures.made, made_at=made_at, count=len(keys), conditions=conditions)
     columns = {m.name: rows[m.name].columns(m) for m in measures.made}
+    numbers = {m.name: rows[m.name].numbers(m) for m in measures.made}
+    silent = [
+        f"{name} has no number for these pictures (docs/metrics.md)" for name, each in numbers.items() if not each
+    ]
     return Judgement(
         protocol=protocol,
         choices=told,
-        numbers={name: n for m in measures.made for name, n in rows[m.name].numbers(m).items()},
+        numbers={name: number for each in numbers.values() for name, number in each.items()},
         keys=keys,
         pictures={name: column for each in columns.values() for name, column in each.items()},
         worst=_worst_first(measures, columns, len(keys)),
-        notes=_notes(protocol, measures, len(keys)),
+        notes=[*_notes(protocol, measures, len(keys)), *silent],
     )
 
 

@@ -94,7 +94,7 @@ def measures(
         except NotInstalled as error:
             if use in protocol.metrics:
                 raise
-            left_out[use.name] = " ".join(str(error).removeprefix(f"{use.name}: ").split())
+            left_out[use.name] = f"{error.what.removeprefix(f'{use.name}: ')}. {error.mend}"
             continue
         made.append(Measure(name=use.name, metric=metric, info=info, options=_deciding(use, catalog)))
     if not made or any(use.name in left_out for use in protocol.metrics):

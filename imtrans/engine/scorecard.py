@@ -15,6 +15,7 @@ from imtrans.engine.cases import Case
 from imtrans.engine.judging import Judgement, Number
 from imtrans.errors import ResourceError, printable
 from imtrans.kit.page import render
+from imtrans.kit.sheets import Array, Grid, grid
 from imtrans.kit.writing import encode
 
 FOLDER = "evaluation"
@@ -50,10 +51,12 @@ def record(judged: Judgement, *, about: Mapping[str, Any]) -> dict[str, Any]:
 class Album:
     """The pictures of an evaluation in folders of their own, and a page that shows them, worst first.
 
-    `prediction` and `target` can be evaluated again as two folders.
+    `prediction` and `target` can be evaluated again as two folders. With a `grid` the first pictures of each side are
+    also one sheet: prediction.png, target.png, source.png.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, grid: Grid | None = None) -> None:
+        self._grid, self._first = grid, dict[str, list[Array]]()
         self.folder, self.names = folder, dict[str, None]()
         self.sides: list[str] = []
         _make(folder)
@@ -67,14 +70,19 @@ class Album:
         for side, picture in pictures.items():
             _make(self.folder / side)
             encode(self.folder / side / f"{name}.png", picture)
+            if self._grid and index < self._grid.columns * self._grid.rows:
+                self._first.setdefault(side, []).append(picture)
 
     def close(self, judged: Judgement, *, about: Mapping[str, Any]) -> Path:
-        """Write the page; gives its path."""
+        """Write the page, and the sheets; gives the path of the page."""
+        for side, pictures in self._first.items():
+            if self._grid:
+                encode(self.folder / f"{side}.png", grid(pictures, self._grid))
         shown, names = list(judged.pictures)[:4], list(self.names)
         rows = [{"name": names[i], "scores": [told(judged.pictures[n][i]) for n in shown]} for i in judged.worst]
         values = {
             "title": f"{judged.protocol.name} v{judged.protocol.version}",
-            "about": [(k, v) for k, v in {**about, "hash": judged.hash}.items()],
+            "about": [(k, v) for k, v in {**about, "hash": judged.hash}.items() if k != "judged"],
             "numbers": [(name, told(n.value), _shown_interval(n)) for name, n in judged.numbers.items()],
             "names": shown,
             "sides": self.sides,
