@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from imtrans.engine import loop, runfolder
 from imtrans.kit.images import decode
 
 PROTOCOLS = """
+from pathlib import Path
+import numpy as np
+from imtrans import DatasetInfo
+from imtrans.interfaces import Pair, Signals
 from imtrans import Component, EvalProtocol, MetricInfo, Use, hookimpl
 from imtrans.errors import NotInstalled
 
@@ -21,6 +26,24 @@ class Sourced:
     def summarise(self, rows):
         return {"moved": float(rows.mean())}
 
+class Numbered:
+    def measure(self, prediction, batch):
+        return batch.extras["labels"].float().flatten(1).mean(1)
+    def summarise(self, rows):
+        return {"number": float(rows.mean())}
+
+class Labelled:  # grey squares, with class numbers in files of twice their size
+    signals = Signals()
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        square = np.full((32, 32, 3), 100 * index, np.uint8)
+        return Pair(source=square, target=square, key=f"square-{index}")
+    def files(self, index):
+        return ()
+    def labels(self, index):
+        return Path(f"numbers/square-{index}.png").resolve()
+
 class Lacking:
     def __init__(self):
         raise NotInstalled("the weights are not here", mend="Get them.")
@@ -28,6 +51,10 @@ class Lacking:
 @hookimpl
 def imtrans_provide():
     yield Component(kind="metric", name="moved", target="mine:Sourced", summary="", info=MetricInfo(needs=("source",)))
+    needs = MetricInfo(needs=("labels",))
+    yield Component(kind="metric", name="numbered", target="mine:Numbered", summary="", info=needs)
+    yield Component(kind="dataset", name="labelled", target="mine:Labelled", summary="", info=DatasetInfo())
+    yield EvalProtocol(name="numbers", version=1, metrics=[Use("numbered")])
     yield Component(kind="metric", name="lacking", target="mine:Lacking", summary="")
     yield EvalProtocol(name="plain", version=2, summary="three numbers", metrics=[Use("l1"), Use("psnr"), Use("ssim")])
     yield EvalProtocol(name="sized", version=1, metrics=[Use("l1")], size=(48, 48), resize="nearest", has_ceiling=True)
@@ -191,6 +218,22 @@ def test_two_folders_may_want_a_third(evaluate, desk):
     assert "--source DIR" in done.err
     given = ("--source", album / "source", "-o", "out")
     assert evaluate(album / "prediction", album / "target", "--protocol", "moving", *given).code == 0
+
+
+def test_exact_class_numbers_come_from_the_data_set_or_a_third_folder(evaluate, desk):
+    """Cityscapes has them, in full size and under the ids of its own files."""
+    (desk / "numbers").mkdir()
+    for index in (0, 1):
+        Image.fromarray(np.full((64, 64), 7 + 4 * index, np.uint8)).save(desk / "numbers" / f"square-{index}.png")
+    given = ("--protocol", "numbers", "--json")
+    told = json.loads(evaluate("one", "--dataset", "labelled", "--pictures", *given).out)
+    assert told["numbers"]["number"]["value"] == 9.0
+    assert "labelled" in told["judged"]
+    album = desk / "runs/one/evaluation/step-000002-pictures"
+    shutil.copytree(album / "target", desk / "squares", ignore=lambda _, names: [n for n in names if "square" not in n])
+    assert "--labels DIR" in evaluate(desk / "squares", desk / "squares", *given).err
+    told = json.loads(evaluate(desk / "squares", desk / "squares", "--labels", "numbers", "-o", "out", *given).out)
+    assert told["numbers"]["number"]["value"] == 9.0
 
 
 def test_without_a_protocol_pictures_get_the_one_for_pictures(evaluate):

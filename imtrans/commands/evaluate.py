@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from imtrans.recipe import EvalProtocol
 
 if TYPE_CHECKING:
     from imtrans.engine.judging import Judgement
+    from imtrans.kit.sheets import Grid
+
+MOST = 100  # columns or rows of a grid
 
 
 @click.command("evaluate")
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash tells so.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
 @click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
+@click.option("--grid", metavar="COLUMNSxROWS[@SIZE]", help="Also the first pictures on one sheet: 8x1, or 6x6@32.")
 @click.option("-o", "--output", metavar="DIR", help="Folder for the results; without it: evaluation/ in the run.")
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
@@ -44,6 +49,7 @@ def command(session: Session, /, what: tuple[str, ...], names: tuple[str, ...], 
     if len(what) > 2:
         raise ConfigError("evaluate takes one run, or two folders", mend="Several runs: imtrans compare RUN RUN")
     keep_big_blocks()
+    given["grid"] = _grid(given["grid"]) if given["grid"] is not None else None
     given["metrics"] = [a for a in layer({"settings": given["settings"]}).assignments if a.path[0] == "metrics"]
     judge = _of_folders if len(what) == 2 else _of_run
     told = [_told(*found, as_json=as_json) for found in judge(session, what, names, given=given)]
@@ -85,7 +91,8 @@ def _of_run(
                 protocol,
                 catalog=session.catalog,
                 base=base,
-                keeps_pictures=given["pictures"],
+                keeps_pictures=given["pictures"] or bool(given["grid"]),
+                grid=given["grid"],
                 tick=tick,
             )
 
@@ -110,7 +117,8 @@ def _of_folders(
                 beside=beside,
                 catalog=session.catalog,
                 base=Path(given["output"] or "evaluation"),
-                keeps_pictures=given["pictures"],
+                keeps_pictures=given["pictures"] or bool(given["grid"]),
+                grid=given["grid"],
                 tick=tick,
             )
 
@@ -143,7 +151,7 @@ def _told(
 
     if not as_json:
         click.echo("\n".join(_lines(judged, about)))
-        click.echo(f"each picture: {printable(str(table))}")
+        click.echo(f"{'each picture' if judged.pictures else 'its record'}: {printable(str(table))}")
         if page:
             click.echo(f"page:         {printable(str(page))}")
     return {**scorecard.record(judged, about=about), "table": str(table), **({"page": str(page)} if page else {})}
@@ -182,6 +190,19 @@ def _meaning(judged: "Judgement", about: Mapping[str, Any]) -> str:
 
 def _on_off(value: Any) -> Any:
     return value if not isinstance(value, bool) else "on" if value else "off"
+
+
+def _grid(text: str) -> "Grid":
+    from imtrans.kit.sheets import Grid
+
+    found = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
+    columns, rows, size = (int(n) if n else None for n in found.groups()) if found else (0, 0, 0)
+    if not columns or not rows or size == 0 or max(columns, rows) > MOST:
+        raise ConfigError(
+            f"--grid {text!r}: must be columns and rows, 1 to {MOST} of each, and may have a size in pixels",
+            mend="For example: --grid 8x1, or --grid 6x6@32",
+        )
+    return Grid(columns, rows, (size, size) if size else None)
 
 
 def _size(text: str) -> tuple[int, ...]:
