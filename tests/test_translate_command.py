@@ -1,5 +1,8 @@
 """imtrans translate: what is done, refused and listed."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -76,9 +79,25 @@ def test_missing_pictures_and_empty_folders_are_said(run, cli, tmp_path):
     assert "0 pictures in empty" in done.err
 
 
-def test_a_run_and_evaluate_speak_json(run, cli):
-    import json
+def test_a_model_sent_alone_translates_is_evaluated_and_is_begun_with(run, cli, tmp_path):
+    """Nothing is left of the run but one file, under a name of its own."""
+    shutil.copy(tmp_path / "runs" / run / "step-000001" / "model.safetensors", tmp_path / "mine.safetensors")
+    shutil.rmtree(tmp_path / "runs")
+    picture(tmp_path / "a.png")
+    assert cli("translate", "mine.safetensors", "a.png", "-o", "b.png").code == 0
+    assert decode(tmp_path / "b.png").shape == (7, 9, 3)
+    told = json.loads(cli("evaluate", "mine.safetensors", "--protocol", "aerial-map", "--json").out)
+    assert told["checkpoint"] == "mine.safetensors"
+    assert told["table"].endswith("mine.csv")
+    assert (tmp_path / told["table"]).parent.parent == tmp_path / "evaluation"
+    small = ["--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=4", "--set", "metrics=[]"]
+    small += ["--set", "discriminator=patchgan16", "--set", "discriminator.width=4", "--set", "train.samples=1"]
+    done = cli("run", "pix2pix", "--steps", "1", "--set", "dataset.pairs=4", *small, "--init", "mine.safetensors")
+    assert done.code == 0, done.err
+    assert "began with mine.safetensors" in done.out + done.err
 
+
+def test_a_run_and_evaluate_speak_json(run, cli):
     told = json.loads(cli("evaluate", run, "--protocol", "aerial-map", "--json").out)
     assert told["pictures"] == 64
     assert told["numbers"]["rmse"]["value"] > 0

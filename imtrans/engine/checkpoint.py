@@ -19,8 +19,7 @@ from imtrans import fsio
 from imtrans.catalog import Catalog
 from imtrans.engine.build import Maker, Model, model
 from imtrans.engine.packing import moved, pack, unpack
-from imtrans.engine.runs import OPTIMIZER, WEIGHTS, broken, home, named
-from imtrans.engine.runs import weights as weights_file
+from imtrans.engine.runs import OPTIMIZER, WEIGHTS, broken, home, named, weights_file
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
 from imtrans.interfaces import Signal, Signals
 from imtrans.resolve import restore

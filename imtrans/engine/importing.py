@@ -13,7 +13,7 @@ from imtrans import configfile, fsio
 from imtrans.catalog import Catalog
 from imtrans.component import Component, Use
 from imtrans.config import RunConfig
-from imtrans.engine import build, checkpoint, runfolder, unpickling
+from imtrans.engine import apart, build, checkpoint, runfolder
 from imtrans.engine.runs import RUNS
 from imtrans.errors import CheckpointError, ConfigError, listed
 from imtrans.interfaces import Imported, Part, Signal, Signals
@@ -60,7 +60,7 @@ def bring(
 def _read(file: Path) -> dict[str, Tensor]:
     if file.suffix == ".safetensors":
         return checkpoint.read_tensors(file)
-    return unpickling.read(file)
+    return apart.read(file)
 
 
 def _recognised(files: Mapping[str, Mapping[str, Tensor]], *, catalog: Catalog, maker: build.Maker) -> Imported:

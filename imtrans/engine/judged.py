@@ -16,6 +16,7 @@ from imtrans.engine.folders import of_folders as cases_of_folders
 from imtrans.engine.judging import Judgement, Tick, judge
 from imtrans.engine.protocol import measures
 from imtrans.errors import DataError
+from imtrans.kit.sheets import Grid
 from imtrans.options import values
 from imtrans.recipe import EvalProtocol
 
@@ -37,6 +38,7 @@ def of_run(
     catalog: Catalog,
     base: Path,
     keeps_pictures: bool = False,
+    grid: Grid | None = None,
     tick: Tick | None = None,
 ) -> Judged:
     """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`."""
@@ -59,6 +61,7 @@ def of_run(
         about=about,
         place=(base, checkpoint.name.removesuffix(runs.SUFFIX)),
         keeps_pictures=keeps_pictures,
+        grid=grid,
         tick=tick,
     )
 
@@ -72,6 +75,7 @@ def of_folders(
     catalog: Catalog,
     base: Path,
     keeps_pictures: bool = False,
+    grid: Grid | None = None,
     tick: Tick | None = None,
 ) -> Judged:
     """Evaluate the pictures of a folder against those of another, and write the results below `base`."""
@@ -87,6 +91,7 @@ def of_folders(
         place=(base, predictions.resolve().name),
         lacking=[k for k, v in beside.items() if v is None],
         keeps_pictures=keeps_pictures,
+        grid=grid,
         tick=tick,
     )
 
@@ -102,11 +107,12 @@ def _judged(
     lacking: list[str] | None = None,
     mean: torch.Tensor | None = None,
     keeps_pictures: bool,
+    grid: Grid | None,
     tick: Tick | None,
 ) -> Judged:
     base, name = place
     made = measures(protocol, build.Maker(catalog), catalog, signals=cases.signals, lacking=lacking or ())
-    album = scorecard.Album(base / f"{name}-pictures") if keeps_pictures else None
+    album = scorecard.Album(base / f"{name}-pictures", grid=grid) if keeps_pictures else None
     look = album.take if album else None
     judgement = judge(protocol, made, cases, conditions=conditions, mean=mean, tick=tick, look=look)
     table = scorecard.write(base, name, judgement, about=about)

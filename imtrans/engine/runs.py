@@ -19,15 +19,14 @@ _STEP = re.compile(r"step-(\d+)")
 def find(run: Path) -> Path:
     """The checkpoint meant by a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run the newest whole one is taken. A safetensors file outside a checkpoint folder, under whatever name, is
-    given as it is: it can be a model that was copied alone. CheckpointError names what is wrong, and the runs there are.
+    Of a run the newest whole one is taken. A safetensors file of any other name or place is given as it is: it can be
+    a model that was copied alone. CheckpointError names what is wrong, and the runs there are.
     """
     place = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if place is None:
         raise _missing(run)
     if place.is_file():
-        own = home(place)
-        return place if own == place and place.suffix == SUFFIX else _checked(own) if own != place else _refused(place)
+        return _of_file(place)
     if (place / WEIGHTS).exists() or _STEP.fullmatch(place.name):
         return _checked(place)
     found = newest(place)
@@ -36,7 +35,7 @@ def find(run: Path) -> Path:
     return found
 
 
-def weights(place: Path) -> Path:
+def weights_file(place: Path) -> Path:
     """The weights' file of a checkpoint folder, or of a model that was copied alone, which it is itself."""
     return place if place.is_file() else place / WEIGHTS
 
@@ -127,6 +126,13 @@ def named(folder: Path, error: CheckpointError) -> CheckpointError:
     return error if str(folder) in error.what else broken(folder, error.what)
 
 
+def _of_file(file: Path) -> Path:
+    folder = home(file)
+    if file.suffix != SUFFIX or (folder != file and file.name != WEIGHTS):
+        raise _refused(file)
+    return file if folder == file else _checked(folder)
+
+
 def _checked(folder: Path) -> Path:
     found = fsio.faults(folder)
     if found:
@@ -134,13 +140,13 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _refused(file: Path) -> Path:
+def _refused(file: Path) -> CheckpointError:
     if file.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
-        raise CheckpointError(
+        return CheckpointError(
             f"{file} is pickled and can run code when it is loaded",
             mend=f"Bring it in safely, as a run of its own: imtrans import {file}",
         )
-    raise CheckpointError(f"{file} is no run, checkpoint folder or {SUFFIX} file of a model")
+    return CheckpointError(f"{file} is no run, checkpoint folder or {SUFFIX} file of a model")
 
 
 def _missing(run: Path) -> CheckpointError:

@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from imtrans.kit.images import resize
+
 Array = np.ndarray[Any, Any]
 GAP = 4  # pixels around each panel
 SMALLEST = 128  # smaller panels are enlarged by a whole number
+LINE = 2  # pixels between the pictures of a grid
 WIDEST = 900  # rows below this stand two beside each other
 
 
@@ -31,6 +34,30 @@ def sheet(rows: Sequence[Sequence[Array]]) -> Array:
     return np.concatenate(
         [np.concatenate(filled[i : i + columns], axis=1) for i in range(0, len(filled), columns)], axis=0
     )
+
+
+class Grid(NamedTuple):
+    """How many pictures stand in a row, how many rows there are, and the height and width of each; None: its own."""
+
+    columns: int
+    rows: int
+    size: tuple[int, int] | None = None
+
+
+def grid(pictures: Sequence[Array], shape: Grid) -> Array:
+    """(H, W, 3) uint8 of the first `columns` * `rows` pictures in rows, on black, placed as by torchvision's make_grid.
+
+    Pictures are (h, w, 3) uint8; 2 pixels lie around each, so that eight of 256 x 256 give 2066 x 260. Fewer than
+    asked for give fewer columns and rows; a smaller one stands in the corner of its cell.
+    """
+    cells = [resize(p, shape.size, "area") if shape.size else p for p in pictures[: shape.columns * shape.rows]]
+    height, width = (max(cell.shape[axis] for cell in cells) + LINE for axis in (0, 1))
+    columns = min(shape.columns, len(cells))
+    made = np.zeros((-(-len(cells) // columns) * height + LINE, columns * width + LINE, 3), np.uint8)
+    for index, cell in enumerate(cells):
+        y, x = index // columns * height + LINE, index % columns * width + LINE
+        made[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
+    return made
 
 
 def places(rows: Sequence[Sequence[Array]]) -> list[list[Place]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import DataError
+from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Pair, Signals, Split
 
 SIDE, COUNT = 32, 10_000
@@ -16,31 +16,49 @@ BATCHES: dict[Split, Sequence[str]] = {
     "val": ["test_batch.bin"],
     "test": ["test_batch.bin"],
 }
+ALL = COUNT * len(BATCHES["train"])
 
 
 class Cifar10:
     """Photos of 32 x 32 pixels, source and target the same: 50,000 to train on, 10,000 that serve for the rest.
 
-    Raises DataError, naming the file, for one that is missing or does not hold 10,000 whole records.
+    Of those to train on only the first `pictures` can be taken; the last `held` of these then serve for the rest, in
+    the place of the 10,000. Only files that hold any of them are read. Raises ConfigError where nothing is left to
+    train on; DataError, naming the file, for one that is missing or does not hold 10,000 whole records.
     """
 
-    def __init__(self, folder: Path, split: Split) -> None:
-        self.paths = [folder / name for name in BATCHES[split]]
+    def __init__(self, folder: Path, split: Split, *, pictures: int = ALL, held: int = 0) -> None:
+        if held >= pictures:
+            raise ConfigError(
+                f"data set 'cifar10': held {held:,} of {pictures:,} pictures leaves none to train on",
+                mend="The project that pencil2color follows has pictures=8000 and held=36.",
+            )
+        is_ours = split == "train" or held > 0
+        first = 0 if split == "train" or not held else pictures - held
+        self._rows = range(first, (pictures - held if split == "train" else pictures) if is_ours else COUNT)
+        names = BATCHES["train" if is_ours else split][: -(-self._rows.stop // COUNT)]
+        self.paths = [folder / name for name in names]
         self._records = [_records(path) for path in self.paths]
         self.signals = Signals()
-        self.notes = ("no val photos: test serves",) if split == "val" else ()
+        self.notes = _notes(split, pictures, held=held)
 
     def __len__(self) -> int:
-        return COUNT * len(self.paths)
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> Pair:
-        batch, row = divmod(range(len(self))[index], COUNT)
+        batch, row = divmod(self._rows[index], COUNT)
         planes = self._records[batch][row, 1:].reshape(3, SIDE, SIDE)
         photo = np.ascontiguousarray(planes.transpose(1, 2, 0))
         return Pair(source=photo, target=photo, key=f"{self.paths[batch].stem}-{row:04}")
 
     def files(self, index: int) -> Sequence[Path]:
-        return [self.paths[range(len(self))[index] // COUNT]]
+        return [self.paths[self._rows[index] // COUNT]]
+
+
+def _notes(split: Split, pictures: int, *, held: int) -> tuple[str, ...]:
+    if held:
+        return (f"of the first {pictures:,} training photos the last {held:,} are held back: they are val and test",)
+    return ("no val photos: test serves",) if split == "val" else ()
 
 
 def _records(path: Path) -> "np.ndarray[Any, np.dtype[np.uint8]]":

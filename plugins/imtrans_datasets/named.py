@@ -10,7 +10,7 @@ from imtrans.kit.shelf import by_hand, folder_of, labels_of, present
 from imtrans_datasets.cifar import Cifar10
 from imtrans_datasets.folder import FolderOfPairs
 from imtrans_datasets.layout import find
-from imtrans_datasets.offer_named import PAIRS, PHOTOS, NamedOptions
+from imtrans_datasets.offer_named import PAIRS, PHOTOS, CifarOptions, NamedOptions
 from imtrans_datasets.photos import PhotoSet, first_and_rest
 
 SHARE = 0.8  # of the COCO photos, in the order of their names, are trained on: the project's own split
@@ -29,10 +29,6 @@ def _pairs(folder: Path, split: Split, is_tolerant: bool) -> NamedPairs:
 
 def _coco(folder: Path, split: Split, is_tolerant: bool) -> PhotoSet:
     return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE, is_tolerant=is_tolerant))
-
-
-def _cifar(folder: Path, split: Split, is_tolerant: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
-    return Cifar10(folder, split)
 
 
 def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
@@ -56,5 +52,11 @@ edges2shoes = partial(_named, _pairs, "edges2shoes")
 edges2handbags = partial(_named, _pairs, "edges2handbags")
 night2day = partial(_named, _pairs, "night2day")
 anime = partial(_named, _pairs, "anime")
-cifar10 = partial(_named, _cifar, "cifar10")
 coco_sample = partial(_named, _coco, "coco-sample")
+
+
+def cifar10(options: CifarOptions, context: Context) -> Dataset:
+    def read(folder: Path, split: Split, is_tolerant: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
+        return Cifar10(folder, split, pictures=options.pictures, held=options.held)
+
+    return _named(read, "cifar10", options, context)

@@ -12,6 +12,12 @@ class NamedOptions:
     root: str | None = option(None, "folder that holds the set in a folder of its name; else the cache")
 
 
+@dataclass(frozen=True, kw_only=True)
+class CifarOptions(NamedOptions):
+    pictures: int = option(50_000, "how many of the training photos are taken, the first ones", low=2, high=50_000)
+    held: int = option(0, "the last of these serve for validation; 0: the 10,000 test photos do", low=0, high=49_999)
+
+
 # The paper's own settings (appendix 6.2).
 PAPER: Mapping[str, Any] = {
     "data.size": (256,),
@@ -188,7 +194,7 @@ def named_components() -> Iterable[Component]:
             name=name,
             target=f"imtrans_datasets.named:{name.replace(chr(45), chr(95))}",
             summary=summary if info.is_paired else f"{summary}, for pair makers",
-            options=NamedOptions,
+            options=CifarOptions if name == "cifar10" else NamedOptions,
             info=info,
             needs_context=True,
         )

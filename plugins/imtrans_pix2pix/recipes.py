@@ -103,7 +103,7 @@ def pencil2color() -> Recipe:
         },
         losses={"adversarial": Use("hinge", {"clamped": True}), "reconstruction": [Term("l1", weight=100.0)]},
         augment=_moved(1.0, 0.0),
-        dataset=Use("pencil", {"photos": "cifar10"}),
+        dataset=Use("pencil", {"photos": Use("cifar10", {"pictures": 8000, "held": 36})}),
         data={"size": (128,), "batch_size": 128, "interpolation": "bilinear"},
         train={"epochs": 200, "schedule": "inverse-time", "decay_rate": 1e-5, "optimizer.eps": 1e-7},
         inference=PAPER_INFERENCE,

@@ -1,9 +1,11 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from small import job, plugins
 
 import imtrans
@@ -113,6 +115,49 @@ def test_pickled_files_are_never_loaded(tmp_path):
     (tmp_path / "net.pth").write_bytes(b"")
     with pytest.raises(CheckpointError, match="pickled and can run code"):
         imtrans.load(tmp_path / "net.pth")
+
+
+def test_a_model_copied_alone_under_any_name_is_the_same_model(trained, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (20, 45, 3), dtype=np.uint8)
+    whole = imtrans.load(trained.run.folder, device="cpu").translate(picture, seed=5)
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("mine.safetensors", "model.safetensors"):
+        copy = shutil.copy(trained.run.folder / "step-000002" / "model.safetensors", tmp_path / "elsewhere" / name)
+        np.testing.assert_array_equal(imtrans.load(copy, device="cpu").translate(picture, seed=5), whole)
+    beside = shutil.copy(copy, trained.run.folder / "step-000002" / "mine.safetensors")
+    np.testing.assert_array_equal(imtrans.load(beside, device="cpu").translate(picture, seed=5), whole)
+
+
+def test_a_damaged_or_foreign_model_file_is_named_with_what_to_do(trained, tmp_path):
+    file = tmp_path / "mine.safetensors"
+    whole = (trained.run.folder / "step-000002" / "model.safetensors").read_bytes()
+    for content, fault in (
+        (b"", r"checkpoint .*mine\.safetensors: has no readable description \("),
+        (whole[:1000], r"mine\.safetensors: has no readable description \("),
+        (whole[: len(whole) // 2], r"mine\.safetensors: has no readable description \("),
+        (whole.replace(b"format", b"formal", 1), r"mine\.safetensors: has no readable description \('format'\)"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(CheckpointError, match=fault) as caught:
+            imtrans.load(file, device="cpu")
+        assert caught.value.mend == "Take another copy of it."
+    save_file({"net.weight": torch.zeros(2)}, file)
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors is no model of imtrans") as caught:
+        imtrans.load(file, device="cpu")
+    assert caught.value.mend == f"Bring it in, if an importer knows it: imtrans import {file}"
+
+
+def test_a_model_file_with_a_weight_that_is_not_finite_is_refused_by_its_name(trained, tmp_path):
+    next(trained.model.networks["generator"].parameters()).data.flatten()[0] = torch.nan
+    folder = checkpoint.save(trained.model, tmp_path, step=3, plugins={})
+    copy = shutil.copy(folder / "model.safetensors", tmp_path / "mine.safetensors")
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors: generator\.encoder\..* not finite"):
+        imtrans.load(copy, device="cpu")
+
+
+def test_the_other_files_of_a_checkpoint_are_no_models(trained):
+    with pytest.raises(CheckpointError, match=r"optimizer\.safetensors is no run, checkpoint folder or"):
+        runs.find(trained.run.folder / "step-000002" / "optimizer.safetensors")
 
 
 @pytest.mark.parametrize(("keep", "names"), [("1", [5]), ("2", [4, 5]), ("9", [2, 4, 5])])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small import config
+from small import SMALL, config
 
 from imtrans.component import Use
 from imtrans.engine import build
@@ -60,6 +60,52 @@ def test_cifars_test_photos_serve_for_validation_and_it_is_said(cifar):
         assert len(found) == 10_000
         assert np.array_equal(found[9999].target, photo(51))
     assert made("cifar10", "val", root=str(cifar)).dataset.notes == ("no val photos: test serves",)
+
+
+def test_a_part_of_cifars_training_photos_is_split_as_in_the_pencil_project(cifar):
+    """The first 8,000 of them: 7,964 to train on, the last 36 to look at. One file is all that is needed."""
+    with (cifar / "cifar10" / "data_batch_1.bin").open("r+b") as file:
+        for index in (7963, 7964, 7999):
+            file.seek(index * RECORD)
+            file.write(bytes([3]) + np.moveaxis(photo(index), -1, 0).tobytes())
+    for other in ("data_batch_2", "data_batch_5", "test_batch"):
+        (cifar / "cifar10" / f"{other}.bin").unlink()
+    part = {"root": str(cifar), "pictures": 8000, "held": 36}
+    train = made("cifar10", **part).dataset
+    assert len(train) == 7964
+    assert np.array_equal(train[7963].target, photo(7963))
+    for split in ("val", "test"):
+        held = made("cifar10", split, **part).dataset
+        assert (len(held), held[0].key) == (36, "data_batch_1-7964")
+        assert np.array_equal(held[0].target, photo(7964))
+        assert np.array_equal(held[-1].target, photo(7999))
+    assert held.notes == ("of the first 8,000 training photos the last 36 are held back: they are val and test",)
+
+
+def test_a_part_may_reach_over_files_and_leave_the_test_photos_to_the_rest(cifar):
+    train = made("cifar10", root=str(cifar), pictures=10_001).dataset
+    assert (len(train), [p.name for p in train.paths]) == (10_001, ["data_batch_1.bin", "data_batch_2.bin"])
+    assert np.array_equal(train[10_000].target, photo(10))
+    assert np.array_equal(made("cifar10", "val", root=str(cifar), pictures=10_001).dataset[9999].target, photo(51))
+    held = made("cifar10", "val", root=str(cifar), held=1).dataset
+    assert (len(held), held[0].key) == (1, "data_batch_5-9999")
+    assert np.array_equal(held[0].target, photo(41))
+
+
+def test_a_part_that_leaves_nothing_to_train_on_is_refused(cifar):
+    with pytest.raises(ConfigError, match="held 36 of 36 pictures leaves none to train on"):
+        len(made("cifar10", root=str(cifar), pictures=36, held=36).dataset)
+    with pytest.raises(ConfigError, match="pictures"):
+        config({"dataset.photos": '{name="cifar10", pictures=50001}'}, dataset=Use("pencil"))
+
+
+def test_the_pencil_recipe_trains_on_the_photos_of_its_project(cifar):
+    free = dict.fromkeys(SMALL, "")
+    chosen = config({**free, "dataset.root": str(cifar)}, recipe="pencil2color")
+    assert len(build.dataset(chosen, "train", (128,)).dataset) == 7964
+    assert len(build.dataset(chosen, "val", (128,)).dataset) == 36
+    chosen = config({**free, "dataset.root": str(cifar), "dataset.photos": "cifar10"}, recipe="pencil2color")
+    assert len(build.dataset(chosen, "train", (128,)).dataset) == 50_000
 
 
 @pytest.mark.parametrize("size", [0, RECORD - 1, RECORD * 10_000 - 1, RECORD * 9_999, RECORD * 10_001])
