@@ -36,6 +36,7 @@ def shown(code, names):
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
 
 
+@pytest.mark.slow
 def test_the_notebook_goes_from_nothing_to_an_evaluation(cli):
     """Every cell in order in one empty folder, as Jupyter does it, with one step on a small network."""
     names, sizes = {}, []

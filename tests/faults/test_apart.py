@@ -50,6 +50,7 @@ def test_the_child_hands_back_every_tensor_under_its_own_name(tmp_path):
         assert torch.equal(found[name], tensor), name
 
 
+@pytest.mark.slow
 def test_through_the_child_an_error_is_word_for_word_the_same(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("evil.pth").write_bytes(pickle.dumps(Call(), protocol=2))

@@ -16,6 +16,7 @@ from imtrans.kit import weights
 from imtrans.kit.vision import optional_vision
 from imtrans.testing import check_metric, make
 
+pytestmark = pytest.mark.slow  # importing timm, torchvision and lpips takes longer than all of them
 ESPRESSO, TABBY, TIGER_CAT, EGYPTIAN_CAT = 967, 281, 282, 285  # classes of ImageNet
 
 
