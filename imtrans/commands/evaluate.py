@@ -72,7 +72,7 @@ def _of_run(
 ) -> "Iterator[tuple[Judgement, dict[str, Any], Path, Path | None]]":
     from imtrans.engine import build, checkpoint, runs
     from imtrans.engine import device as devices
-    from imtrans.engine.judged import of_run
+    from imtrans.engine.evaluating import of_run
     from imtrans.engine.protocol import usual
 
     folder = runs.find(Path(what[0]))
@@ -100,7 +100,7 @@ def _of_run(
 def _of_folders(
     session: Session, what: Sequence[str], names: Sequence[str], *, given: Mapping[str, Any]
 ) -> "Iterator[tuple[Judgement, dict[str, Any], Path, Path | None]]":
-    from imtrans.engine.judged import of_folders
+    from imtrans.engine.evaluating import of_folders
     from imtrans.engine.protocol import USUAL
 
     odd = next((k for k in ("split", "dataset", "data_root") if given[k]), None)
