@@ -179,6 +179,16 @@ def test_it_is_a_run_like_any_other(cli, tmp_path):
     assert "was imported" in resumed.err
     assert len(resumed.err.splitlines()) <= 3
     assert "Traceback" not in resumed.err
+    compared = cli("compare", "facades-pretrained")
+    assert (compared.code, compared.err) == (0, "")
+    assert "imported" in compared.out
+    picture = np.random.default_rng(0).integers(0, 256, (16, 32, 3), dtype=np.uint8)
+    for split in ("train", "val"):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / "pairs" / split / "1.png")
+    judged = cli("evaluate", "facades-pretrained", "--dataset", "pairs", "--protocol", "aerial-map")
+    assert judged.code == 0, judged.err
+    assert "1 of 1 pictures" in judged.out
 
 
 def test_the_policy_may_be_chosen(cli, tmp_path):
