@@ -150,7 +150,7 @@ def _check_module(network: Any, name: str) -> None:
 def _check_gradients(network: "nn.Module", loss: "Tensor", name: str) -> None:
     import torch
 
-    parameters = dict(network.named_parameters())
+    parameters = {k: p for k, p in network.named_parameters() if p.requires_grad}  # a frozen encoder learns nothing
     gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     for key, gradient in zip(parameters, gradients, strict=True):
         assert gradient is not None, f"{name}: {key} takes no part in the output"

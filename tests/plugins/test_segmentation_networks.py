@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from small import job, pairs
+from small import job, pairs, plugins
 
 from imtrans import Use, load
+from imtrans.catalog import Catalog
 from imtrans.engine import loop
 from imtrans.errors import CheckpointError, ConfigError, NotInstalled, PluginError, ShapeError
 from imtrans.interfaces import Batch, Signal, Signals
+from imtrans.resolve import resolve
 from imtrans.testing import check_metric, make
 from imtrans_segmentation import fcn
 from imtrans_segmentation.cityscapes import cityscapes
@@ -297,9 +299,10 @@ def test_files_that_hold_no_plain_tensors_are_refused_unrun(tmp_path):
 
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory):
-    """A tiny run of the recipe label-scorer."""
+    """A tiny run of the recipe label-scorer, with a network that needs no photographs."""
     top = tmp_path_factory.mktemp("scorer")
-    made = job(top / "run", {"train.steps": "2"}, recipe="label-scorer", dataset=pairs(top / "data"))
+    settings = {"train.steps": "2", "generator": "unet64"}
+    made = job(top / "run", settings, recipe="label-scorer", dataset=pairs(top / "data"))
     loop.fit(made)
     return top / "run"
 
@@ -307,7 +310,9 @@ def scorer(tmp_path_factory):
 def test_label_scorer_learns_by_l1_alone_and_is_run_without_noise(scorer):
     config = load(scorer, device="cpu").model.config
     assert [c.weight for c in config.parts["adversarial"]] == [0.0]
-    assert (config.data.direction, config.inference.dropout) == ("AtoB", False)
+    assert (config.data.direction, config.inference.dropout, config.inference.norm) == ("AtoB", False, "running")
+    usual = resolve(Catalog(plugins().records), "label-scorer")
+    assert usual.parts["generator"][0].name == "lite0-painter"
     assert [c.name for c in config.metrics] == ["l1", "label-colours"]
 
 
