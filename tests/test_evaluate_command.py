@@ -321,6 +321,8 @@ def test_compare_sets_beside_each_other_only_what_was_measured_alike(evaluate, c
     better = min((0, 1), key=lambda i: tables[i]["numbers"]["l1"]["value"])
     [row] = [line for line in out.split("\nplain v2\n")[1].split("\n\n")[0].splitlines() if line.startswith("l1")]
     assert row.split().index("*") == (3 if better else 2)
+    assert "checkpoint" in out.split("\nplain v2\n")[1].split("\n\n")[0]
+    assert out.count("step-000002") >= 2, "which checkpoint was measured"
     evaluate("two", "--protocol", "plain", "--size", "40")
     assert "plain v2: not measured alike" in cli("compare", "one", "two").out
 

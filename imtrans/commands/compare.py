@@ -51,7 +51,12 @@ def rows(runs: Sequence[Compared], best: Mapping[str, str]) -> Iterator[tuple[st
         told = [r.metrics.get(name) for r in runs]
         marks = [best.get(name) == r.name for r in runs]
         yield "metrics", name, ["-" if v is None else f"{v:.4g}" for v in told], marks
+    seen = ""
     for found in comparing.judged(runs):
+        if found.protocol != seen:
+            seen = found.protocol
+            records = [r.evaluations.get(seen, {}) for r in runs]
+            yield seen, "checkpoint", [Path(str(r.get("checkpoint", "-"))).name for r in records], nothing
         shown = ["-" if v is None else f"{v:.4g}" for v in found.values]
         yield found.protocol, found.name, shown, [i == found.best for i in range(len(runs))]
     yield "verdict", "verdict", [r.verdict["name"] or "-" for r in runs], nothing
