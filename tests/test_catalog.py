@@ -30,7 +30,11 @@ def test_a_component_is_found_by_kind_and_name(catalog: Catalog) -> None:
         ("generator", "unet265", "no generator 'unet265'; did you mean 'unet256'?"),
         ("activation", "zzz", "no activation 'zzz'; there are gelu, leaky-relu, mish, relu, silu"),
         ("activation", "else:mish", "no activation 'else:mish'"),
-        ("generator", "", "no generator ''; there are encoder-decoder, resnet6, resnet9, unet128, unet256, unet64"),
+        (
+            "generator",
+            "",
+            "no generator ''; there are encoder-decoder, lite0-painter, resnet6, resnet9, unet128, unet256, unet64",
+        ),
         ("exporter", "onnx", "no exporter 'onnx'"),
     ],
 )
