@@ -48,6 +48,7 @@ def fitting(recipe: str) -> dict[str, str]:
         "pix2pix-mish3": {"generator.decoder_activation": '["mish", "relu"]'},
         "pencil2color": {"generator.dropout_blocks": "1"},
         "sketch2anime": {"data.size": "64"},  # its discriminator takes no less
+        "label-scorer": {"generator.depth": ""},  # its network has none
     }
     return {"discriminator.layers": "", **blocks.get(recipe, {})}
 

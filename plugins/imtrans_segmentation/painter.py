@@ -53,7 +53,8 @@ class Painter(nn.Module):
         with torch.no_grad():
             _, *levels = self.encoder.forward_intermediates(source, intermediates_only=True)
         size = levels[1].shape[2:]
-        return torch.cat([F.interpolate(level, size, mode="bilinear", antialias=True) for level in levels], 1)
+        # In float32: torch has no smooth filter for bfloat16.
+        return torch.cat([F.interpolate(level.float(), size, mode="bilinear", antialias=True) for level in levels], 1)
 
 
 def build(options: "PainterOptions", context: Context) -> Painter:
