@@ -50,6 +50,7 @@ def command(session: Session, /, what: tuple[str, ...], names: tuple[str, ...], 
         raise ConfigError("evaluate takes one run, or two folders", mend="Several runs: imtrans compare RUN RUN")
     keep_big_blocks()
     given["grid"] = _grid(given["grid"]) if given["grid"] is not None else None
+    given["pictures"] = given["pictures"] or given["grid"] is not None
     given["metrics"] = [a for a in layer({"settings": given["settings"]}).assignments if a.path[0] == "metrics"]
     judge = _of_folders if len(what) == 2 else _of_run
     told = [_told(*found, as_json=as_json) for found in judge(session, what, names, given=given)]
@@ -91,7 +92,7 @@ def _of_run(
                 protocol,
                 catalog=session.catalog,
                 base=base,
-                keeps_pictures=given["pictures"] or bool(given["grid"]),
+                keeps_pictures=given["pictures"],
                 grid=given["grid"],
                 tick=tick,
             )
@@ -117,7 +118,7 @@ def _of_folders(
                 beside=beside,
                 catalog=session.catalog,
                 base=Path(given["output"] or "evaluation"),
-                keeps_pictures=given["pictures"] or bool(given["grid"]),
+                keeps_pictures=given["pictures"],
                 grid=given["grid"],
                 tick=tick,
             )
@@ -158,12 +159,12 @@ def _told(
 
 
 def _lines(judged: "Judgement", about: Mapping[str, Any]) -> Iterator[str]:
-    from imtrans.engine.scorecard import told
+    from imtrans.engine.scorecard import interval_of, told
 
     yield f"{judged.protocol.name} v{judged.protocol.version} #{judged.hash}: {_meaning(judged, about)}"
     columns: list[tuple[str, Callable[[Any], str]]] = [
         ("value", lambda n: told(n.value)),
-        ("95 % interval", lambda n: f"{told(n.interval.low)} to {told(n.interval.high)}" if n.interval else "-"),
+        ("95 % interval", interval_of),
         ("ceiling", lambda n: told(n.ceiling)),
         ("mean picture", lambda n: told(n.baseline)),
     ]

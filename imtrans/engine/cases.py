@@ -45,7 +45,6 @@ class Cases:
     count: int
     signals: Signals
     each: Callable[[], Iterator[Case]]
-    files: Callable[[int], Sequence[Path]]
 
 
 def seen(signals: Signals) -> Signals:
@@ -63,7 +62,7 @@ def of_model(model: Model, loading: Loading, protocol: EvalProtocol, *, stored: 
         for index, given, whole in zip(indices, batches(model, loading, indices), wholes, strict=True):
             yield _case(model, given, whole, protocol, labels=_labels(dataset, index))
 
-    return Cases(count=len(dataset), signals=seen(model.signals), each=each, files=dataset.files)
+    return Cases(count=len(dataset), signals=seen(model.signals), each=each)
 
 
 def rounded(image: Tensor, signal: Signal) -> Tensor:

@@ -123,12 +123,8 @@ def _stored(loading: Loading, config: Any, protocol: EvalProtocol) -> Loading:
     """The same samples as they are stored, where the protocol compares at a size of its own."""
     if not protocol.size:
         return loading
-    whole = Loading(
-        source=build.dataset(config, protocol.split, ()),
-        is_reversed=loading.is_reversed,
-        seed=loading.seed,
-    )
-    return whole
+    source = build.dataset(config, protocol.split, ())
+    return Loading(source=source, is_reversed=loading.is_reversed, seed=loading.seed)
 
 
 def _mean(model: Model, protocol: EvalProtocol) -> torch.Tensor | None:

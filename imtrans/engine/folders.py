@@ -46,7 +46,6 @@ def of_folders(
         count=len(keys),
         signals=Signals(source=signal, target=signal),
         each=each,
-        files=lambda index: [files[keys[index]] for files in found.values()],
     )
 
 

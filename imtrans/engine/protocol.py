@@ -44,9 +44,6 @@ class Measures:
     made: Sequence[Measure]
     left_out: Mapping[str, str]
 
-    def needs(self, what: str) -> bool:
-        return any(what in m.info.needs for m in self.made)
-
 
 def find(
     catalog: Catalog, name: str, assignments: Iterable[Assignment] = (), *, config: RunConfig | None = None
@@ -81,25 +78,26 @@ def measures(
 
     NotInstalled if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
     """
-    made, left_out = [], {}
+    made: list[Measure] = []
+    left_out: dict[str, ConfigError | NotInstalled] = {}
     for use in (*protocol.metrics, *protocol.optional):
         component = catalog.component("metric", use.name, where=f"protocol {protocol.name}")
         info = component.info or MetricInfo()
         missing = [n for n in info.needs if n in lacking]
         if missing:
-            left_out[use.name] = f"it needs the {missing[0]}: --{missing[0]} DIR"
+            left_out[use.name] = ConfigError(f"it needs the {missing[0]}: --{missing[0]} DIR")
             continue
         try:
             metric = maker.make("metric", use, signals=signals)
         except NotInstalled as error:
             if use in protocol.metrics:
                 raise
-            left_out[use.name] = f"{error.what.removeprefix(f'{use.name}: ')}. {error.mend}"
+            left_out[use.name] = NotInstalled(f"{error.what.removeprefix(f'{use.name}: ')}. {error.mend}")
             continue
         made.append(Measure(name=use.name, metric=metric, info=info, options=_deciding(use, catalog)))
     if not made or any(use.name in left_out for use in protocol.metrics):
         raise _nothing(protocol, left_out)
-    return Measures(made=made, left_out=left_out)
+    return Measures(made=made, left_out={name: error.what for name, error in left_out.items()})
 
 
 def choices(
@@ -184,10 +182,11 @@ def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtoc
     )
 
 
-def _nothing(protocol: EvalProtocol, left_out: Mapping[str, str]) -> NotInstalled | ConfigError:
-    name, why = next(iter(left_out.items()), ("", "it names no metric"))
-    kind = ConfigError if "DIR" in why else NotInstalled
-    return kind(f"protocol {protocol.name}: {name}: {why}" if name else f"protocol {protocol.name}: {why}")
+def _nothing(protocol: EvalProtocol, left_out: Mapping[str, ConfigError | NotInstalled]) -> ConfigError | NotInstalled:
+    """The first reason, for the whole protocol."""
+    for name, error in left_out.items():
+        return type(error)(f"protocol {protocol.name}: {name}: {error.what}")
+    return NotInstalled(f"protocol {protocol.name}: it names no metric")
 
 
 def _nameable(value: Any) -> Any:

@@ -83,7 +83,7 @@ class Album:
         values = {
             "title": f"{judged.protocol.name} v{judged.protocol.version}",
             "about": [(k, v) for k, v in {**about, "hash": judged.hash}.items() if k != "judged"],
-            "numbers": [(name, told(n.value), _shown_interval(n)) for name, n in judged.numbers.items()],
+            "numbers": [(name, told(n.value), interval_of(n)) for name, n in judged.numbers.items()],
             "names": shown,
             "sides": self.sides,
             "rows": rows,
@@ -99,7 +99,8 @@ def told(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
 
 
-def _shown_interval(number: Number) -> str:
+def interval_of(number: Number) -> str:
+    """A number's interval as people read it."""
     return f"{told(number.interval.low)} to {told(number.interval.high)}" if number.interval else "-"
 
 
