@@ -15,7 +15,7 @@ SMALL = (
     "--set",
     "dataset.pairs=4",
     "--set",
-    "train.samples=1",
+    "train.num_samples=1",
     "--set",
     "metrics=l1",
 )

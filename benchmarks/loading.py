@@ -27,20 +27,21 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from imtrans import Use
-from imtrans.catalog import Catalog
-from imtrans.engine import assemble, build
-from imtrans.engine.data import Loading, prepare
-from imtrans.engine.decoding import keeping
-from imtrans.engine.device import keep_big_blocks
-from imtrans.engine.feed import Feed
-from imtrans.engine.order import Order
+from imtrans import ComponentRef
+from imtrans.config.resolve import resolve
+from imtrans.config.sources import Assignment, Layer
+from imtrans.engine import build
+from imtrans.engine.data.cache import with_cache
+from imtrans.engine.data.loader import prepare
+from imtrans.engine.data.pair_loader import PairLoader, open_split
+from imtrans.engine.data.prefetch import Prefetcher
+from imtrans.engine.data.sampler import EpochSampler
+from imtrans.engine.device import tune_malloc
 from imtrans.interfaces import Augmentation, Batch
-from imtrans.layers import Assignment, Layer
-from imtrans.options import Raw
-from imtrans.plugins import Selection, discover
-from imtrans.resolve import resolve
-from imtrans_datasets.toy_drawing import draw
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Selection, discover
+from imtrans.plugins.options import CliText
+from imtrans_synthetic.toy_drawing import draw
 
 SETTINGS = {"data.size": "256", "data.interpolation": "bicubic", "augment.kornia-jitter.scale": "1.117"}
 WORKERS = (0, 1, 2)
@@ -82,17 +83,17 @@ def plain(files: list[Path], *, batch: int, workers: int) -> Callable[[], Iterab
     return lambda: (len(source) for source, _ in read)
 
 
-def ours(loading: Loading, augment: list[Augmentation], *, batch: int, workers: int) -> Callable[[], Iterable[int]]:
+def ours(loading: PairLoader, augment: list[Augmentation], *, batch: int, workers: int) -> Callable[[], Iterable[int]]:
     """A round of ours, likewise."""
     return lambda: (len(b.keys) for b in batches(loading, augment, batch=batch, workers=workers))
 
 
-def batches(loading: Loading, augment: list[Augmentation], *, batch: int, workers: int = 0) -> Iterator[Batch]:
+def batches(loading: PairLoader, augment: list[Augmentation], *, batch: int, workers: int = 0) -> Iterator[Batch]:
     count = len(loading.source.dataset)
-    order = Order(count=count, batch_size=batch, seed=0, steps=-(-count // batch))
-    for _, stored in Feed(loading=loading, order=order, workers=workers):
+    order = EpochSampler(count=count, batch_size=batch, seed=0, steps=-(-count // batch))
+    for _, stored in Prefetcher(loading=loading, order=order, workers=workers):
         for each in stored:
-            yield prepare(each, loading.signals, CPU, augment)
+            yield prepare(each, loading.data_spec, CPU, augment)
 
 
 def made(folder: Path, count: int) -> None:
@@ -106,23 +107,23 @@ def made(folder: Path, count: int) -> None:
     whole.save(folder / "val" / "0.jpg")
 
 
-def prepared(folder: Path) -> tuple[Loading, Loading, list[Augmentation]]:
+def prepared(folder: Path) -> tuple[PairLoader, PairLoader, list[Augmentation]]:
     """Loading without and with the cache, the cache full, and the augmentation. The run ends if they differ."""
     catalog = Catalog(discover(Selection(others=False)).records)
-    keys = [Assignment(tuple(k.split(".")), Raw(v), k) for k, v in SETTINGS.items()]
+    keys = [Assignment(tuple(k.split(".")), CliText(v), k) for k, v in SETTINGS.items()]
     config = resolve(
-        catalog, "pix2pix", dataset=Use("folder", {"path": str(folder)}), layers=[Layer("benchmark", keys)]
+        catalog, "pix2pix", dataset=ComponentRef("folder", {"path": str(folder)}), layers=[Layer("benchmark", keys)]
     )
-    augment = build.augmentations(config, build.Maker(catalog))
-    bare = assemble.loading(config, "train", augment=augment)
-    [kept] = keeping([bare], "on")
-    if kept.decoded is None:
+    augment = build.augmentations(config, build.ComponentFactory(catalog))
+    bare = open_split(config, "train", augment=augment)
+    [kept] = with_cache([bare], "on")
+    if kept.cache is None:
         sys.exit("there is no cache")
     for _ in range(2):
         for one, other in zip(batches(bare, augment, batch=4), batches(kept, augment, batch=4), strict=True):
             if not (torch.equal(one.source, other.source) and torch.equal(one.target, other.target)):
                 sys.exit("the cached batches are others")
-    if not kept.decoded.is_whole:
+    if not kept.cache.is_whole:
         sys.exit("not every sample was kept")
     return replace(bare, decoded=None), kept, augment
 
@@ -152,7 +153,7 @@ def main() -> None:
     given.add_argument("--batch", type=int, default=4)
     given.add_argument("--folder", type=Path, help="pairs side by side in train/ and val/; none: drawn ones")
     asked = given.parse_args()
-    keep_big_blocks()
+    tune_malloc()
     with tempfile.TemporaryDirectory() as room:
         os.environ["IMTRANS_HOME"] = str(Path(room) / "home")
         folder = asked.folder or Path(room) / "pairs"

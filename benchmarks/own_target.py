@@ -11,22 +11,26 @@ from pathlib import Path
 
 import torch
 
-from imtrans.catalog import Catalog
-from imtrans.engine import assemble, build, checkpoint, evaluate, runs
-from imtrans.plugins import discover
+from imtrans.engine import build
+from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.evaluation import scoring
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import discover
 
 
 def main() -> None:
     catalog = Catalog(discover().records)
-    maker = build.Maker(catalog)
-    folder = runs.find(Path(sys.argv[1]))
-    model = checkpoint.load(folder, catalog=catalog, maker=maker, device=torch.device("cpu"))
-    held = assemble.loading(model.config, "val")
+    maker = build.ComponentFactory(catalog)
+    folder = checkpoint_paths.find(Path(sys.argv[1]))
+    model = checkpoints_io.load(folder, catalog=catalog, maker=maker, device=torch.device("cpu"))
+    held = open_split(model.config, "val")
     count = len(held.source.dataset)
-    pairs = [(evaluate.predict(model, b)[0], b.target[0]) for b in evaluate.batches(model, held, range(count))]
+    pairs = [(scoring.predict(model, b)[0], b.target[0]) for b in scoring.batches(model, held, range(count))]
     own = sum(float((p - t).abs().mean()) for p, t in pairs) / count
     other = sum(float((p - pairs[(i + 1) % count][1]).abs().mean()) for i, (p, _) in enumerate(pairs)) / count
-    mean = evaluate.mean_picture(model, assemble.loading(model.config, "train"))
+    mean = scoring.mean_target(model, open_split(model.config, "train"))
     plain = sum(float((mean - t).abs().mean()) for _, t in pairs) / count if mean is not None else float("nan")
     print(f"{folder}: {count} pairs, own target {own:.4f}, another's {other:.4f}, ratio {own / other:.3f}")
     print(f"the mean training picture: {plain:.4f}")

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imtrans.engine.device import keep_big_blocks
-from imtrans.engine.optimizers import optimizer
-from imtrans.engine.updates import Updater
+from imtrans.engine.device import tune_malloc
+from imtrans.engine.optim.optimizer_step import OptimizerStep
+from imtrans.engine.optim.optimizers import optimizer
 from imtrans.interfaces import Batch
-from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
-from imtrans.recipe import OptimizerOptions
+from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
+from imtrans.plugins.recipe import OptimizerOptions
 from imtrans_losses.adversarial import BCE
 from imtrans_patchgan.network import PatchGAN
 from imtrans_pix2pix.method import ConditionalGAN
@@ -31,7 +31,7 @@ from imtrans_unet.network import UNet
 
 def ours(generator: nn.Module, discriminator: nn.Module, batch: Batch) -> Callable[[], None]:
     groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
-    update = Updater.of({g: optimizer(p, OptimizerOptions()) for g, p in groups.items()})
+    update = OptimizerStep.of({g: optimizer(p, OptimizerOptions()) for g, p in groups.items()})
     method = ConditionalGAN(
         generator=generator,
         discriminator=discriminator,
@@ -83,7 +83,7 @@ def apart_in_float64() -> float:
 def main() -> None:
     given = [int(a) for a in sys.argv[1:]]
     size, rounds = [*given, *(256, 9)[len(given) :]]
-    keep_big_blocks()
+    tune_malloc()
     torch.manual_seed(0)
     print(f"weights apart after one step in float64: {apart_in_float64():.1e} (the step itself is 2e-4)")
     networks = UNet(dropout=0), PatchGAN()

@@ -6,7 +6,7 @@ imtrans -p examples/one_file_recipe.py run mish-hinge
 
 from collections.abc import Iterable
 
-from imtrans import Recipe, Term, Use, hookimpl
+from imtrans import ComponentRef, Recipe, WeightedRef, hookimpl
 
 
 @hookimpl
@@ -16,9 +16,9 @@ def imtrans_provide() -> Iterable[Recipe]:
         summary="pix2pix with Mish in both halves of the generator and a hinge loss",
         base="pix2pix",
         networks={
-            "generator": Use("unet256", {"encoder_activation": "mish", "decoder_activation": "mish"}),
-            "discriminator": Use("patchgan70", {"norm": "none", "spectral_norm": True}),
+            "generator": ComponentRef("unet256", {"encoder_activation": "mish", "decoder_activation": "mish"}),
+            "discriminator": ComponentRef("patchgan70", {"norm": "none", "spectral_norm": True}),
         },
-        losses={"adversarial": Use("hinge"), "reconstruction": [Term("l1", weight=50.0)]},
+        losses={"adversarial": ComponentRef("hinge"), "reconstruction": [WeightedRef("l1", weight=50.0)]},
         train={"optimizer.discriminator.lr": 4e-4},
     )

@@ -5,25 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imtrans.api import load as load
-    from imtrans.component import Archive as Archive
-    from imtrans.component import Component as Component
-    from imtrans.component import DatasetInfo as DatasetInfo
-    from imtrans.component import MethodInfo as MethodInfo
-    from imtrans.component import MetricInfo as MetricInfo
-    from imtrans.component import Slot as Slot
-    from imtrans.hookspecs import hookimpl as hookimpl
-    from imtrans.options import option as option
-    from imtrans.recipe import EvalProtocol as EvalProtocol
-    from imtrans.recipe import InferenceOptions as InferenceOptions
-    from imtrans.recipe import Recipe as Recipe
-    from imtrans.recipe import Term as Term
-    from imtrans.recipe import Use as Use
+    from imtrans.plugins.component import Archive as Archive
+    from imtrans.plugins.component import Component as Component
+    from imtrans.plugins.component import DatasetInfo as DatasetInfo
+    from imtrans.plugins.component import MethodInfo as MethodInfo
+    from imtrans.plugins.component import MetricInfo as MetricInfo
+    from imtrans.plugins.component import Slot as Slot
+    from imtrans.plugins.hookspecs import hookimpl as hookimpl
+    from imtrans.plugins.options import option as option
+    from imtrans.plugins.recipe import ComponentRef as ComponentRef
+    from imtrans.plugins.recipe import EvalProtocol as EvalProtocol
+    from imtrans.plugins.recipe import InferenceOptions as InferenceOptions
+    from imtrans.plugins.recipe import Recipe as Recipe
+    from imtrans.plugins.recipe import WeightedRef as WeightedRef
 
 _HOMES = {
-    "imtrans.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "MetricInfo", "Slot"),
-    "imtrans.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "Term", "Use"),
-    "imtrans.options": ("option",),
-    "imtrans.hookspecs": ("hookimpl",),
+    "imtrans.plugins.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "MetricInfo", "Slot"),
+    "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),
+    "imtrans.plugins.options": ("option",),
+    "imtrans.plugins.hookspecs": ("hookimpl",),
     "imtrans.api": ("load",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

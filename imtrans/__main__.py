@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    from imtrans.cli import run
+    from imtrans.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imtrans.catalog import Catalog
-from imtrans.plugins import Plugins, discover
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Plugins, discover
 
 if TYPE_CHECKING:
-    from imtrans.engine.translate import Translator
+    from imtrans.engine.inference.translator import Translator
 
 
 def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = None) -> "Translator":
@@ -15,11 +15,15 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
 
     Raises CheckpointError if there is none, it is broken, or a plugin that it needs is missing.
     """
-    from imtrans.engine import build, checkpoint, runs
+    from imtrans.engine import build
     from imtrans.engine import device as devices
-    from imtrans.engine.translate import Translator
+    from imtrans.engine.checkpoints import checkpoint_paths
+    from imtrans.engine.checkpoints import io as checkpoints_io
+    from imtrans.engine.inference.translator import Translator
 
     catalog = Catalog((plugins or discover()).records)
-    found = runs.find(Path(run))
-    live = checkpoint.load(found, catalog=catalog, maker=build.Maker(catalog), device=devices.choose(device))
+    found = checkpoint_paths.find(Path(run))
+    live = checkpoints_io.load(
+        found, catalog=catalog, maker=build.ComponentFactory(catalog), device=devices.choose(device)
+    )
     return Translator(live)

@@ -6,17 +6,17 @@ from typing import Any
 
 
 class ImtransError(Exception):
-    """A fault that a person can mend: `what` names the thing and the fault, `mend` what to do about it.
+    """A fault that a person can mend: `what` names the thing and the fault, `hint` what to do about it.
 
     `exit_code` is what the command line ends with. The text is what, a line break, mend.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, mend: str = "") -> None:
+    def __init__(self, what: str, *, hint: str = "") -> None:
         self.what = printable(what)
-        self.mend = printable(mend)
-        super().__init__(f"{self.what}\n{self.mend}" if mend else self.what)
+        self.hint = printable(hint)
+        super().__init__(f"{self.what}\n{self.hint}" if hint else self.what)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors come back whole from the processes that load data."""
@@ -51,7 +51,7 @@ class ResourceError(ImtransError):
     exit_code = 5
 
 
-class Lost(ResourceError):
+class PeerLostError(ResourceError):
     """Another of the processes that train together has gone: that one knows why (exit code 5)."""
 
 
@@ -73,15 +73,15 @@ class PluginError(ImtransError):
     exit_code = 8
 
 
-class NotInstalled(PluginError):
+class NotInstalledError(PluginError):
     """A package or file of weights that a component needs is not here (exit code 8)."""
 
 
 class Interrupted(ImtransError):
     """A signal ended the work after what was done had been saved (exit code 128 + signal)."""
 
-    def __init__(self, what: str, *, signal: int, mend: str = "") -> None:
-        super().__init__(what, mend=mend)
+    def __init__(self, what: str, *, signal: int, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
         self.exit_code = 128 + signal
 
 
@@ -109,7 +109,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
-def listed(names: Iterable[str], *, most: int = 12) -> str:
+def join_names(names: Iterable[str], *, most: int = 12) -> str:
     """The names in order, separated by commas, with a count of what did not fit."""
     ordered = sorted(names)
     rest = f", and {len(ordered) - most} more" if len(ordered) > most else ""

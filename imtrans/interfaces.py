@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from imtrans.component import Kind, Use
+from imtrans.plugins.component import ComponentRef, Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from imtrans.config import RunConfig
+    from imtrans.config.schema import RunConfig
 
 Split = Literal["train", "val", "test"]
 Update = Callable[[Mapping[str, "Tensor"]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signal:
+class ImageSpec:
     """What one side of a pair is: its channels as stored, and the stored values that become -1 and 1.
 
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1.
     "image" can be shown as a picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours.
     `space` tells what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
-    make a picture; pictures are brought into it before they are translated, and back afterwards (`imtrans.kit.color`).
+    make a picture; pictures are brought into it before they are translated, and back afterwards
+    (`imtrans.kit.images.color`).
     """
 
     kind: Literal["image", "labels", "data"] = "image"
@@ -38,20 +39,20 @@ class Signal:
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
     @property
-    def planes(self) -> int:
+    def num_channels(self) -> int:
         """The channels that a network sees."""
         return self.classes if self.kind == "labels" and self.classes else self.channels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signals:
+class DataSpec:
     """What a data set gives on either side."""
 
-    source: Signal = field(default_factory=Signal)
-    target: Signal = field(default_factory=Signal)
-    extras: Mapping[str, Signal] = field(default_factory=dict)
+    source: ImageSpec = field(default_factory=ImageSpec)
+    target: ImageSpec = field(default_factory=ImageSpec)
+    extras: Mapping[str, ImageSpec] = field(default_factory=dict)
 
-    def reversed(self) -> "Signals":
+    def reversed(self) -> "DataSpec":
         return replace(self, source=self.target, target=self.source)
 
 
@@ -81,7 +82,7 @@ class Batch:
     extras: Mapping[str, "Tensor"] = field(default_factory=dict)
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What a discriminator says: logits, one tensor (B, 1, *patches) per scale; its layers' outputs per scale."""
 
     logits: "Sequence[Tensor]"
@@ -99,31 +100,31 @@ class Geometry(NamedTuple):
 class Context:
     """What a target declared with `needs_context` is told.
 
-    `make(kind, use)` builds a component by name, which is told the same. `signals` is as this slot sees it, `size` the
-    training crop. A data set learns its `split` and, in `size`, what the loader will ask for; where `is_tolerant` is
-    true it leaves out what makes no sample, and tells so in its `findings`, instead of raising. A method gets its
+    `make(kind, use)` builds a component by name, which is told the same. `data_spec` is as this slot sees it, `size`
+    the training crop. A data set learns its `split` and, in `size`, what the loader will ask for; where `skip_invalid`
+    is true it leaves out what makes no sample, and tells so in its `issues`, instead of raising. A method gets its
     filled slots in `parts` and the inference policy in `policy`.
     """
 
-    make: Callable[[Kind, Use], Any]
-    signals: Signals = field(default_factory=Signals)
+    make: Callable[[Kind, ComponentRef], Any]
+    data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
     split: Split = "train"
     parts: Mapping[str, Any] = field(default_factory=dict)
     policy: Any = None
-    is_tolerant: bool = False
+    skip_invalid: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Issue:
     """What is wrong, or odd, with data: a fault, with which a sample cannot be used, or else a warning.
 
-    `code` names the kind in a word or two ("no-partner"), `what` says it of these `files`, `mend` what to do about it.
+    `code` names the kind in a word or two ("no-partner"), `what` says it of these `files`, `hint` what to do about it.
     """
 
     code: str
     what: str
-    mend: str = ""
+    hint: str = ""
     files: "Sequence[Path]" = ()
     is_fault: bool = True
 
@@ -159,10 +160,10 @@ class Run:
     is_quiet: bool = False
 
 
-class Part(NamedTuple):
+class ImportedNetwork(NamedTuple):
     """A network found in somebody's file: the component that it is, and its weights under that component's names."""
 
-    use: Use
+    use: ComponentRef
     weights: Mapping[str, "Tensor"]
 
 
@@ -175,7 +176,7 @@ class Imported:
     """
 
     recipe: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, ImportedNetwork]
     source: int
     target: int
     inference: Mapping[str, Any] = field(default_factory=dict)
@@ -188,11 +189,11 @@ class Dataset(Protocol):
     So is what a run says about its data before it starts: `layout` (how the pairs were found), `sides` (what source
     and target are called), `splits` (by name, what each holds, in words) and `notes` (what to heed).
 
-    And so is what `imtrans data check` asks beside reading every sample: `findings`, what was left out of the samples
-    (see `Context.is_tolerant`), and `check(index, pair)`, the data set's own `Finding`s about one sample, as stored.
+    And so is what `imtrans data check` asks beside reading every sample: `issues`, what was left out of the samples
+    (see `Context.skip_invalid`), and `check(index, pair)`, the data set's own `Issue`s about one sample, as stored.
     """
 
-    signals: Signals
+    data_spec: DataSpec
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Pair: ...
@@ -219,7 +220,7 @@ class Generator(Protocol):
 
 
 class Discriminator(Protocol):
-    def __call__(self, source: "Tensor | None", image: "Tensor") -> Verdict: ...
+    def __call__(self, source: "Tensor | None", image: "Tensor") -> DiscriminatorOutput: ...
 
 
 class Loss(Protocol):
@@ -227,11 +228,11 @@ class Loss(Protocol):
 
 
 class Adversarial(Protocol):
-    def judge(self, on_real: Verdict, on_fake: Verdict) -> "Tensor":
+    def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> "Tensor":
         """What the discriminator minimises."""
         ...
 
-    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> "Tensor":
+    def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> "Tensor":
         """What the generator minimises."""
         ...
 
@@ -243,8 +244,8 @@ class Penalty(Protocol):
 class Metric(Protocol):
     """`measure` gives a row for each picture, (B, *S); `summarise` makes numbers of all rows, (N, *S)."""
 
-    def measure(self, prediction: "Tensor", batch: Batch) -> "Tensor": ...
-    def summarise(self, rows: "Tensor") -> Mapping[str, float]: ...
+    def compute(self, prediction: "Tensor", batch: Batch) -> "Tensor": ...
+    def aggregate(self, rows: "Tensor") -> Mapping[str, float]: ...
 
 
 class Method(Protocol):

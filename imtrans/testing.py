@@ -9,21 +9,25 @@ A component is given by its name, as `imtrans list` shows it, with options that 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imtrans.catalog import Catalog
-from imtrans.component import Kind, Use
-from imtrans.interfaces import Signal, Signals
-from imtrans.options import specs, values
-from imtrans.plugins import discover
+from imtrans.interfaces import DataSpec, ImageSpec
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import ComponentRef, Kind
+from imtrans.plugins.discovery import discover
+from imtrans.plugins.options import specs, values
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def make(kind: Kind, name: str, *, signals: Signals | None = None, size: Sequence[int] = (64,), **options: Any) -> Any:
+def make(
+    kind: Kind, name: str, *, data_spec: DataSpec | None = None, size: Sequence[int] = (64,), **options: Any
+) -> Any:
     """The component of this name, built as a run would build it."""
-    from imtrans.engine.build import Maker
+    from imtrans.engine.build import ComponentFactory
 
-    return Maker(Catalog(discover().records)).make(kind, Use(name, options), signals=signals or Signals(), size=size)
+    return ComponentFactory(Catalog(discover().records)).make(
+        kind, ComponentRef(name, options), data_spec=data_spec or DataSpec(), size=size
+    )
 
 
 def check_generator(
@@ -36,9 +40,9 @@ def check_generator(
     import torch
 
     for source, target in channels:
-        signals = Signals(source=Signal(channels=source), target=Signal(channels=target))
+        data_spec = DataSpec(source=ImageSpec(channels=source), target=ImageSpec(channels=target))
         torch.manual_seed(0)
-        network = make("generator", name, signals=signals, size=(size,), **options)
+        network = make("generator", name, data_spec=data_spec, size=(size,), **options)
         _check_module(network, name)
         given = torch.rand(2, source, size, size + int(getattr(network, "stride", 1))) * 2 - 1
         made = network(given)
@@ -54,13 +58,13 @@ def check_discriminator(name: str, *, size: int = 64, **options: Any) -> None:
     """A discriminator gives a Verdict with finite logits (B, 1, h, w), learns, and comes back from its state."""
     import torch
 
-    from imtrans.interfaces import Verdict
+    from imtrans.interfaces import DiscriminatorOutput
 
     network = make("discriminator", name, size=(size,), **options)
     _check_module(network, name)
     source, image = torch.rand(2, 3, size, size) * 2 - 1, torch.rand(2, 3, size, size) * 2 - 1
     verdict = network(source, image)
-    assert isinstance(verdict, Verdict), f"{name}: gave {type(verdict).__name__}, not a Verdict"
+    assert isinstance(verdict, DiscriminatorOutput), f"{name}: gave {type(verdict).__name__}, not a Verdict"
     assert verdict.logits, f"{name}: the verdict has no logits"
     for logits in verdict.logits:
         assert logits.shape[:2] == (2, 1), f"{name}: logits are {tuple(logits.shape)}, not (2, 1, h, w)"
@@ -101,22 +105,21 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     """A data set gives pairs as its signals say, the same each time, for training and validation."""
     import numpy as np
 
-    from imtrans.engine.build import DatasetSource, Maker
+    from imtrans.engine.build import ComponentFactory
+    from imtrans.engine.data.source import DatasetSource
 
     catalog = Catalog(discover().records)
-    component, made = catalog.component("dataset", name), Maker(catalog)
+    component, made = catalog.component("dataset", name), ComponentFactory(catalog)
     for split in ("train", "val"):
-        chosen = made.options(component, Use(name, options))
+        chosen = made.options(component, ComponentRef(name, options))
         inner = catalog.named_sets(specs(component.options).values(), values(chosen))
         source = DatasetSource(component=component, options=chosen, split=split, size=tuple(size), inner=inner)
         dataset = source.dataset
         assert len(dataset) > 0, f"{name}: no pairs in {split}"
         pair, again = dataset[0], dataset[0]
         for side in ("source", "target"):
-            array, signal = getattr(pair, side), getattr(dataset.signals, side)
-            assert array.shape[-1] == signal.channels, (
-                f"{name}: {side} is {array.shape}, its signal says {signal.channels}"
-            )
+            array, spec = getattr(pair, side), getattr(dataset.data_spec, side)
+            assert array.shape[-1] == spec.channels, f"{name}: {side} is {array.shape}, its signal says {spec.channels}"
             assert np.array_equal(array, getattr(again, side)), f"{name}: pair 0 differs from one reading to the next"
         assert pair.key, f"{name}: a pair needs a key"
         assert dataset.files(0) is not None, f"{name}: files() must give a sequence"
@@ -132,12 +135,12 @@ def check_metric(name: str, **options: Any) -> None:
     source, target = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 3, 32, 32) * 2 - 1
     batch = Batch(source=source, target=target, keys=["a", "b"], draws=torch.tensor([1, 2]))
     prediction = torch.rand(2, 3, 32, 32) * 2 - 1
-    rows = metric.measure(prediction, batch)
+    rows = metric.compute(prediction, batch)
     assert rows.shape[0] == 2, f"{name}: {rows.shape[0]} rows for 2 pictures"
     one = Batch(source=source[1:], target=target[1:], keys=["b"], draws=torch.tensor([2]))
-    alone = metric.measure(prediction[1:], one)
+    alone = metric.compute(prediction[1:], one)
     assert torch.allclose(rows[1:], alone, atol=1e-5), f"{name}: a picture's row depends on its neighbours"
-    summary = metric.summarise(rows)
+    summary = metric.aggregate(rows)
     assert all(isinstance(v, float) for v in summary.values()), f"{name}: summarise must give floats by name"
 
 

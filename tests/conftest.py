@@ -18,8 +18,8 @@ settings.load_profile("steady")
 # One thread a process: tests run side by side, and torch would start as many threads as there are cores in each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from imtrans.catalog import Catalog
-from imtrans.plugins import Selection, discover
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Selection, discover
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def catalog() -> Catalog:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """One command line in this process, in an empty folder."""
-    from imtrans.cli import run
+    from imtrans.cli.main import run
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMTRANS_HOME", str(tmp_path / "home"))

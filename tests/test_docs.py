@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imtrans.cli import run
+from imtrans.cli.main import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,7 +21,7 @@ SMALL = [
     "--set",
     "discriminator.width=2",
     "--set",
-    "train.samples=1",
+    "train.num_samples=1",
     "--set",
     "metrics=l1",
 ]

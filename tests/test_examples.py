@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories import job
 from PIL import Image
-from small import job
 
-from imtrans.engine import loop
+from imtrans.engine.training import trainer
 from imtrans.kit.images import decode
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = ["--steps", "1", "--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=2"]
 TINY = ["--set", "dataset.pairs=2", "--set", "discriminator=patchgan16", "--set", "discriminator.width=2"]
-TINY += ["--set", "train.samples=1", "--set", "metrics=l1"]
+TINY += ["--set", "train.num_samples=1", "--set", "metrics=l1"]
 
 
 def cells(kind):
@@ -91,7 +91,7 @@ def test_a_recipe_in_one_file_is_listed_and_trains(cli):
 
 
 def test_a_folder_is_translated_from_python(tmp_path, monkeypatch, capsys):
-    loop.fit(job(tmp_path / "run", {"train.steps": "1", "metrics": "[]"}))
+    trainer.fit(job(tmp_path / "run", {"train.steps": "1", "metrics": "[]"}))
     (tmp_path / "in").mkdir()
     Image.fromarray(np.zeros((9, 13, 3), np.uint8)).save(tmp_path / "in" / "a.png")
     script = str(EXAMPLES / "translate_a_folder.py")

@@ -1,1 +1,1 @@
-"""The half that imports torch. No plugin imports it."""
+"""What trains, evaluates and translates; everything here imports torch."""

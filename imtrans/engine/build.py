@@ -5,41 +5,39 @@ import dataclasses
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from imtrans.catalog import Catalog
-from imtrans.component import Component, Kind, Use
-from imtrans.config import Choice, RunConfig
-from imtrans.engine.kept import Kept
+from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
-from imtrans.interfaces import Augmentation, Context, Dataset, Method, Metric, Pair, Signals, Split
-from imtrans.kit.terms import AdversarialTerms, Terms, Weighted
-from imtrans.options import coerce, record, specs, values
+from imtrans.interfaces import Augmentation, Context, DataSpec, Method, Metric
+from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.options import coerce, default_record, specs, values
 
 NETWORKS = ("generator", "discriminator", "network")
 
 
-class Maker:
+class ComponentFactory:
     """Makes components by name; `make` is what a Context hands to targets."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def make(self, kind: Kind, use: Use, **context: Any) -> Any:
+    def make(self, kind: Kind, use: ComponentRef, **context: Any) -> Any:
         component = self._catalog.component(kind, use.name)
         return build(component, options_of(component, use), self.context(**context))
 
-    def options(self, component: Component, use: Use) -> Any:
+    def options(self, component: Component, use: ComponentRef) -> Any:
         """The component's option record with the values of `use`, typed and checked."""
         return options_of(component, use)
 
-    def choice(self, choice: Choice, **context: Any) -> Any:
+    def choice(self, choice: ResolvedComponent, **context: Any) -> Any:
         return build(choice.component, choice.options, self.context(**context))
 
     def context(self, **fields: Any) -> Context:
@@ -47,14 +45,14 @@ class Maker:
         return Context(make=functools.partial(self.make, **fields), **fields)
 
 
-def options_of(component: Component, use: Use) -> Any:
+def options_of(component: Component, use: ComponentRef) -> Any:
     """The component's option record with the values of `use`, typed and checked."""
     known = specs(component.options)
     unknown = next((k for k in use.options if k not in known), None)
     if unknown:
         raise ConfigError(f"{component.kind} {use.name!r} has no option {unknown!r}{nearest(unknown, known)}")
     given = {k: coerce(v, known[k], where=f"{use.name}.{k}") for k, v in use.options.items()}
-    return dataclasses.replace(record(component.options), **given)
+    return dataclasses.replace(default_record(component.options), **given)
 
 
 def build(component: Component, options: Any, context: Context) -> Any:
@@ -84,71 +82,9 @@ def load_target(component: Component) -> Any:
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"{component.kind} {component.name!r}: its target {component.target} cannot be imported: {error}",
-            mend="Install what is missing, or tell the plugin's authors.",
+            hint="Install what is missing, or tell the plugin's authors.",
         ) from error
     return found
-
-
-@dataclass(kw_only=True)
-class DatasetSource:
-    """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled.
-
-    `inner` holds the data sets that its options name; it may make these, and no other components. `left_out` are the
-    samples, by their numbers in the whole, that are passed over.
-    """
-
-    component: Component
-    options: Any
-    split: Split
-    size: Sequence[int] = ()
-    inner: Mapping[str, Component] = field(default_factory=dict)
-    is_tolerant: bool = False
-    left_out: frozenset[int] = frozenset()
-    built: Dataset | None = field(default=None, repr=False)
-
-    @property
-    def is_paired(self) -> bool:
-        return bool(self.component.info.is_paired)
-
-    @property
-    def dataset(self) -> Dataset:
-        if self.built is None:
-            whole = build(self.component, self.options, self._context(self._make))
-            is_whole = not self.left_out and not getattr(whole, "findings", ())
-            self.built = whole if is_whole else Kept(whole, self.left_out)
-        return self.built
-
-    def _context(self, make: Callable[[Kind, Use], Any]) -> Context:
-        return Context(make=make, size=self.size, split=self.split, is_tolerant=self.is_tolerant)
-
-    def _make(self, kind: Kind, use: Use) -> Any:
-        """A data set named in the options, with the sides as it is trained on: its target is the target."""
-        component = self.inner.get(use.name)
-        if kind != "dataset" or component is None:
-            return _no_components(kind, use)
-        made = build(component, options_of(component, use), self._context(_no_components))
-        return Reversed(made) if component.info.direction == "BtoA" else made
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "built": None}
-
-
-class Reversed:
-    """A data set with its sides changed."""
-
-    def __init__(self, inner: Dataset) -> None:
-        self.inner, self.signals = inner, inner.signals.reversed()
-        self.notes = tuple(getattr(inner, "notes", ()))
-        self.findings = tuple(getattr(inner, "findings", ()))
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def __getitem__(self, index: int) -> Pair:
-        return self.inner[index].reversed()
-
-    def files(self, index: int) -> Sequence[Path]:
-        return self.inner.files(index)
 
 
 @dataclass(kw_only=True)
@@ -156,25 +92,25 @@ class Model:
     """A method with its networks on a device: what the loop trains and what translates."""
 
     config: RunConfig
-    signals: Signals
+    data_spec: DataSpec
     method: Method
     networks: Mapping[str, nn.Module]
     device: torch.device
     averages: Mapping[str, Any] = field(default_factory=dict)
 
 
-def model(config: RunConfig, signals: Signals, *, maker: Maker, device: torch.device, seed: int) -> Model:
+def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device, seed: int) -> Model:
     """The method with its slots filled, freshly initialised from `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parts = {slot: _fill(config, slot, signals, maker=maker, device=device) for slot in config.info.slots}
+        parts = {slot: _fill(config, slot, data_spec, maker=maker, device=device) for slot in config.info.slots}
         method = maker.choice(
-            config.method, signals=signals, size=config.data.size, parts=parts, policy=config.inference
+            config.method, data_spec=data_spec, size=config.data.size, parts=parts, policy=config.inference
         )
     networks = {name: network.to(device) for name, network in method.networks.items()}
     return Model(
         config=config,
-        signals=signals,
+        data_spec=data_spec,
         method=method,
         networks=networks,
         device=device,
@@ -182,31 +118,18 @@ def model(config: RunConfig, signals: Signals, *, maker: Maker, device: torch.de
     )
 
 
-def augmentations(config: RunConfig, maker: Maker) -> list[Augmentation]:
+def augmentations(config: RunConfig, maker: ComponentFactory) -> list[Augmentation]:
     return [maker.choice(c, size=config.data.size) for c in config.augment]
 
 
-def metrics(config: RunConfig, maker: Maker, signals: Signals) -> dict[str, Metric]:
-    return {c.name: maker.choice(c, signals=signals) for c in config.metrics}
+def metrics(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> dict[str, Metric]:
+    return {c.name: maker.choice(c, data_spec=data_spec) for c in config.metrics}
 
 
-def dataset(config: RunConfig, split: Split, size: Sequence[int]) -> DatasetSource:
-    """A split of the configured data set, which is told what size the loader will ask for."""
-    chosen = config.dataset
-    return DatasetSource(
-        component=chosen.component,
-        options=chosen.options,
-        split=split,
-        size=tuple(size),
-        inner=chosen.inner,
-        is_tolerant=config.data.skip_bad,
-    )
-
-
-def _fill(config: RunConfig, slot: str, signals: Signals, *, maker: Maker, device: torch.device) -> Any:
+def _fill(config: RunConfig, slot: str, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device) -> Any:
     wanted, chosen = config.info.slots[slot], config.parts[slot]
-    seen = signals.reversed() if wanted.reverse else signals
-    made = [maker.choice(c, signals=seen, size=config.data.size) for c in chosen]
+    seen = data_spec.reversed() if wanted.reverse else data_spec
+    made = [maker.choice(c, data_spec=seen, size=config.data.size) for c in chosen]
     for part in made:
         if isinstance(part, nn.Module):
             part.to(device)
@@ -225,12 +148,6 @@ def _averages(config: RunConfig, networks: Mapping[str, nn.Module]) -> dict[str,
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(config.train.ema)  # type: ignore[no-untyped-call]
     translating = [n for n in networks if n in config.info.slots and config.info.slots[n].kind != "discriminator"]
     return {n: torch.optim.swa_utils.AveragedModel(networks[n], multi_avg_fn=average) for n in translating}
-
-
-def _no_components(kind: Kind, use: Use) -> Any:
-    raise PluginError(
-        f"a data set may make no components but the data sets that its options name ({kind} {use.name!r})"
-    )
 
 
 @contextlib.contextmanager

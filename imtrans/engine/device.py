@@ -7,7 +7,7 @@ import sys
 import torch
 
 from imtrans.errors import ConfigError
-from imtrans.recipe import TrainOptions
+from imtrans.plugins.recipe import TrainOptions
 
 
 def choose(name: str) -> torch.device:
@@ -21,7 +21,7 @@ def choose(name: str) -> torch.device:
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in there:
         raise ConfigError(
-            f"--device {name}: no such device here; there are {', '.join(there)}", mend="Use --device auto."
+            f"--device {name}: no such device here; there are {', '.join(there)}", hint="Use --device auto."
         )
     return torch.device(wanted)
 
@@ -40,7 +40,7 @@ def available() -> list[str]:
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def keep_big_blocks() -> None:
+def tune_malloc() -> None:
     """Tell glibc to keep freed memory: fresh pages at each step cost a tenth of the time on the CPU.
 
     Only programs call this, at their start; a library must not change the allocator of its host.

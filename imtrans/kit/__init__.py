@@ -1,1 +1,1 @@
-"""The torch side of what plugins may use."""
+"""What plugins may use beside torch: stable and documented."""

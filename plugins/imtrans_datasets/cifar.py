@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import Pair, Signals, Split
+from imtrans.interfaces import DataSpec, Pair, Split
 
 SIDE, COUNT = 32, 10_000
 RECORD = 1 + 3 * SIDE * SIDE  # bytes: the class, then the red, green and blue planes
@@ -31,7 +31,7 @@ class Cifar10:
         if held >= pictures:
             raise ConfigError(
                 f"data set 'cifar10': held {held:,} of {pictures:,} pictures leaves none to train on",
-                mend="The project that pencil2color follows has pictures=8000 and held=36.",
+                hint="The project that pencil2color follows has pictures=8000 and held=36.",
             )
         is_ours = split == "train" or held > 0
         first = 0 if split == "train" or not held else pictures - held
@@ -39,7 +39,7 @@ class Cifar10:
         names = BATCHES["train" if is_ours else split][: -(-self._rows.stop // COUNT)]
         self.paths = [folder / name for name in names]
         self._records = [_records(path) for path in self.paths]
-        self.signals = Signals()
+        self.data_spec = DataSpec()
         self.notes = _notes(split, pictures, held=held)
 
     def __len__(self) -> int:
@@ -65,9 +65,9 @@ def _records(path: Path) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", mend=_MEND) from None
+        raise DataError(f"{path}: {error.strerror}", hint=_MEND) from None
     if size != COUNT * RECORD:
-        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", mend=_MEND)
+        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", hint=_MEND)
     return np.memmap(path, np.uint8, "r", shape=(COUNT, RECORD))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imtrans.errors import DataError, listed
-from imtrans.kit.disk import written
+from imtrans.errors import DataError, join_names
 from imtrans.kit.images import decode
-from imtrans.kit.members import Member, broken, members
+from imtrans.net.archive_reader import Member, broken, members
+from imtrans.net.io_errors import map_write_errors
 
 Array = np.ndarray[Any, Any]
 Tick = Callable[[int, int], None]
@@ -42,7 +42,7 @@ def prepare(archives: Sequence[Path], folder: Path, *, counts: Mapping[str, int]
             if _take(archive, member, work):
                 done += 1
                 tick(done, total)
-    with written(folder), (folder / "names.csv").open("w", encoding="utf-8", newline="") as file:
+    with map_write_errors(folder), (folder / "names.csv").open("w", encoding="utf-8", newline="") as file:
         names = csv.writer(file)
         names.writerow(("split", "number", "frame"))
         for split in counts:
@@ -63,7 +63,7 @@ def _take(archive: Path, member: Member, work: Path) -> bool:
     path = work / split / kind / f"{city}~{frame}.png"
     if path.exists():
         raise broken(archive, "is there twice", member=member.name)
-    with written(path):
+    with map_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_suffix(".whole")
         whole.write_bytes(_bytes(archive, member))
@@ -99,7 +99,7 @@ def _keep_labels(whole: Path, path: Path, *, is_full: bool) -> None:
     if labels.dtype != np.uint8 or labels.shape[-1] != 1:
         raise DataError(f"is {labels.dtype} with {labels.shape[-1]} channels, no class numbers")
     if is_full:
-        with written(path):
+        with map_write_errors(path):
             whole.rename(path)
     else:
         _save(Image.fromarray(labels[..., 0]).resize((SIZE, SIZE), Image.Resampling.NEAREST), path)
@@ -112,9 +112,11 @@ def _frames(work: Path, split: str, archives: Sequence[Path]) -> list[str]:
     lacking = [f"{frame.split('~')[-1]} ({kind})" for kind in KINDS for frame in every - there[kind]]
     if lacking or not every:
         names = " and ".join(str(p) for p in archives)
-        what = f"{len(lacking)} pictures are lacking: {listed(lacking, most=2)}" if every else f"no {split} pictures"
-        mend = "Give both: --archive leftImg8bit_trainvaltest.zip --archive gtFine_trainvaltest.zip"
-        raise DataError(f"{names}: {what}", mend=mend)
+        what = (
+            f"{len(lacking)} pictures are lacking: {join_names(lacking, most=2)}" if every else f"no {split} pictures"
+        )
+        hint = "Give both: --archive leftImg8bit_trainvaltest.zip --archive gtFine_trainvaltest.zip"
+        raise DataError(f"{names}: {what}", hint=hint)
     return sorted(every, key=lambda frame: frame.split("~"))
 
 
@@ -124,14 +126,14 @@ def _write_pair(work: Path, folder: Path, split: str, *, number: int, frame: str
         pair.paste(Image.fromarray(decode(work / split / kind / f"{frame}.png")), (left, 0))
     _save(pair, folder / split / f"{number}.jpg")
     labels = folder / "labels" / split / f"{number}.png"
-    with written(labels):
+    with map_write_errors(labels):
         labels.parent.mkdir(parents=True, exist_ok=True)
         (work / split / "labelIds" / f"{frame}.png").rename(labels)
 
 
 def _save(picture: Image.Image, path: Path) -> None:
     """As PNG or, as the usual preparation does, as JPEG of the best quality."""
-    with written(path):
+    with map_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".jpg":
             picture.save(path, quality=100, subsampling=0)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
-from imtrans.interfaces import Context, Pair, Signals
+from imtrans.interfaces import Context, DataSpec, Pair
 from imtrans.kit.images import resize
+from imtrans_datasets.components_folders import FolderOptions
+from imtrans_datasets.file_index import Item, Listing
 from imtrans_datasets.layout import find, find_two
-from imtrans_datasets.listing import Item, Listing
-from imtrans_datasets.offer_folders import FolderOptions
-from imtrans_datasets.reading import Labels, Pictures, Side
+from imtrans_datasets.side_readers import Labels, Pictures, Side
 
 Array = np.ndarray[Any, Any]
 
@@ -23,7 +23,7 @@ class FolderOfPairs:
 
     Channels and depth are those of the first pair; grey pictures among coloured ones are repeated to their channels.
     With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes the source's. With
-    `is_tolerant` the first pair is the first that can be read.
+    `skip_invalid` the first pair is the first that can be read.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class FolderOfPairs:
         options: FolderOptions | None = None,
         *,
         size: Sequence[int] = (),
-        is_tolerant: bool = False,
+        skip_invalid: bool = False,
     ) -> None:
         self.items, self.notes, self.layout, self.sides = listing.items, listing.notes, listing.layout, listing.sides
-        self.findings = listing.findings
+        self.issues = listing.issues
         self._listing, self._options, self._size = listing, options, size
-        self._readers = self._made(listing.items if is_tolerant else listing.items[:1])
-        self.signals = Signals(source=self._readers[0].signal, target=self._readers[1].signal)
+        self._readers = self._made(listing.items if skip_invalid else listing.items[:1])
+        self.data_spec = DataSpec(source=self._readers[0].spec, target=self._readers[1].spec)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -81,7 +81,7 @@ class FolderOfPairs:
         if odd or not half:
             raise ShapeError(
                 f"{files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width",
-                mend="Cut a column off it, or take the picture away.",
+                hint="Cut a column off it, or take the picture away.",
             )
         other = whole if first.is_like(second) else second.read(files[0])
         return whole[:, :half], other[:, half:]
@@ -89,17 +89,17 @@ class FolderOfPairs:
     def _sized(self, target: Array, source: Array, item: Item) -> Array:
         if not (self._options and self._options.resize_pairs):
             names = " and ".join(f"{f} ({_size(a)})" for f, a in zip(item.files, (source, target), strict=True))
-            mend = "Resize the target: --set dataset.resize_pairs=true" if self._options else "Make them one size."
-            raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", mend=mend)
+            hint = "Resize the target: --set dataset.resize_pairs=true" if self._options else "Make them one size."
+            raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", hint=hint)
         if self._size:
             return target
-        is_labels = self.signals.target.kind == "labels"
+        is_labels = self.data_spec.target.kind == "labels"
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
 
 
 def folder(options: FolderOptions, context: Context) -> FolderOfPairs:
     """The data set `folder`."""
-    return FolderOfPairs(_found(options, context), options, size=context.size, is_tolerant=context.is_tolerant)
+    return FolderOfPairs(_found(options, context), options, size=context.size, skip_invalid=context.skip_invalid)
 
 
 def _found(options: FolderOptions, context: Context) -> Listing:
@@ -108,20 +108,20 @@ def _found(options: FolderOptions, context: Context) -> Listing:
         raise ConfigError(
             f"dataset.path {options.path!r} and dataset.{'source' if two[0] else 'target'} {(two[0] or two[1])!r}: "
             "not both",
-            mend="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
+            hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
         )
     if any(two) and not all(two):
         given, lacking = ("source", "target") if two[0] else ("target", "source")
         raise ConfigError(
             f"dataset.{given} {(two[0] or two[1])!r} is given without dataset.{lacking}",
-            mend=f"Give both: --set dataset.{lacking}=PATH",
+            hint=f"Give both: --set dataset.{lacking}=PATH",
         )
     if all(two):
         source, target = (Path(p).expanduser() for p in two)
-        return find_two(source, target, context.split, is_tolerant=context.is_tolerant)
+        return find_two(source, target, context.split, skip_invalid=context.skip_invalid)
     if not options.path:
-        raise ConfigError("data set 'folder' needs its path", mend="Give it as --dataset PATH.")
-    return find(Path(options.path).expanduser(), context.split, is_tolerant=context.is_tolerant)
+        raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
+    return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
 
 
 def _reader(side: str, first: Item, options: FolderOptions) -> Side:

@@ -8,10 +8,10 @@ from pathlib import Path
 from imtrans.errors import DataError
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_table
-from imtrans_datasets import table
-from imtrans_datasets.listing import Item, Listing, check_folder, is_folder, key_of, scan
-from imtrans_datasets.sides import SIDES, two_folders
+from imtrans_datasets import manifest
+from imtrans_datasets.file_index import Item, Listing, check_folder, is_folder, key_of, scan
 from imtrans_datasets.suffixes import by_suffix
+from imtrans_datasets.two_folders import SIDES, two_folders
 
 __all__ = ["Item", "Layout", "Listing", "find", "find_photos", "find_two"]
 
@@ -26,45 +26,45 @@ class Layout:
 
     of_split: Callable[[Split], Listing | None]
     whole: Callable[[], Listing]
-    is_tolerant: bool = False
+    skip_invalid: bool = False
 
     def accepted(self, listing: Listing) -> Listing:
         """A listing in which nothing is wrong, or which is taken as it is; its refusal is raised otherwise."""
-        if listing.refusal and not (self.is_tolerant and listing.items):
+        if listing.refusal and not (self.skip_invalid and listing.items):
             raise listing.refusal
         return listing
 
 
-def find(path: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
+def find(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
     """The pairs of a split under a folder, or in a CSV or JSON-lines file. DataError names what is missing, with what
     was looked for.
 
     Without a validation folder the test folder serves, and the other way round; without either every tenth pair is
-    held out of training and named in the notes. The training pairs never serve for both. With `is_tolerant` what makes
+    held out of training and named in the notes. The training pairs never serve for both. With `skip_invalid` what makes
     no pair is left out, and told in the findings.
     """
     if is_table(path.name) and os.path.isfile(path):
-        rows = table.read(path, is_tolerant=is_tolerant)
-        rowed = Layout(lambda s: table.listing(path, rows, s), lambda: table.whole(path, rows), is_tolerant)
+        rows = manifest.read(path, skip_invalid=skip_invalid)
+        rowed = Layout(lambda s: manifest.listing(path, rows, s), lambda: manifest.whole(path, rows), skip_invalid)
         return _chosen(rowed, split)
     check_folder(path)
-    return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path), is_tolerant), split)
+    return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path), skip_invalid), split)
 
 
-def find_two(source: Path, target: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
+def find_two(source: Path, target: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
     """The pairs of two folders anywhere, by name, with or without folders for the splits in both."""
     check_folder(source)
     check_folder(target)
     whole = Layout(
-        lambda s: _two_of_split(source, target, s), lambda: two_folders(source, target, skip=FOLDERS), is_tolerant
+        lambda s: _two_of_split(source, target, s), lambda: two_folders(source, target, skip=FOLDERS), skip_invalid
     )
     return _chosen(whole, split)
 
 
-def find_photos(path: Path, split: Split, *, is_tolerant: bool = False) -> Listing:
+def find_photos(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
     """The photos of a split under `path`, folders in folders included; splits as for pairs."""
     check_folder(path)
-    photos = Layout(lambda s: _photos_of_split(path, s), lambda: _photos(path, skip=FOLDERS), is_tolerant)
+    photos = Layout(lambda s: _photos_of_split(path, s), lambda: _photos(path, skip=FOLDERS), skip_invalid)
     return _chosen(photos, split)
 
 
@@ -136,7 +136,7 @@ def _photos(folder: Path, *, skip: frozenset[str] = frozenset()) -> Listing:
         layout="single photos",
         sides=("made", "the photo"),
         notes=found.notes,
-        findings=found.findings,
+        issues=found.issues,
         refusal=found.refusal,
     )
 
@@ -147,7 +147,7 @@ def _held_out(layout: Layout, split: Split) -> Listing:
     if len(items) < 2:
         raise DataError(
             f"{items[0].paths[0]}: one pair is too few",
-            mend="There must be one to learn from and one to look at.",
+            hint="There must be one to learn from and one to look at.",
         )
     is_training = split == "train"
     chosen = [
@@ -156,8 +156,8 @@ def _held_out(layout: Layout, split: Split) -> Listing:
     count = len(items) - len(chosen) if is_training else len(chosen)
     note = f"no folder for validation: every {HELD_OUT}th pair ({count}) is held out of training"
     # What makes no pair is told once, with the pairs to train on.
-    findings = everything.findings if is_training else ()
-    return replace(everything, items=chosen, notes=(*everything.notes, note), findings=findings)
+    issues = everything.issues if is_training else ()
+    return replace(everything, items=chosen, notes=(*everything.notes, note), issues=issues)
 
 
 def _pairs(folder: Path) -> Listing:
@@ -170,6 +170,6 @@ def _pairs(folder: Path) -> Listing:
         layout="two halves side by side in each picture",
         sides=("left half", "right half"),
         notes=found.notes,
-        findings=found.findings,
+        issues=found.issues,
         refusal=found.refusal,
     )

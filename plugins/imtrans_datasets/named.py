@@ -6,11 +6,11 @@ from pathlib import Path
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Context, Dataset, Split
-from imtrans.kit.shelf import by_hand, folder_of, labels_of, present
+from imtrans.kit.dataset_paths import folder_of, labels_of, manual_instructions, present
 from imtrans_datasets.cifar import Cifar10
+from imtrans_datasets.components_named import PAIRS, PHOTOS, CifarOptions, NamedOptions
 from imtrans_datasets.folder import FolderOfPairs
 from imtrans_datasets.layout import find
-from imtrans_datasets.offer_named import PAIRS, PHOTOS, CifarOptions, NamedOptions
 from imtrans_datasets.photos import PhotoSet, first_and_rest
 
 SHARE = 0.8  # of the COCO photos, in the order of their names, are trained on: the project's own split
@@ -23,12 +23,12 @@ class NamedPairs(FolderOfPairs):
         return labels_of(self.files(index)[0])
 
 
-def _pairs(folder: Path, split: Split, is_tolerant: bool) -> NamedPairs:
-    return NamedPairs(find(folder, split, is_tolerant=is_tolerant), is_tolerant=is_tolerant)
+def _pairs(folder: Path, split: Split, skip_invalid: bool) -> NamedPairs:
+    return NamedPairs(find(folder, split, skip_invalid=skip_invalid), skip_invalid=skip_invalid)
 
 
-def _coco(folder: Path, split: Split, is_tolerant: bool) -> PhotoSet:
-    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE, is_tolerant=is_tolerant))
+def _coco(folder: Path, split: Split, skip_invalid: bool) -> PhotoSet:
+    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE, skip_invalid=skip_invalid))
 
 
 def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
@@ -37,12 +37,12 @@ def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: Nam
     if folder is None:
         looked = f"{Path(options.root).expanduser() / name} and {folder_of(name)} are" if options.root else ""
         archive = next(info.archive for n, _, info in (*PAIRS, *PHOTOS) if n == name)
-        places = archive.places if archive else {}
+        places = archive.split_globs if archive else {}
         raise DataError(
             f"data set {name!r}: {looked or f'{folder_of(name)} is'} not there",
-            mend=f"Fetch it: imtrans data fetch {name}\n{by_hand(name, options.root, places=places)}",
+            hint=f"Fetch it: imtrans data fetch {name}\n{manual_instructions(name, options.root, places=places)}",
         )
-    return read(folder, context.split, context.is_tolerant)
+    return read(folder, context.split, context.skip_invalid)
 
 
 facades = partial(_named, _pairs, "facades")
@@ -56,7 +56,7 @@ coco_sample = partial(_named, _coco, "coco-sample")
 
 
 def cifar10(options: CifarOptions, context: Context) -> Dataset:
-    def read(folder: Path, split: Split, is_tolerant: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
+    def read(folder: Path, split: Split, skip_invalid: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
         return Cifar10(folder, split, pictures=options.pictures, held=options.held)
 
     return _named(read, "cifar10", options, context)

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from imtrans import Use
+from imtrans import ComponentRef
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import Context, Dataset, Pair, Signal, Signals, Split
-from imtrans.kit.color import AB, LIGHTNESS, split_lab
-from imtrans.kit.color import grey as grey_of
+from imtrans.interfaces import Context, Dataset, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.images import decode, resize, with_channels
-from imtrans_datasets import makers
+from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
+from imtrans.kit.images.color import grey as grey_of
+from imtrans_datasets import source_filters
+from imtrans_datasets.components_photos import EdgesOptions, PencilOptions, PhotoOptions
+from imtrans_datasets.file_index import Item, Listing, check_folder, key_of, scan
 from imtrans_datasets.layout import find_photos
-from imtrans_datasets.listing import Item, Listing, check_folder, key_of, scan
-from imtrans_datasets.offer_photos import EdgesOptions, PencilOptions, PhotoOptions
 
 Array = np.ndarray[Any, Any]
 Make = Callable[[Array], tuple[Array, Array]]
@@ -26,8 +26,8 @@ class PhotoSet:
     """Photos of any size from files, source and target the same."""
 
     def __init__(self, listing: Listing) -> None:
-        self.items, self.notes, self.findings = listing.items, listing.notes, listing.findings
-        self.signals = Signals()
+        self.items, self.notes, self.issues = listing.items, listing.notes, listing.issues
+        self.data_spec = DataSpec()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -48,10 +48,10 @@ class Photos:
     the pencil's, then mean the same for every photo.
     """
 
-    def __init__(self, photos: Dataset, make: Make, *, signals: Signals, size: Sequence[int]) -> None:
-        self.photos, self.signals = photos, signals
+    def __init__(self, photos: Dataset, make: Make, *, data_spec: DataSpec, size: Sequence[int]) -> None:
+        self.photos, self.data_spec = photos, data_spec
         self.notes = tuple(getattr(photos, "notes", ()))
-        self.findings = tuple(getattr(photos, "findings", ()))
+        self.issues = tuple(getattr(photos, "issues", ()))
         self._make, self._size = make, tuple(size)
 
     def __len__(self) -> int:
@@ -69,11 +69,11 @@ class Photos:
         return self.photos.files(index)
 
 
-def first_and_rest(folder: Path, split: Split, *, share: float, is_tolerant: bool = False) -> Listing:
+def first_and_rest(folder: Path, split: Split, *, share: float, skip_invalid: bool = False) -> Listing:
     """The photos of a folder in the order of their names: the first `share` of them to train on, the rest else."""
     check_folder(folder)
     found = scan(folder)
-    if found.refusal and not is_tolerant:
+    if found.refusal and not skip_invalid:
         raise found.refusal
     items = [Item(key_of(stem), (path,)) for stem, path in found.files.items()]
     first = int(share * len(items))
@@ -81,7 +81,7 @@ def first_and_rest(folder: Path, split: Split, *, share: float, is_tolerant: boo
     if not chosen:
         raise DataError(f"{folder}: one photo is too few; there must be one to learn from and one to look at")
     note = f"the first {share:.0%} of the photos by name are trained on, the others are for validation"
-    return Listing(chosen, (note, *found.notes), findings=found.findings if split == "train" else ())
+    return Listing(chosen, (note, *found.notes), issues=found.issues if split == "train" else ())
 
 
 def eight_bits(photo: Array) -> Array:
@@ -94,25 +94,25 @@ def eight_bits(photo: Array) -> Array:
 
 
 def pencil(options: PencilOptions, context: Context) -> Photos:
-    return _photos("pencil", options, context, partial(makers.pencil, order=options.order))
+    return _photos("pencil", options, context, partial(source_filters.pencil, order=options.order))
 
 
 def grey(options: PhotoOptions, context: Context) -> Photos:
-    return _photos("grey", options, context, grey_of, Signals(source=Signal(space="grey")))
+    return _photos("grey", options, context, grey_of, DataSpec(source=ImageSpec(space="grey")))
 
 
 def edges(options: EdgesOptions, context: Context) -> Photos:
-    make = partial(makers.edges, low=options.low, high=options.high, smallest=options.smallest)
+    make = partial(source_filters.edges, low=options.low, high=options.high, smallest=options.smallest)
     return _photos("edges", options, context, make)
 
 
 def inpaint(options: PhotoOptions, context: Context) -> Photos:
-    return _photos("inpaint", options, context, makers.inpaint)
+    return _photos("inpaint", options, context, source_filters.inpaint)
 
 
 def lab(options: PhotoOptions, context: Context) -> Photos:
     photos = _source("lab", options, context)
-    return Photos(photos, split_lab, signals=Signals(source=LIGHTNESS, target=AB), size=context.size)
+    return Photos(photos, split_lab, data_spec=DataSpec(source=LIGHTNESS, target=AB), size=context.size)
 
 
 def _photos(
@@ -120,21 +120,21 @@ def _photos(
     options: PhotoOptions,
     context: Context,
     make: Callable[[Array], Array],
-    signals: Signals | None = None,
+    data_spec: DataSpec | None = None,
 ) -> Photos:
     photos = _source(name, options, context)
-    return Photos(photos, lambda photo: (make(photo), photo), signals=signals or Signals(), size=context.size)
+    return Photos(photos, lambda photo: (make(photo), photo), data_spec=data_spec or DataSpec(), size=context.size)
 
 
 def _source(name: str, options: PhotoOptions, context: Context) -> Dataset:
     """The photos: a data set's, which may lie under the root, else those of the folder `root`."""
     if options.photos is not None:
         root = {"root": options.root} if options.root else {}
-        made: Dataset = context.make("dataset", Use(options.photos.name, {**root, **options.photos.options}))
-        if made.signals.target.kind != "image":
+        made: Dataset = context.make("dataset", ComponentRef(options.photos.name, {**root, **options.photos.options}))
+        if made.data_spec.target.kind != "image":
             raise ConfigError(f"dataset.photos {options.photos.name!r}: its targets are not photos")
         return made
     if not options.root:
-        mend = "Say where they are: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
-        raise ConfigError(f"data set {name!r} is made from your photos", mend=mend)
-    return PhotoSet(find_photos(Path(options.root).expanduser(), context.split, is_tolerant=context.is_tolerant))
+        hint = "Say where they are: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
+        raise ConfigError(f"data set {name!r} is made from your photos", hint=hint)
+    return PhotoSet(find_photos(Path(options.root).expanduser(), context.split, skip_invalid=context.skip_invalid))

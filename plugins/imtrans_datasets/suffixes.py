@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from imtrans.errors import DataError, listed
-from imtrans_datasets.listing import Item, Listing, Scan, key_of
-from imtrans_datasets.sides import without_partner
+from imtrans.errors import DataError, join_names
+from imtrans_datasets.file_index import Item, Listing, Scan, key_of
+from imtrans_datasets.two_folders import without_partner
 
 ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("source", "target")) for mark in "_-.")
 
@@ -24,8 +24,8 @@ def by_suffix(folder: Path, found: Scan) -> Listing | None:
     refusal = found.refusal
     if alone and not refusal:
         refusal = DataError(
-            f"{folder}: {len(alone)} pictures have no partner: {listed(map(key_of, alone), most=3)}",
-            mend=f"Each picture that ends in {one} needs one that ends in {two}, and nothing else may lie with them.",
+            f"{folder}: {len(alone)} pictures have no partner: {join_names(map(key_of, alone), most=3)}",
+            hint=f"Each picture that ends in {one} needs one that ends in {two}, and nothing else may lie with them.",
         )
     stems = [stem for stem in stems if stem + two in found.files]
     if refusal and not stems:
@@ -35,7 +35,7 @@ def by_suffix(folder: Path, found: Scan) -> Listing | None:
         layout=f"pairs by the ends of their names, {one} and {two}",
         sides=(one, two),
         notes=found.notes,
-        findings=(*found.findings, *(without_partner(found.files[stem]) for stem in alone)),
+        issues=(*found.issues, *(without_partner(found.files[stem]) for stem in alone)),
         refusal=refusal,
     )
 

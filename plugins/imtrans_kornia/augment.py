@@ -17,7 +17,7 @@ from imtrans_kornia import ColorOptions, FlipOptions, JitterOptions
 class Jitter:
     """Random crop of a picture that was loaded larger (paper, section 3.3: 286 to 256)."""
 
-    only_moves = True
+    is_geometric = True
 
     def __init__(self, options: JitterOptions, context: Context) -> None:
         self.size, self.scale = tuple(context.size), options.scale
@@ -41,7 +41,7 @@ class Jitter:
 class Flip:
     """Mirrors source and target together, each pair with its own draw."""
 
-    only_moves = True
+    is_geometric = True
 
     def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - all augmentations are made alike
         self.probability = options.probability
@@ -61,7 +61,7 @@ class Color:
 
     def __init__(self, options: ColorOptions, context: Context) -> None:
         self.options = options
-        if context.signals.source.planes != 3:
+        if context.data_spec.source.num_channels != 3:
             raise ShapeError("kornia-color: the source must have three channels")
 
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,7 +8,11 @@ from imtrans import Component, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class Hinge:
-    clamped: bool = option(False, "let the generator's loss stop at a margin of 1, as one Keras project does")
+    generator_margin: bool = option(
+        False,
+        "let the generator's loss stop at a margin of 1, as one Keras project does",
+        former={"clamped": None},
+    )
 
 
 @hookimpl

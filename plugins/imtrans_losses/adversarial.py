@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imtrans.interfaces import Verdict
+from imtrans.interfaces import DiscriminatorOutput
 
 
 class BCE:
     """Binary cross entropy on logits (Goodfellow et al. 2014); an undecided judge pays log 2 for each term."""
 
-    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+    def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
         return _mean(on_real, _entropy(1.0)) + _mean(on_fake, _entropy(0.0))
 
-    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+    def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
         """-log D(fake), not log(1 - D(fake)): gradients where the judge is sure."""
         return _mean(on_fake, _entropy(1.0))
 
@@ -25,29 +25,29 @@ class LSGAN:
 
     boundary = 0.5  # half way between its labels: what lies above counts as real
 
-    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+    def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
         return _mean(on_real, lambda x: (x - 1).square()) + _mean(on_fake, torch.square)
 
-    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+    def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
         return _mean(on_fake, lambda x: (x - 1).square())
 
 
 class Hinge:
-    """Hinge loss; the generator raises the logits of its images without end, or up to 1 where `clamped`."""
+    """Hinge loss; the generator raises the logits of its images without end, or up to 1 where `generator_margin`."""
 
-    def __init__(self, *, clamped: bool = False) -> None:
-        self.clamped = clamped
+    def __init__(self, *, generator_margin: bool = False) -> None:
+        self.generator_margin = generator_margin
 
-    def judge(self, on_real: Verdict, on_fake: Verdict) -> Tensor:
+    def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
         return _mean(on_real, lambda x: functional.relu(1 - x)) + _mean(on_fake, lambda x: functional.relu(1 + x))
 
-    def fool(self, on_fake: Verdict, on_real: Verdict | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
-        return _mean(on_fake, (lambda x: functional.relu(1 - x)) if self.clamped else torch.neg)
+    def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:  # noqa: ARG002 - the protocol's
+        return _mean(on_fake, (lambda x: functional.relu(1 - x)) if self.generator_margin else torch.neg)
 
 
 def _entropy(label: float) -> Callable[[Tensor], Tensor]:
     return lambda x: functional.binary_cross_entropy_with_logits(x, torch.full_like(x, label))
 
 
-def _mean(verdict: Verdict, cost: Callable[[Tensor], Tensor]) -> Tensor:
+def _mean(verdict: DiscriminatorOutput, cost: Callable[[Tensor], Tensor]) -> Tensor:
     return torch.stack([cost(logits).mean() for logits in verdict.logits]).mean()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from imtrans import Component, EvalProtocol, hookimpl
-from imtrans_metrics.offer import metric_components
+from imtrans_metrics.components import metric_components
 from imtrans_metrics.protocols import protocols
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
-from imtrans.kit import weights
-from imtrans.kit.weights import Published
-from imtrans_metrics.pictures import colour, stored
+from imtrans.kit import pretrained
+from imtrans.kit.pretrained import Published
+from imtrans_metrics.tensor_checks import colour, stored
 
 PUBLISHED = Published(
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
@@ -23,15 +23,15 @@ class Inception:
     """
 
     def __init__(self, metric: str, *, file: Path | None, fetch: bool) -> None:
-        module = weights.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
-        path = weights.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)
+        module = pretrained.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
+        path = pretrained.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)
         # Read before: torch-fidelity would run whatever code is in the file.
-        weights.read(path)
+        pretrained.read(path)
         try:
-            with weights.drawn_apart():
+            with pretrained.forked_rng():
                 self.network: Any = module.FeatureExtractorInceptionV3(metric, [FEATURES], str(path))
         except RuntimeError:
-            raise weights.unfit(path, "they do not fit torch-fidelity's Inception") from None
+            raise pretrained.mismatch_error(path, "they do not fit torch-fidelity's Inception") from None
         self.network.eval().requires_grad_(False)  # torch-fidelity 0.3 leaves that to its own callers
         self.metric = metric
 
@@ -41,4 +41,4 @@ class Inception:
         return features
 
     def fingerprint(self) -> str:
-        return weights.fingerprint(self.network)
+        return pretrained.fingerprint(self.network)

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from imtrans.kit import lite0
-from imtrans_metrics.pictures import colour
+from imtrans.kit import efficientnet
+from imtrans_metrics.tensor_checks import colour
 
 
-class Lite0(lite0.Lite0):
+class Lite0(efficientnet.Lite0):
     """Features of pictures (B, 1 or 3, H, W) in [-1, 1]."""
 
     def _input(self, pictures: Tensor) -> Tensor:

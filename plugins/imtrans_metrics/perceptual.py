@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from imtrans.interfaces import Batch
-from imtrans.kit import weights
-from imtrans.kit.weights import Published
+from imtrans.kit import pretrained
+from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
-from imtrans_metrics.pictures import check, check_side, colour
+from imtrans_metrics.tensor_checks import check, check_side, colour
 
 Net = Literal["alex", "vgg", "squeeze"]
 HUB = "https://download.pytorch.org/models"
@@ -35,7 +35,7 @@ class LPIPS:
         self.net = net
         self.network = _lpips(net, file=weights, fetch=fetch)
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         check_side("lpips", prediction, SMALLEST[self.net])
         sides = [colour("lpips", p).float() for p in (prediction, batch.target)]
@@ -43,11 +43,11 @@ class LPIPS:
             distance: Tensor = self.network.to(prediction.device)(*sides)
         return distance.flatten(1).mean(1)
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         return {f"lpips_{self.net}": float(rows.double().mean())}
 
     def fingerprint(self) -> str:
-        return weights.fingerprint(self.network)
+        return pretrained.fingerprint(self.network)
 
 
 class Lite0Distance:
@@ -61,14 +61,14 @@ class Lite0Distance:
     def __init__(self) -> None:
         self.lite0 = Lite0("lite0-distance")
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         with torch.no_grad():
             sides = [self.lite0.levels(p) for p in (prediction, batch.target)]
             levels = [_apart(one, other) for one, other in zip(*sides, strict=True)]
         return torch.stack(levels).mean(0)
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         return {"lite0_distance": float(rows.double().mean())}
 
     def fingerprint(self) -> str:
@@ -83,14 +83,14 @@ def _apart(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _lpips(net: Net, *, file: Path | None, fetch: bool) -> Any:
-    maker = weights.package("lpips", metric="lpips")
-    path = weights.locate(PUBLISHED[net], metric="lpips", file=file, fetch=fetch)
-    stored = weights.read(path)
-    with weights.drawn_apart(), warnings.catch_warnings():
+    maker = pretrained.package("lpips", metric="lpips")
+    path = pretrained.locate(PUBLISHED[net], metric="lpips", file=file, fetch=fetch)
+    stored = pretrained.read(path)
+    with pretrained.forked_rng(), warnings.catch_warnings():
         # It asks torchvision in an outdated way; and without `pnet_rand` it would fetch weights unasked.
         warnings.filterwarnings("ignore", module="torchvision")
         network = maker.LPIPS(net=net, pnet_rand=True, verbose=False)
     # Its slices number their layers as torchvision's `features` does.
     names = {name: f"features.{name.partition('.')[2]}" for name in network.net.state_dict()}
-    weights.fill(network.net, stored, path=path, names=names)
+    pretrained.fill(network.net, stored, path=path, names=names)
     return network.eval().requires_grad_(False)

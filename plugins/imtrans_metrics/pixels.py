@@ -8,17 +8,17 @@ from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
-from imtrans_metrics.pictures import check, stored, void
+from imtrans_metrics.tensor_checks import check, stored, void
 
 
 class L1:
     """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions."""
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         return (prediction - batch.target).abs().flatten(1).mean(1)
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         return {"l1": float(rows.double().mean())}
 
 
@@ -28,11 +28,11 @@ class PSNR:
     Equal pictures give inf.
     """
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         return 10 * torch.log10(4 / (prediction - batch.target).square().flatten(1).mean(1))
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         return {"psnr": float(rows.double().mean())}
 
 
@@ -45,7 +45,7 @@ class SSIM:
     def __init__(self, *, padding: Literal["valid", "same"] = "valid", window: int = 11) -> None:
         self.padding, self.window = padding, window
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         # Imported here: the other metrics need not pay for kornia.
         from kornia.metrics import ssim
@@ -58,7 +58,7 @@ class SSIM:
         similarity: Tensor = values.flatten(1).mean(1)
         return similarity
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         return {"ssim" if self.padding == "valid" else "ssim_same": float(rows.double().mean())}
 
 
@@ -70,7 +70,7 @@ class PixelAccuracy:
     are compared as 8 bits store them.
     """
 
-    def measure(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         check(prediction, batch.target)
         off = (stored(prediction) - stored(batch.target)).abs()
         error = off.square().sum(1).flatten(1).mean(1).sqrt()
@@ -78,6 +78,6 @@ class PixelAccuracy:
         right = [(largest < delta).float().mean(1) for delta in (5, 10)]
         return void(torch.stack([error, *right], 1), prediction, batch.target)
 
-    def summarise(self, rows: Tensor) -> Mapping[str, float]:
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         names = ("rmse", "accuracy_5", "accuracy_10")
         return dict(zip(names, rows.double().mean(0).tolist(), strict=True))

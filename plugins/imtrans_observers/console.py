@@ -8,10 +8,10 @@ from typing import Any
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.history import BESIDE, HEALTH
-from imtrans_observers.coach import Coach
+from imtrans.kit.report.metric_history import BESIDE, HEALTH
+from imtrans_observers.buffered_writer import Pace
+from imtrans_observers.diagnostics import Coach
 from imtrans_observers.memory import in_words
-from imtrans_observers.writing import Pace
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_VERDICTS = 2.0
@@ -66,7 +66,7 @@ class Console:
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
         self._close()
-        self._say(run, f"Verdict: {self._coach.verdict().line}")
+        self._say(run, f"Diagnosis: {self._coach.verdict().line}")
 
     def _show(self, run: Run, step: int, values: Mapping[str, float]) -> None:
         told = "  ".join(p for p in (*self._state(run, step), self._health()) if p)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from imtrans.kit.history import BESIDE, HEALTH, History
-from imtrans.kit.page import Chart, Series
+from imtrans.kit.report.html_report import Chart, Series
+from imtrans.kit.report.metric_history import BESIDE, HEALTH, History
 
 
 def curves(past: History) -> Iterator[Chart]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.history import METRICS
-from imtrans_observers.writing import Lines
+from imtrans.kit.report.metric_history import METRICS
+from imtrans_observers.buffered_writer import Lines
 
 
 class MetricsLog:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from imtrans import hookimpl
-from imtrans.fsio import replace_text
+from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
-from imtrans.kit import page as pages
-from imtrans.kit import samples as shelf
-from imtrans.kit.history import BESIDE
-from imtrans.kit.samples import Shown
+from imtrans.kit.report import html_report as pages
+from imtrans.kit.report import samples as shelf
+from imtrans.kit.report.metric_history import BESIDE
+from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
-from imtrans_observers.coach import Coach
+from imtrans_observers.buffered_writer import Pace, Writer
 from imtrans_observers.curves import curves
+from imtrans_observers.diagnostics import Coach
 from imtrans_observers.samples import chosen_by, parted
-from imtrans_observers.writing import Pace, Writer
 
 NAME = "report.html"
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -68,8 +68,8 @@ class Pictures:
     """The newest samples and the worst pictures, made ready for a page once."""
 
     def __init__(self) -> None:
-        self.usual: Shown | None = None
-        self.worst: Shown | None = None
+        self.usual: SampleGrid | None = None
+        self.worst: SampleGrid | None = None
         self._made: dict[tuple[bool, int], dict[str, Any]] = {}
 
     @classmethod
@@ -84,7 +84,7 @@ class Pictures:
 
     def take(self, run: Run, step: int, samples: Sequence[Sample]) -> None:
         usual, worst = parted(samples)
-        self.usual = Shown(step=step, samples=usual) if usual else self.usual
+        self.usual = SampleGrid(step=step, samples=usual) if usual else self.usual
         self.worst = chosen_by(run, step, worst) if worst else self.worst
         self.cut(step)
 
@@ -93,7 +93,7 @@ class Pictures:
         self.usual = self.usual if self.usual and self.usual.step <= step else None
         self.worst = self.worst if self.worst and self.worst.step <= step else None
 
-    def ready(self, shown: Shown | None) -> dict[str, Any] | None:
+    def ready(self, shown: SampleGrid | None) -> dict[str, Any] | None:
         """The samples as the page takes them; each half of the page's pictures may fill half of its room."""
         if shown is None:
             return None
@@ -131,7 +131,7 @@ def page(run: Run, step: int, *, coach: Coach, pictures: Pictures, status: str) 
     )
 
 
-def _ready(shown: Shown) -> dict[str, Any]:
+def _ready(shown: SampleGrid) -> dict[str, Any]:
     panels = [p for s in shown.samples for p in (s.source, s.prediction, s.target) if p is not None]
     made = iter(pages.embedded(panels, room=pages.ROOM // 2))
     pairs = [

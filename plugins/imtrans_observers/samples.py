@@ -5,10 +5,10 @@ from pathlib import Path
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
-from imtrans.kit import samples as shelf
-from imtrans.kit.samples import Shown
+from imtrans.kit.report import samples as shelf
+from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
-from imtrans_observers.writing import Pace, Writer
+from imtrans_observers.buffered_writer import Pace, Writer
 
 DISCARDED = "discarded"
 
@@ -31,7 +31,7 @@ class SampleGrids:
         usual, worst = parted(samples)
         if usual:
             set_aside(run.folder, after=step)
-            shown = Shown(step=step, samples=usual)
+            shown = SampleGrid(step=step, samples=usual)
             self._write(lambda: shelf.save(shelf.path_of(run.folder, step), shown))
         if worst:
             chosen = chosen_by(run, step, worst)
@@ -56,12 +56,12 @@ def parted(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     return [s for s in samples if not s.is_worst], [s for s in samples if s.is_worst]
 
 
-def chosen_by(run: Run, step: int, worst: Sequence[Sample]) -> Shown:
+def chosen_by(run: Run, step: int, worst: Sequence[Sample]) -> SampleGrid:
     """The worst pictures with the metric that they were chosen by: the first that each has."""
     name = next(iter(worst[0].scores), "")
     infos = {c.name: c.component.info for c in run.config.metrics}
     is_higher = bool(getattr(infos.get(name), "higher_is_better", False))
-    return Shown(step=step, samples=worst, by=name, higher_is_better=is_higher)
+    return SampleGrid(step=step, samples=worst, by=name, higher_is_better=is_higher)
 
 
 def set_aside(run: Path, *, after: int) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from imtrans.errors import ResourceError
 from imtrans.interfaces import Sample
-from imtrans.kit import samples as shelf
-from imtrans.kit.samples import Shown
+from imtrans.kit.report import samples as shelf
+from imtrans.kit.report.samples import SampleGrid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ def thinned(paths: Sequence[Path], most: int) -> list[Path]:
     return [paths[round(i * (len(paths) - 1) / (most - 1))] for i in range(most)]
 
 
-def frame(shown: Shown) -> "Image.Image":
+def frame(shown: SampleGrid) -> "Image.Image":
     """The step, and below it source | prediction | target of the first three pictures."""
     from PIL import Image, ImageDraw, ImageFont
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from imtrans import Component, Use, hookimpl, option
+from imtrans import Component, ComponentRef, hookimpl, option
 
 FIELDS = {1: 16, 2: 34, 3: 70, 4: 142, 5: 286}
 
@@ -20,8 +20,10 @@ class JudgeOptions:
     norm_momentum: float = option(
         0.1, "share of the newest batch in the running statistics; Keras: 0.01", low=0, high=1
     )
-    activation: tuple[Use, ...] = option(
-        (Use("leaky-relu", {"slope": 0.2}),), "one for all blocks, or a list from first to last", kind="activation"
+    activation: tuple[ComponentRef, ...] = option(
+        (ComponentRef("leaky-relu", {"slope": 0.2}),),
+        "one for all blocks, or a list from first to last",
+        kind="activation",
     )
     bias: Literal["last", "no-norm", "everywhere"] = option(
         "no-norm", "layers with a bias: the last only, those that no norm follows, or all"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from imtrans.errors import ConfigError, ShapeError
-from imtrans.interfaces import Context, Verdict
+from imtrans.interfaces import Context, DiscriminatorOutput
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
 from imtrans_patchgan import JudgeOptions, PatchGANOptions, SteepOptions
@@ -35,8 +35,8 @@ def _made(options: JudgeOptions, context: Context, plan: Plan) -> "PatchGAN":
         raise ConfigError(f"activation: {len(options.activation)} given; there are {count} (or give one for all)")
     uses = options.activation if len(options.activation) == count else [*options.activation] * count
     return PatchGAN(
-        context.signals.source.planes if options.conditional else 0,
-        context.signals.target.planes,
+        context.data_spec.source.num_channels if options.conditional else 0,
+        context.data_spec.target.num_channels,
         plan=plan,
         norm=options.norm,
         norm_eps=options.norm_eps,
@@ -103,19 +103,19 @@ class PatchGAN(nn.Module):
         if init_std:
             initialise(self, std=init_std, norm_std=init_norm_std)
 
-    def forward(self, source: Tensor | None, image: Tensor) -> Verdict:
+    def forward(self, source: Tensor | None, image: Tensor) -> DiscriminatorOutput:
         if min(image.shape[2:]) < self.smallest:
             raise ShapeError(
                 f"pictures of {tuple(image.shape[2:])} are too small for this discriminator: "
                 f"it needs {self.smallest} pixels",
-                mend="Set data.size larger, or discriminator.layers smaller.",
+                hint="Set data.size larger, or discriminator.layers smaller.",
             )
         x = torch.cat([source, image], dim=1) if self.is_conditional and source is not None else image
         features = []
         for block in self.blocks:
             x = block(x)
             features.append(x)
-        return Verdict(logits=[features[-1]], features=[features[:-1]])
+        return DiscriminatorOutput(logits=[features[-1]], features=[features[:-1]])
 
 
 def _fits(size: int, plan: Plan, padding: Sequence[Padding]) -> bool:

@@ -16,8 +16,10 @@ class ConditionalGANOptions:
     discriminator_scale: float = option(
         0.5, "factor of the discriminator's objective: it learns half as fast (paper, section 3.3)", low=0
     )
-    discriminator_updates: Literal["joint", "apart"] = option(
-        "joint", "one update of the discriminator on fake and real together, or one on the fake, then one on the real"
+    discriminator_updates: Literal["joint", "separate"] = option(
+        "joint",
+        "one update of the discriminator on fake and real together, or one on the fake, then one on the real",
+        former={"discriminator_updates": {"apart": "separate"}},
     )
     zero_biases: bool = option(
         False, "set the biases of all convolutions to 0 before each step, as the authors' Torch code does"
@@ -32,7 +34,7 @@ CONDITIONAL_GAN = MethodInfo(
         "reconstruction": Slot(kind="loss", many=True),
     },
     policy=InferenceOptions,
-    capturable=True,
+    cuda_graph_safe=True,
 )
 
 
@@ -49,7 +51,7 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="importer",
         name="junyanz",
-        target="imtrans_pix2pix.port:Port",
+        target="imtrans_pix2pix.junyanz:Port",
         summary="networks of junyanz/pytorch-CycleGAN-and-pix2pix: unet_*, resnet_*blocks, basic and n_layers",
     )
     yield from recipes()

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, Geometry, Update, Verdict
-from imtrans.kit.terms import AdversarialTerms, Terms
+from imtrans.interfaces import Batch, DiscriminatorOutput, Geometry, Update
+from imtrans.kit.loss_terms import AdversarialTerms, Terms
 
 
 class ConditionalGAN:
@@ -29,11 +29,11 @@ class ConditionalGAN:
         policy: InferenceOptions | None = None,
         order: Literal["discriminator-first", "generator-first", "simultaneous"] = "discriminator-first",
         discriminator_scale: float = 0.5,
-        discriminator_updates: Literal["joint", "apart"] = "joint",
+        discriminator_updates: Literal["joint", "separate"] = "joint",
         zero_biases: bool = False,
     ) -> None:
-        if order == "simultaneous" and discriminator_updates == "apart":
-            raise ConfigError("method.discriminator_updates apart: a simultaneous order has one update for all")
+        if order == "simultaneous" and discriminator_updates == "separate":
+            raise ConfigError("method.discriminator_updates separate: a simultaneous order has one update for all")
         self.generator, self.discriminator = generator, discriminator
         self.adversarial, self.reconstruction = adversarial, reconstruction
         self.policy = policy or InferenceOptions()
@@ -81,7 +81,7 @@ class ConditionalGAN:
         """There is nothing beside the networks."""
 
     def _discriminator_step(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
-        if self.discriminator_updates == "apart":
+        if self.discriminator_updates == "separate":
             return self._discriminator_steps(fake, batch, update)
         judge, logged = self._judge(fake, batch)
         update({"discriminator": judge})
@@ -89,32 +89,32 @@ class ConditionalGAN:
 
     def _discriminator_steps(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
         """A step on the fake, then one on the real: the other's verdict stands still, so that it adds no gradient."""
-        on_fake: Verdict = self.discriminator(batch.source, fake.detach())
+        on_fake: DiscriminatorOutput = self.discriminator(batch.source, fake.detach())
         with torch.no_grad():
-            on_real: Verdict = self.discriminator(batch.source, batch.target)
-        update({"discriminator": self.adversarial.judge(on_real, on_fake) * self.discriminator_scale})
+            on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
+        update({"discriminator": self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale})
         on_real = self.discriminator(batch.source, batch.target)
-        judge, logged = self._judged(on_real, still(on_fake))
+        judge, logged = self._judged(on_real, detach(on_fake))
         update({"discriminator": judge})
         return logged
 
     def _judge(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        on_real: Verdict = self.discriminator(batch.source, batch.target)
+        on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
         return self._judged(on_real, self.discriminator(batch.source, fake.detach()))
 
-    def _judged(self, on_real: Verdict, on_fake: Verdict) -> tuple[Tensor, dict[str, Tensor]]:
-        judge = self.adversarial.judge(on_real, on_fake) * self.discriminator_scale
+    def _judged(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> tuple[Tensor, dict[str, Tensor]]:
+        judge = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
         return judge, {
             "discriminator": judge.detach(),
-            "health.accuracy": accuracy(on_real, on_fake, boundary=self.adversarial.boundary),
+            "health.accuracy": accuracy(on_real, on_fake, boundary=self.adversarial.real_threshold),
         }
 
-    def _on_real(self, batch: Batch) -> Verdict | None:
+    def _on_real(self, batch: Batch) -> DiscriminatorOutput | None:
         """The verdict to be matched, without gradients; another pass, so only where a term asks for it."""
         if not self.adversarial.needs_real:
             return None
         with torch.no_grad():
-            verdict: Verdict = self.discriminator(batch.source, batch.target)
+            verdict: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
         return verdict
 
     def _generator_step(
@@ -122,7 +122,9 @@ class ConditionalGAN:
     ) -> dict[str, Tensor]:
         terms = {}
         if self.adversarial.is_on:
-            terms["adversarial"] = self.adversarial.fool(self.discriminator(batch.source, fake), self._on_real(batch))
+            terms["adversarial"] = self.adversarial.generator_loss(
+                self.discriminator(batch.source, fake), self._on_real(batch)
+            )
         if self.reconstruction.is_on:
             terms["reconstruction"] = self.reconstruction(fake, batch.target)
         if terms:
@@ -138,16 +140,16 @@ def without_biases(networks: Iterable[nn.Module]) -> None:
             layer.bias.zero_()
 
 
-def still(verdict: Verdict) -> Verdict:
+def detach(verdict: DiscriminatorOutput) -> DiscriminatorOutput:
     """The same verdict, through which no gradient goes."""
-    return Verdict(
+    return DiscriminatorOutput(
         logits=[x.detach() for x in verdict.logits],
         features=[[x.detach() for x in scale] for scale in verdict.features],
     )
 
 
 @torch.no_grad()
-def accuracy(on_real: Verdict, on_fake: Verdict, *, boundary: float) -> Tensor:
+def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, boundary: float) -> Tensor:
     """The share of patches that the discriminator tells right, a scalar in [0, 1]; 0.5 is guessing.
 
     A patch above `boundary` is called real. Real and fake patches count alike, and so do the scales.

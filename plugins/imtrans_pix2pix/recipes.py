@@ -6,11 +6,11 @@ docs/recipes.md tells where each comes from, and which faults of its original ar
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from imtrans import Recipe, Term, Use
+from imtrans import ComponentRef, Recipe, WeightedRef
 
 METHOD = "conditional-gan"
 KERAS_NORM: Mapping[str, Any] = {"norm_eps": 1e-3, "norm_momentum": 0.01, "init_norm_std": 0.0}
-LEAKY_03 = Use("leaky-relu", {"slope": 0.3})  # what Keras takes where the slope is not given
+LEAKY_03 = ComponentRef("leaky-relu", {"slope": 0.3})  # what Keras takes where the slope is not given
 PAPER_INFERENCE: Mapping[str, Any] = {"norm": "batch", "dropout": True}
 UNET: Mapping[str, Any] = {"depth": 8, "width": 64}
 JUDGE: Mapping[str, Any] = {"layers": 3, "width": 64}
@@ -33,11 +33,11 @@ def paper() -> Recipe:
     return Recipe(
         name="pix2pix",
         summary="the paper: U-Net 256, 70 x 70 PatchGAN, cross entropy + 100 L1",
-        method=Use(METHOD),
-        networks={"generator": Use("unet256"), "discriminator": Use("patchgan70")},
-        losses={"adversarial": Use("bce"), "reconstruction": [Term("l1", weight=100.0)]},
-        augment=[Use("kornia-jitter"), Use("kornia-flip")],
-        metrics=[Use("l1"), Use("psnr"), Use("ssim")],
+        method=ComponentRef(METHOD),
+        networks={"generator": ComponentRef("unet256"), "discriminator": ComponentRef("patchgan70")},
+        losses={"adversarial": ComponentRef("bce"), "reconstruction": [WeightedRef("l1", weight=100.0)]},
+        augment=[ComponentRef("kornia-jitter"), ComponentRef("kornia-flip")],
+        metrics=[ComponentRef("l1"), ComponentRef("psnr"), ComponentRef("ssim")],
         train={"optimizer.name": "adam", "optimizer.lr": 2e-4, "optimizer.betas": (0.5, 0.999)},
     )
 
@@ -48,10 +48,10 @@ def torch_original() -> Recipe:
         name="pix2pix-torch",
         summary="the authors' Torch code with its quirks: D not halved, both gradients first, biases zeroed",
         base="pix2pix",
-        method=Use(METHOD, {"order": "simultaneous", "discriminator_scale": 1.0, "zero_biases": True}),
+        method=ComponentRef(METHOD, {"order": "simultaneous", "discriminator_scale": 1.0, "zero_biases": True}),
         networks={
-            "generator": Use("unet256", {**UNET, "bias": "everywhere"}),
-            "discriminator": Use("patchgan70", {**JUDGE, "bias": "everywhere"}),
+            "generator": ComponentRef("unet256", {**UNET, "bias": "everywhere"}),
+            "discriminator": ComponentRef("patchgan70", {**JUDGE, "bias": "everywhere"}),
         },
         augment=_moved(286 / 256, 0.5),
         data={"size": (256,), "batch_size": 1, "interpolation": "bilinear"},
@@ -66,19 +66,21 @@ def tutorial() -> Recipe:
         name="pix2pix-tf",
         summary="TensorFlow's tutorial: activation after norm, slope 0.3, norm at the bottleneck, 40,000 steps",
         base="pix2pix",
-        method=Use(METHOD, {"order": "simultaneous", "discriminator_scale": 1.0}),
+        method=ComponentRef(METHOD, {"order": "simultaneous", "discriminator_scale": 1.0}),
         networks={
-            "generator": Use(
+            "generator": ComponentRef(
                 "unet256",
                 {
                     **UNET,
                     **KERAS_NORM,
-                    "wiring": "post",
+                    "pre_activation": False,
                     "encoder_activation": LEAKY_03,
                     "bottleneck_norm": True,
                 },
             ),
-            "discriminator": Use("patchgan70", {**JUDGE, **KERAS_NORM, "activation": LEAKY_03, "bias": "last"}),
+            "discriminator": ComponentRef(
+                "patchgan70", {**JUDGE, **KERAS_NORM, "activation": LEAKY_03, "bias": "last"}
+            ),
         },
         augment=_moved(286 / 256, 0.5),
         data={"size": (256,), "batch_size": 1, "interpolation": "nearest"},
@@ -94,16 +96,21 @@ def pencil2color() -> Recipe:
         name="pencil2color",
         summary="pencil drawings to photos, 128 px: spectral norm, 142 x 142 patches, hinge + 100 L1, G first",
         base="pix2pix",
-        method=Use(METHOD, {"order": "generator-first", "discriminator_updates": "apart", "discriminator_scale": 0.5}),
+        method=ComponentRef(
+            METHOD, {"order": "generator-first", "discriminator_updates": "separate", "discriminator_scale": 0.5}
+        ),
         networks={
-            "generator": Use("unet128", {**keras, "depth": 7, "width": 64, "dropout_blocks": (1, 2)}),
-            "discriminator": Use(
+            "generator": ComponentRef("unet128", {**keras, "depth": 7, "width": 64, "dropout_blocks": (1, 2)}),
+            "discriminator": ComponentRef(
                 "patchgan142", {**keras, "layers": 4, "width": 64, "spectral_norm": True, "padding": ("same",)}
             ),
         },
-        losses={"adversarial": Use("hinge", {"clamped": True}), "reconstruction": [Term("l1", weight=100.0)]},
+        losses={
+            "adversarial": ComponentRef("hinge", {"generator_margin": True}),
+            "reconstruction": [WeightedRef("l1", weight=100.0)],
+        },
         augment=_moved(1.0, 0.0),
-        dataset=Use("pencil", {"photos": Use("cifar10", {"pictures": 8000, "held": 36})}),
+        dataset=ComponentRef("pencil", {"photos": ComponentRef("cifar10", {"pictures": 8000, "held": 36})}),
         data={"size": (128,), "batch_size": 128, "interpolation": "bilinear"},
         train={"epochs": 200, "schedule": "inverse-time", "decay_rate": 1e-5, "optimizer.eps": 1e-7},
         inference=PAPER_INFERENCE,
@@ -116,13 +123,13 @@ def sketch2anime() -> Recipe:
         name="sketch2anime",
         summary="sketches to anime: reflected borders, 26 x 26 verdicts, whole channels dropped, running statistics",
         base="pix2pix",
-        method=Use(METHOD, {"order": "discriminator-first", "discriminator_scale": 0.5}),
+        method=ComponentRef(METHOD, {"order": "discriminator-first", "discriminator_scale": 0.5}),
         networks={
-            "generator": Use(
+            "generator": ComponentRef(
                 "unet256",
                 {
                     **UNET,
-                    "wiring": "post",
+                    "pre_activation": False,
                     "padding": "reflect",
                     "bias": "no-norm",
                     "bottleneck_activation": "relu",
@@ -131,12 +138,12 @@ def sketch2anime() -> Recipe:
                     "init_std": 0.0,
                 },
             ),
-            "discriminator": Use(
+            "discriminator": ComponentRef(
                 "patchgan70", {**JUDGE, "padding": ("reflect", "none", "none", "none", "reflect"), "init_std": 0.0}
             ),
         },
         augment=_moved(1.0, 0.0),
-        dataset=Use("anime"),
+        dataset=ComponentRef("anime"),
         data={"size": (256,), "batch_size": 8, "interpolation": "bilinear", "direction": "BtoA"},
         train={"epochs": 50},
         inference={"norm": "running", "dropout": False},
@@ -149,7 +156,7 @@ def sketch2cad() -> Recipe:
         name="sketch2cad",
         summary="hand-drawn sketches to CAD drawings: the tutorial's networks, 40,000 steps, nearest pixels",
         base="pix2pix-tf",
-        dataset=Use("cad"),
+        dataset=ComponentRef("cad"),
         train={"steps": 40_000},
     )
 
@@ -161,11 +168,11 @@ def bw2color() -> Recipe:
         summary="black and white photos to colour, 512 px: no norm in the decoder, 25 epochs",
         base="pix2pix-tf",
         networks={
-            "generator": Use("unet256", {"decoder_norm": False, "bias": "ends"}),
-            "discriminator": Use("patchgan70", {"bias": "no-norm"}),
+            "generator": ComponentRef("unet256", {"decoder_norm": False, "bias": "ends"}),
+            "discriminator": ComponentRef("patchgan70", {"bias": "no-norm"}),
         },
         augment=_moved(572 / 512, 0.5),
-        dataset=Use("grey", {"photos": "coco-sample"}),
+        dataset=ComponentRef("grey", {"photos": "coco-sample"}),
         data={"size": (512,), "batch_size": 1, "interpolation": "bilinear"},
         train={"epochs": 25},
     )
@@ -188,12 +195,15 @@ def _mish(
         name=f"pix2pix-mish{number}",
         summary=f"{summary}: the tutorial's networks, 150 epochs",
         base="pix2pix-tf",
-        networks={"generator": Use("unet256", generator), "discriminator": Use("patchgan70", discriminator)},
-        dataset=Use(dataset),
+        networks={
+            "generator": ComponentRef("unet256", generator),
+            "discriminator": ComponentRef("patchgan70", discriminator),
+        },
+        dataset=ComponentRef(dataset),
         data={"direction": "BtoA"},
         train={"epochs": 150},
     )
 
 
-def _moved(scale: float, probability: float) -> list[Use]:
-    return [Use("kornia-jitter", {"scale": scale}), Use("kornia-flip", {"probability": probability})]
+def _moved(scale: float, probability: float) -> list[ComponentRef]:
+    return [ComponentRef("kornia-jitter", {"scale": scale}), ComponentRef("kornia-flip", {"probability": probability})]

@@ -12,8 +12,8 @@ from imtrans_resnet import ResnetOptions
 def resnet(options: ResnetOptions, context: Context) -> "Resnet":
     """The network that the options describe, for the channels of the data."""
     return Resnet(
-        context.signals.source.planes,
-        context.signals.target.planes,
+        context.data_spec.source.num_channels,
+        context.data_spec.target.num_channels,
         blocks=options.blocks,
         width=options.width,
         norm=options.norm,

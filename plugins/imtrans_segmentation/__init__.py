@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imtrans import Component, EvalProtocol, MetricInfo, Recipe, Term, Use, hookimpl, option
+from imtrans import Component, ComponentRef, EvalProtocol, MetricInfo, Recipe, WeightedRef, hookimpl, option
 
 PALETTE = "CSV file of name,red,green,blue,void: the colours of the classes; none: those of Cityscapes"
 CITYSCAPES_PICTURES = 500  # the whole of its validation split: of fewer pictures whole classes are lacking
@@ -17,20 +17,22 @@ class ColourOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationOptions:
-    network: Use = option(Use("label-translator"), "what tells the classes of a photo", kind="network")
+    network: ComponentRef = option(
+        ComponentRef("label-translator"), "what tells the classes of a photo", kind="network"
+    )
     palette: Path | None = option(None, PALETTE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorOptions:
-    run: str = option("label-scorer", "run, or its folder, that translates photos to label colours", decides=False)
+    run: str = option("label-scorer", "run, or its folder, that translates photos to label colours", affects_hash=False)
     palette: Path | None = option(None, PALETTE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FCNOptions:
     weights: Path | None = option(
-        None, "its weights: .safetensors, .npz or .pth, by the names of the Caffe layers", decides=False
+        None, "its weights: .safetensors, .npz or .pth, by the names of the Caffe layers", affects_hash=False
     )
     height: int = option(1024, "pixels to which photos are brought", low=32)
     width: int = option(2048, "the same, of a row", low=32)
@@ -50,9 +52,9 @@ def imtrans_provide() -> Iterable[Component | Recipe | EvalProtocol]:
         name="label-scorer",
         summary="photos to label colours on features of photographs: the network behind the metric segmentation",
         base="pix2pix",
-        networks={"generator": Use("lite0-painter")},
-        losses={"adversarial": Term("bce", weight=0.0)},
-        metrics=[Use("l1"), Use("label-colours")],
+        networks={"generator": ComponentRef("lite0-painter")},
+        losses={"adversarial": WeightedRef("bce", weight=0.0)},
+        metrics=[ComponentRef("l1"), ComponentRef("label-colours")],
         data={"direction": "AtoB", "batch_size": 8},
         train={"epochs": 4, "optimizer.lr": 1e-3},
         # The statistics of its encoder are those of many photographs, and stay so.
@@ -64,7 +66,7 @@ def _metrics() -> Iterable[Component]:
     yield Component(
         kind="metric",
         name="label-colours",
-        target="imtrans_segmentation.colours:LabelColours",
+        target="imtrans_segmentation.label_colors:LabelColours",
         summary="accuracy and IoU of classes, read from the colours of painted labels (photos to labels)",
         options=ColourOptions,
         info=MetricInfo(higher_is_better=True, numbers=_scores("")),
@@ -73,7 +75,7 @@ def _metrics() -> Iterable[Component]:
     yield Component(
         kind="metric",
         name="segmentation",
-        target="imtrans_segmentation.photos:Segmentation",
+        target="imtrans_segmentation.photo_segmentation:Segmentation",
         summary="accuracy and IoU of the classes that a network sees in a photo (labels to photos; FCN score)",
         options=SegmentationOptions,
         info=MetricInfo(higher_is_better=True, numbers=_scores("seg_"), needs=("source",)),
@@ -91,7 +93,7 @@ def _networks() -> Iterable[Component]:
     yield Component(
         kind="generator",
         name="lite0-painter",
-        target="imtrans_segmentation.painter:build",
+        target="imtrans_segmentation.frozen_encoder:build",
         summary="photos to labels: EfficientNet-lite0's features, frozen, and a small head; needs imtrans[metrics]",
         options=PainterOptions,
         needs_context=True,
@@ -99,7 +101,7 @@ def _networks() -> Iterable[Component]:
     yield Component(
         kind="network",
         name="label-translator",
-        target="imtrans_segmentation.translator:LabelTranslator",
+        target="imtrans_segmentation.run_network:LabelTranslator",
         summary="classes of a photo by a run of one's own that paints labels (recipe label-scorer)",
         options=TranslatorOptions,
     )
@@ -116,20 +118,20 @@ def _protocols() -> Iterable[EvalProtocol]:
     yield EvalProtocol(
         name="cityscapes-labels",
         version=1,
-        metrics=[Use("label-colours")],
+        metrics=[ComponentRef("label-colours")],
         summary="photos to labels at 256 x 256: classes by the nearest colour, void left out",
         size=(256, 256),
         resize="nearest",
         has_ceiling=True,
-        enough=CITYSCAPES_PICTURES,
+        min_samples=CITYSCAPES_PICTURES,
     )
     yield EvalProtocol(
         name="segmentation-score",
         version=1,
-        metrics=[Use("segmentation")],
+        metrics=[ComponentRef("segmentation")],
         summary="labels to photos at 256 x 256: classes that a network finds again in the photos",
         size=(256, 256),
         resize="bilinear",
         has_ceiling=True,
-        enough=CITYSCAPES_PICTURES,
+        min_samples=CITYSCAPES_PICTURES,
     )

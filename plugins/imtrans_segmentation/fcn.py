@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imtrans.errors import NotInstalled
-from imtrans.kit.weights import fingerprint
+from imtrans.errors import NotInstalledError
+from imtrans.kit.pretrained import fingerprint
 from imtrans_segmentation import weights as files
 
 OUTPUTS = 20  # the 19 classes of Cityscapes, and void
@@ -75,9 +75,9 @@ class FCN8s(nn.Module):
 def pretrained(*, weights: Path | None, height: int, width: int) -> FCN8s:
     """The network with the weights of a file. NotInstalled without one, CheckpointError for one that does not fit."""
     if weights is None:
-        raise NotInstalled(
+        raise NotInstalledError(
             "network 'fcn8s': it comes without weights",
-            mend=f"Name a file of them (docs/cityscapes.md): {files.KEY}",
+            hint=f"Name a file of them (docs/cityscapes.md): {files.KEY}",
         )
     told = files.read(weights, name="network 'fcn8s'")
     with torch.device("meta"):

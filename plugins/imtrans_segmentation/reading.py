@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from imtrans.errors import ConfigError, ShapeError
-from imtrans.interfaces import Batch, Signal
+from imtrans.interfaces import Batch, ImageSpec
 from imtrans_segmentation.confusion import confusion, enlarged
 from imtrans_segmentation.palette import Palette
-from imtrans_segmentation.palettefile import palette
+from imtrans_segmentation.palette_csv import palette
 
 LABELS = "labels"  # the extra of a batch that holds the numbers of the official label files, in full size
 
@@ -44,17 +44,17 @@ class Classes:
         return torch.stack([small, full], 1)
 
 
-def classes(signal: Signal, path: Path | None, *, where: str) -> Classes:
+def classes(spec: ImageSpec, path: Path | None, *, where: str) -> Classes:
     """How the classes of such a signal are told; ConfigError, beginning with `where`, for what has none."""
-    if signal.kind == "labels":
+    if spec.kind == "labels":
         if path is not None:
-            raise ConfigError(f"{where}: these are class numbers, not colours", mend="Leave the palette out.")
-        return Classes(count=signal.planes)
-    if signal.channels != 3 or signal.space or signal.kind != "image":
+            raise ConfigError(f"{where}: these are class numbers, not colours", hint="Leave the palette out.")
+        return Classes(count=spec.num_channels)
+    if spec.channels != 3 or spec.space or spec.kind != "image":
         raise ConfigError(
-            f"{where}: labels must be painted in colours (RGB), not {signal.space or signal.kind} of {signal.channels} "
+            f"{where}: labels must be painted in colours (RGB), not {spec.space or spec.kind} of {spec.channels} "
             "channels",
-            mend="Choose another metric; all of them: imtrans list metrics",
+            hint="Choose another metric; all of them: imtrans list metrics",
         )
     found = palette(path)
     return Classes(count=found.count, palette=found)

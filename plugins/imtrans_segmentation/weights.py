@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imtrans.errors import CheckpointError, NotInstalled, listed
+from imtrans.errors import CheckpointError, NotInstalledError, join_names
 
 KEY = "--set metrics.segmentation.network.weights=FILE"
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
@@ -24,9 +24,9 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
     """
     path = path.expanduser()
     if not path.is_file():
-        raise NotInstalled(f"{name}: no file {path}", mend=f"Name a file that is there: {KEY}")
+        raise NotInstalledError(f"{name}: no file {path}", hint=f"Name a file that is there: {KEY}")
     if path.suffix.lower() not in SUFFIXES:
-        raise CheckpointError(f"{path}: no file of weights", mend=f"Of these endings: {', '.join(SUFFIXES)}")
+        raise CheckpointError(f"{path}: no file of weights", hint=f"Of these endings: {', '.join(SUFFIXES)}")
     try:
         return {k: _tensor(v) for k, v in _contents(path).items()}
     except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, AttributeError) as error:
@@ -39,15 +39,17 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, path: Path) -> No
     """Put weights into a network. CheckpointError names what is missing, too many, of a wrong shape or not finite."""
     wanted = network.state_dict()
     lacking, strange = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    mend = f"Wanted are {listed(wanted, most=4)}."
+    hint = f"Wanted are {join_names(wanted, most=4)}."
     if lacking or strange:
-        told = [f"{what} {listed(names, most=4)}" for what, names in (("without", lacking), ("with", strange)) if names]
-        raise CheckpointError(f"{path}: {' and '.join(told)}", mend=mend)
+        told = [
+            f"{what} {join_names(names, most=4)}" for what, names in (("without", lacking), ("with", strange)) if names
+        ]
+        raise CheckpointError(f"{path}: {' and '.join(told)}", hint=hint)
     for key, value in wanted.items():
         if tensors[key].shape != value.shape:
-            raise CheckpointError(f"{path}: {key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}", mend=mend)
+            raise CheckpointError(f"{path}: {key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}", hint=hint)
         if not tensors[key].isfinite().all():
-            raise CheckpointError(f"{path}: {key} holds numbers that are not finite", mend="Take another copy of it.")
+            raise CheckpointError(f"{path}: {key} holds numbers that are not finite", hint="Take another copy of it.")
     network.load_state_dict(tensors, assign=True)
 
 
@@ -80,4 +82,4 @@ def _tensor(value: Any) -> Tensor:
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
     first = next(iter(str(error).splitlines()), type(error).__name__)
-    return CheckpointError(f"{path}: cannot be read as weights: {first[:100]}", mend="Give a file of plain tensors.")
+    return CheckpointError(f"{path}: cannot be read as weights: {first[:100]}", hint="Give a file of plain tensors.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from imtrans import Component, Use, hookimpl, option
+from imtrans import Component, ComponentRef, hookimpl, option
 
 TARGET = "imtrans_unet.build:unet"
 
@@ -15,15 +15,15 @@ class UNetOptions:
 
     depth: int = option(8, "halvings down to the bottleneck; sizes must be multiples of 2**depth", low=2, high=12)
     width: int = option(64, "channels of the first layer; doubled at each halving, up to 8 times", low=1)
-    encoder_activation: tuple[Use, ...] = option(
-        (Use("leaky-relu", {"slope": 0.2}),),
+    encoder_activation: tuple[ComponentRef, ...] = option(
+        (ComponentRef("leaky-relu", {"slope": 0.2}),),
         "one for all blocks, or a list from the outermost inwards",
         kind="activation",
     )
-    decoder_activation: tuple[Use, ...] = option(
-        (Use("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
+    decoder_activation: tuple[ComponentRef, ...] = option(
+        (ComponentRef("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
     )
-    bottleneck_activation: Use | None = option(
+    bottleneck_activation: ComponentRef | None = option(
         None, "activation at the bottleneck's way out, instead of the one of the lists", kind="activation"
     )
     norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
@@ -37,11 +37,12 @@ class UNetOptions:
     dropout_blocks: tuple[int, ...] = option((1, 2, 3), "decoder blocks with dropout; 1 is the innermost", low=1)
     dropout_kind: Literal["element", "channel"] = option("element", "what is dropped at a time")
     dropout_place: Literal["norm", "activation"] = option(
-        "norm", "dropout after the norm, or after the activation that follows it (wiring post)"
+        "norm", "dropout after the norm, or after the activation that follows it (pre_activation=false)"
     )
-    wiring: Literal["pre", "post"] = option(
-        "pre",
-        "activation before each convolution, as in the paper's code, or after its norm, as in the TensorFlow tutorial",
+    pre_activation: bool = option(
+        True,
+        "activation before each convolution, as in the paper's code; false: after its norm, as TensorFlow's tutorial",
+        former={"wiring": {"pre": True, "post": False}},
     )
     padding: Literal["zero", "reflect"] = option("zero", "border of the encoder's convolutions")
     bias: Literal["last", "ends", "no-norm", "everywhere"] = option(

@@ -22,7 +22,7 @@ class _Style:
     bias: Literal["last", "ends", "no-norm", "everywhere"]
     padding: Literal["zero", "reflect"]
     upsampling: Literal["transposed", "resize"]
-    wiring: Literal["pre", "post"]
+    pre_activation: bool
     dropout_place: Literal["norm", "activation"]
 
     def has_bias(self, *, is_normed: bool, is_first: bool = False) -> bool:
@@ -43,7 +43,7 @@ class _Style:
     ) -> nn.Sequential:
         """activation, convolution, norm, dropout; or convolution, norm, dropout, activation (or these two swapped)."""
         ordered = [activation, convolution, norm, dropout]
-        if self.wiring == "post":
+        if not self.pre_activation:
             last = [dropout, activation] if self.dropout_place == "norm" else [activation, dropout]
             ordered = [convolution, norm, *last]
         return nn.Sequential(*(layer for layer in ordered if layer is not None))
@@ -54,10 +54,10 @@ class UNet(nn.Module):
 
     (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 2**depth.
 
-    `wiring` "pre": block = activation, convolution, norm, dropout, as in the paper's code; a ReLU follows each join, so
-    that negative skip values are cut. "post": block = convolution, norm, dropout, activation, as in the TensorFlow
+    `pre_activation`: block = activation, convolution, norm, dropout, as in the paper's code; a ReLU follows each join,
+    so that negative skip values are cut. Without: block = convolution, norm, dropout, activation, as in the TensorFlow
     tutorial; joined values reach the next layer as they are. Both have the same weights.
-    With "pre" there are depth - 1 encoder and depth decoder activations, with "post" depth and depth - 1; the one at
+    With it there are depth - 1 encoder and depth decoder activations, without it depth and depth - 1; the one at
     the bottleneck's way out is the decoder's first or the encoder's last, or `bottleneck_activation`.
     """
 
@@ -80,7 +80,7 @@ class UNet(nn.Module):
         dropout_blocks: Collection[int] = (1, 2, 3),
         dropout_kind: Literal["element", "channel"] = "element",
         dropout_place: Literal["norm", "activation"] = "norm",
-        wiring: Literal["pre", "post"] = "pre",
+        pre_activation: bool = True,
         padding: Literal["zero", "reflect"] = "zero",
         bias: Literal["last", "ends", "no-norm", "everywhere"] = "last",
         upsampling: Literal["transposed", "resize"] = "transposed",
@@ -97,18 +97,18 @@ class UNet(nn.Module):
             bias=bias,
             padding=padding,
             upsampling=upsampling,
-            wiring=wiring,
+            pre_activation=pre_activation,
             dropout_place=dropout_place,
         )
         leaky: Activation = lambda: nn.LeakyReLU(0.2)  # noqa: E731
         inner = [*(encoder_activations or [leaky] * depth)]
         outer = [*(decoder_activations or [nn.ReLU] * depth)]
-        if bottleneck_activation and wiring == "pre":
+        if bottleneck_activation and pre_activation:
             outer[0] = bottleneck_activation
         elif bottleneck_activation:
             inner[depth - 1] = bottleneck_activation
         # Before a layer, the first encoder block has no activation; after it, the last decoder block has none.
-        befores = [None, *inner] if wiring == "pre" else inner
+        befores = [None, *inner] if pre_activation else inner
         widths = [width * min(2**i, 8) for i in range(depth)]
         drop = {"element": nn.Dropout, "channel": nn.Dropout2d}[dropout_kind]
         drops = [drop(dropout) if dropout and i in dropout_blocks else None for i in range(1, depth)]
@@ -116,7 +116,7 @@ class UNet(nn.Module):
         self.encoder = _encoder([source_channels, *widths], style, befores, is_bottleneck_normed=bottleneck_norm)
         self.decoder = _decoder(widths[::-1], style, outer, drops, joined=joined, is_normed=decoder_norm)
         self.output = nn.Sequential(
-            *([outer[depth - 1]()] if wiring == "pre" else []),
+            *([outer[depth - 1]()] if pre_activation else []),
             _upsample(widths[0] * joined, target_channels, style, has_bias=True),
             nn.Tanh(),
         )

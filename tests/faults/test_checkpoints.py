@@ -10,13 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+from factories import SMALL, config, go_on, job, pairs
 from safetensors.torch import load_file, save_file
-from small import SMALL, config, go_on, job, pairs
 
 import imtrans
-from imtrans import fsio
-from imtrans.engine import loop, resuming, runs
-from imtrans.engine.order import Position
+from imtrans import atomic_io
+from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.checkpoints import resume as resuming
+from imtrans.engine.data.sampler import Position
+from imtrans.engine.training import trainer
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
 
 PARTS = ("model.safetensors", "optimizer.safetensors", "rank-000.safetensors", "state.json")
@@ -31,7 +33,7 @@ def data(tmp_path_factory):
 def trained(tmp_path_factory, data):
     """A run of four steps with a checkpoint after two and after four."""
     folder = tmp_path_factory.mktemp("trained") / "runs" / "mine"
-    loop.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1"}, dataset=data))
+    trainer.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1"}, dataset=data))
     return folder
 
 
@@ -47,9 +49,11 @@ def run(trained, tmp_path, monkeypatch):
 
 def seal(folder: Path) -> None:
     """Give a folder the manifest of what it holds now: whoever changes files on purpose can do that, too."""
-    (folder / fsio.MANIFEST).unlink(missing_ok=True)
-    files = {p.name: {"bytes": p.stat().st_size, "sha256": fsio.digest(p)} for p in folder.iterdir() if p.is_file()}
-    (folder / fsio.MANIFEST).write_text(json.dumps({"files": files}))
+    (folder / atomic_io.MANIFEST).unlink(missing_ok=True)
+    files = {
+        p.name: {"bytes": p.stat().st_size, "sha256": atomic_io.digest(p)} for p in folder.iterdir() if p.is_file()
+    }
+    (folder / atomic_io.MANIFEST).write_text(json.dumps({"files": files}))
 
 
 def changed(folder: Path, change) -> None:
@@ -72,13 +76,13 @@ def test_c01_a_missing_run_names_those_there_are(run, cli):
 
 
 def test_c02_and_c05_a_run_goes_on_from_the_one_before_a_broken_checkpoint_and_says_so(run, data, capsys):
-    (run / "step-000004" / fsio.MANIFEST).write_text("{")
+    (run / "step-000004" / atomic_io.MANIFEST).write_text("{")
     made = resume(run, data)
     assert made.progress.step == 2
     assert "step-000004: MANIFEST.json cannot be read; the one before it is taken" in capsys.readouterr().err
-    (run / "step-000002" / fsio.MANIFEST).unlink()
+    (run / "step-000002" / atomic_io.MANIFEST).unlink()
     with pytest.raises(CheckpointError, match=r"step-000004: MANIFEST.json cannot be read"):
-        runs.newest(run)
+        checkpoint_paths.newest(run)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -87,22 +91,22 @@ def test_c03_a_cut_file_is_named_with_its_bytes(part, run):
     size = file.stat().st_size
     os.truncate(file, size // 2)
     with pytest.raises(CheckpointError, match=rf"{part} has {size // 2:,} of {size:,} bytes") as caught:
-        runs.find(run / "step-000004")
-    assert "step-000002" in caught.value.mend
+        checkpoint_paths.find(run / "step-000004")
+    assert "step-000002" in caught.value.hint
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_c04_each_of_many_flipped_bits_is_found(count, run):
     """In places all over all files that the manifest tells of."""
     rng, folder = random.Random(4), run / "step-000004"
-    whole = {p: p.read_bytes() for p in folder.iterdir() if p.name != fsio.MANIFEST}
+    whole = {p: p.read_bytes() for p in folder.iterdir() if p.name != atomic_io.MANIFEST}
     found = 0
     for number in range(count):
         path = rng.choice([*whole])
         spoilt = bytearray(whole[path])
         spoilt[rng.randrange(len(spoilt))] ^= 1 << rng.randrange(8)
         path.write_bytes(spoilt)
-        fault = fsio.faults(folder)
+        fault = atomic_io.faults(folder)
         found += fault == [f"{path.name} was changed (sha256 differs)"]
         path.write_bytes(whole[path])
         assert found == number + 1, (path, fault)
@@ -165,7 +169,7 @@ def test_malformed_state_is_refused_as_well(name, part, run, data):
     seal(folder)
     with pytest.raises(CheckpointError, match="step-000004") as caught:
         resume(run, data)
-    assert "--resume-weights-only" in caught.value.mend or "Another one is whole" in caught.value.mend
+    assert "--resume-weights-only" in caught.value.hint or "Another one is whole" in caught.value.hint
 
 
 def test_c08_weights_that_are_not_finite_are_refused_by_name(run):
@@ -178,7 +182,7 @@ def test_c08_weights_that_are_not_finite_are_refused_by_name(run):
     seal(folder)
     with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite") as caught:
         imtrans.load(folder, device="cpu")
-    assert "step-000002" in caught.value.mend
+    assert "step-000002" in caught.value.hint
 
 
 def metadata(folder):
@@ -210,11 +214,11 @@ def test_c10_a_key_that_changes_the_network_is_named_before_anything_is_loaded(r
 def test_c12_and_c13_a_missing_file_of_state_is_named_with_the_way_on(part, run, data):
     (run / "step-000004" / part).unlink()
     with pytest.raises(CheckpointError, match=f"{part} is missing"):
-        runs.find(run / "step-000004")
+        checkpoint_paths.find(run / "step-000004")
     seal(run / "step-000004")
     with pytest.raises(CheckpointError, match="is missing") as caught:
         resume(run, data)
-    assert caught.value.mend == "To go on with the weights alone: imtrans resume RUN --resume-weights-only"
+    assert caught.value.hint == "To go on with the weights alone: imtrans resume RUN --resume-weights-only"
     assert resume(run, data, weights_only=True).progress.step == 4
 
 
@@ -267,7 +271,7 @@ def test_c14_a_newer_format_says_how_to_get_it(run):
     seal(folder)
     with pytest.raises(CheckpointError, match=r"made by imtrans 9\.1, this is ") as caught:
         imtrans.load(folder, device="cpu")
-    assert "pip install --upgrade imtrans" in caught.value.mend
+    assert "pip install --upgrade imtrans" in caught.value.hint
 
 
 def test_c16_changed_pictures_are_counted_and_may_be_accepted(run, cli, data, tmp_path):
@@ -277,12 +281,12 @@ def test_c16_changed_pictures_are_counted_and_may_be_accepted(run, cli, data, tm
     (copy / "train" / "3.png").unlink()
     (copy / "train" / "new.png").write_bytes((copy / "train" / "0.png").read_bytes())
     (copy / "train" / "1.png").write_bytes((copy / "train" / "1.png").read_bytes() + b"more")
-    before = {p: fsio.digest(p) for p in run.rglob("*") if p.is_file()}
+    before = {p: atomic_io.digest(p) for p in run.rglob("*") if p.is_file()}
     ended = cli(*line)
     assert ended.code == 4
     assert "1 added, 1 removed, 1 changed (1.png, 3.png, new.png)" in ended.err
     assert "--accept-dataset-change" in ended.err
-    assert {p: fsio.digest(p) for p in run.rglob("*") if p.is_file()} == before
+    assert {p: atomic_io.digest(p) for p in run.rglob("*") if p.is_file()} == before
     assert cli(*line, "--accept-dataset-change", "--json").code == 0
     assert cli("resume", "mine", "--steps", "6", "--set", f"dataset.path={copy}", "--json").code == 0
 
@@ -326,8 +330,8 @@ def test_another_length_is_named_and_what_it_does_to_a_schedule(data):
 def test_a_batch_of_another_size_goes_on_with_the_samples_that_are_left(run, data):
     made = go_on(run, {"train.steps": "6", "metrics": "l1", "data.batch_size": "1"}, dataset=data)
     assert made.progress.position == Position(epoch=2, seen=0)
-    loop.fit(made)
-    assert runs.newest(run).name == "step-000006"
+    trainer.fit(made)
+    assert checkpoint_paths.newest(run).name == "step-000006"
 
 
 def test_c18_a_finished_run_says_so(run, cli):
@@ -350,9 +354,9 @@ def test_c24_two_processes_never_write_one_run(run, cli):
 
     sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        from imtrans.engine import runfolder
+        from imtrans.engine.runs import run_dir
 
-        began = runfolder._began(sleeping.pid)
+        began = run_dir._began(sleeping.pid)
         lock = {"pid": sleeping.pid, "host": os.uname().nodename, "since": "yesterday", "began": began}
         (run / ".lock").write_text(json.dumps(lock))
         ended = cli("resume", "mine", "--steps", "6")
@@ -370,7 +374,7 @@ def test_c25_links_in_a_checkpoint_are_refused(run, tmp_path):
     file.rename(tmp_path / "elsewhere")
     file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CheckpointError, match=r"model.safetensors is a link"):
-        runs.find(run / "step-000004")
+        checkpoint_paths.find(run / "step-000004")
 
 
 def test_c26_and_c27_the_step_orders_and_strays_are_ignored(run):
@@ -378,7 +382,7 @@ def test_c26_and_c27_the_step_orders_and_strays_are_ignored(run):
         (run / name).mkdir()
     os.utime(run / "step-000002", (2e9, 2e9))
     os.utime(run / "step-000004", (1, 1))
-    assert [p.name for p in runs.newest_first(run)] == ["step-000004", "step-000002"]
+    assert [p.name for p in checkpoint_paths.newest_first(run)] == ["step-000004", "step-000002"]
 
 
 def test_leftovers_of_dead_processes_are_swept_when_a_run_goes_on(run, data):
@@ -419,7 +423,7 @@ def mutate(folder: Path, rng: random.Random) -> str:
 def test_no_mutation_of_a_checkpoint_gives_a_traceback_or_other_weights(count, seed, run, trained, data):
     """Half of them sealed again afterwards, as somebody with bad intent would."""
     rng, folder = random.Random(seed), run / "step-000004"
-    wanted = fsio.digest(trained / "step-000004" / "model.safetensors")
+    wanted = atomic_io.digest(trained / "step-000004" / "model.safetensors")
     for number in range(count):
         shutil.rmtree(folder)
         shutil.copytree(trained / "step-000004", folder)
@@ -429,21 +433,21 @@ def test_no_mutation_of_a_checkpoint_gives_a_traceback_or_other_weights(count, s
         code, made = outcome(folder, run if number % 5 == 0 else None, data)
         (run / ".lock").unlink(missing_ok=True)
         assert code in (0, 4), what
-        assert code or is_sealed or fsio.digest(folder / "model.safetensors") == wanted, what
+        assert code or is_sealed or atomic_io.digest(folder / "model.safetensors") == wanted, what
         assert made is None or made.progress.step in (2, 4), what
 
 
 def outcome(folder, run, data):
     """The exit code of loading a checkpoint and of going on with its run, and what came of the latter."""
     try:
-        imtrans.load(runs.find(folder), device="cpu")
+        imtrans.load(checkpoint_paths.find(folder), device="cpu")
         return 0, resume(run, data) if run else None
     except ImtransError as error:
         return error.exit_code, None
 
 
 def test_init_takes_what_fits_and_names_what_does_not(run, data, tmp_path):
-    wider = {"train.init": str(run), "generator.wiring": "post", "discriminator.width": "8"}
+    wider = {"train.init": str(run), "generator.pre_activation": "false", "discriminator.width": "8"}
     made = job(tmp_path / "next", wider, dataset=data)
     told = made.run.facts["resumed"]
     assert told.startswith(f"began with {run / 'step-000004' / 'model.safetensors'}; generator: ")

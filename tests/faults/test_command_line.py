@@ -112,7 +112,7 @@ def test_u10_a_byte_order_mark_is_no_fault(cli: Callable, tmp_path: Path) -> Non
 
 
 def test_u11_a_flag_wins_over_the_file_and_the_origin_is_shown(cli: Callable, tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("[train]\nseed = 5\nsamples = 3\n[data]\nbatch_size = 2\n")
+    (tmp_path / "c.toml").write_text("[train]\nseed = 5\nnum_samples = 3\n[data]\nbatch_size = 2\n")
     shown = cli(*DRY, "--config", "c.toml", "--seed", "7", "--set", "data.batch_size=4").out
     assert re.search(r"^train\.seed +7 +flag$", shown, re.MULTILINE)
     assert re.search(r"^data\.batch_size +4 +flag$", shown, re.MULTILINE)

@@ -13,19 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from serving import Server, answer, facades, nobody, packed, plain, plain_member, slowly, tarball
+from http_server import Server, answer, facades, nobody, packed, plain, plain_member, slowly, tarball
 
 from imtrans import Archive, Component, DatasetInfo
-from imtrans.engine import fetching
-from imtrans.engine.fetching import Listeners, fetch_dataset
+from imtrans.engine.datasets import dataset_download
+from imtrans.engine.datasets.dataset_download import ProgressCallbacks, fetch_dataset
 from imtrans.errors import DataError, DownloadError, ResourceError
 from imtrans.interfaces import Context
-from imtrans.kit.fetch import Patience
-from imtrans.kit.turn import own_name, turn
+from imtrans.net.download import RetryPolicy
+from imtrans.net.file_lock import file_lock, process_name
 
 FACADES = tarball(dict(facades()))
 SHA = hashlib.sha256(FACADES).hexdigest()
-QUICK = Patience(tries=3, connect=2, stall=0.3, pause=0.01)
+QUICK = RetryPolicy(tries=3, connect=2, stall=0.3, pause=0.01)
 SMALL = tarball({"set/train/1.png": b"1", "set/train/2.png": b"2", "set/val/1.png": b"3"})
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_set_and_a_wrong_flag_are_told(refused: Callable, cli: Callab
 def test_a01_nobody_there_is_told_and_leaves_nothing(shelf: Path) -> None:
     with pytest.raises(DownloadError, match=r"host '127.0.0.1' cannot be reached \(offline\? Connection") as caught:
         fetch_dataset(declared(f"http://127.0.0.1:{nobody()}/f.tar.gz"), patience=QUICK)
-    assert "--data-root" in caught.value.mend
+    assert "--data-root" in caught.value.hint
     assert caught.value.exit_code == 6
     assert names(shelf) == []
 
@@ -124,7 +124,7 @@ def test_a02_a_missing_archive_is_told_by_the_command(refused_in_full: Callable,
 def test_a03_to_a06_a_bad_line_brings_the_right_set_all_the_same(shelf: Path) -> None:
     script = (answer(503, Retry_After="0"), plain(cut=10), plain(cut=100), plain(length=-1))
     with Server(SMALL, *script) as server:
-        fetch_dataset(declared(server.url()), patience=Patience(pause=0.01))
+        fetch_dataset(declared(server.url()), patience=RetryPolicy(pause=0.01))
     assert names(shelf) == ["small", "small.json"]
 
 
@@ -154,7 +154,7 @@ def test_a08_the_hash_of_the_first_time_is_asked_the_next_time(shelf: Path) -> N
             fetch_dataset(declared(server.url()), patience=QUICK)
     assert hashlib.sha256(SMALL).hexdigest() in caught.value.what
     assert hashlib.sha256(server.body).hexdigest() in caught.value.what
-    assert f"delete {shelf / 'small.json'} and fetch it again" in caught.value.mend
+    assert f"delete {shelf / 'small.json'} and fetch it again" in caught.value.hint
     assert names(shelf) == ["small.json"]
 
 
@@ -180,7 +180,7 @@ def test_a16_a17_two_at_once_make_one_copy_with_locks_and_without(
     shelf: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
 ) -> None:
     if not has_locks:
-        monkeypatch.setattr(fetching, "turn", lambda _: contextlib.nullcontext(lambda: None))
+        monkeypatch.setattr(dataset_download, "file_lock", lambda _: contextlib.nullcontext(lambda: None))
     results: list[object] = []
 
     def one() -> None:
@@ -219,7 +219,7 @@ def test_a18_the_lock_of_a_dead_process_is_taken_over(shelf: Path, text: str | N
     shelf.mkdir(parents=True)
     lock = shelf / ".small.lock"
     if text is None:
-        host, pid = own_name("x", "tmp").split(".")[2].split("~")[0], dead_process()
+        host, pid = process_name("x", "tmp").split(".")[2].split("~")[0], dead_process()
         lock.write_text(json.dumps({"host": host, "pid": pid}))
     else:
         lock.write_text(text)
@@ -231,19 +231,19 @@ def test_a18_the_lock_of_a_dead_process_is_taken_over(shelf: Path, text: str | N
 
 def test_a18_a_lock_without_a_sign_of_life_is_taken_over_and_signs_keep_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    with turn(lock) as sign:
+    with file_lock(lock) as sign:
         os.utime(lock, (time.time() - 250,) * 2)
         sign()
         assert time.time() - lock.stat().st_mtime < 5
         os.utime(lock, (time.time() - 400,) * 2)
-        with turn(lock, poll=0.01):
+        with file_lock(lock, poll=0.01):
             pass
     assert names(tmp_path) == []
 
 
 def test_a18_what_dead_processes_left_is_swept_and_what_others_do_is_not(shelf: Path) -> None:
     shelf.mkdir(parents=True)
-    mine = own_name("small", "tmp")
+    mine = process_name("small", "tmp")
     host = mine.split(".")[2].split("~")[0]
     dead = f".small.{host}~{dead_process()}~00000000"
     for name in (f"{dead}.tmp", f".{dead}.tmp.{host}~{dead_process()}~00000000.tmp"):
@@ -261,11 +261,11 @@ def test_a18_what_dead_processes_left_is_swept_and_what_others_do_is_not(shelf: 
 KILLED = """
 import sys
 from imtrans import Archive, Component, DatasetInfo
-from imtrans.engine.fetching import Listeners, fetch_dataset
+from imtrans.engine.datasets.dataset_download import ProgressCallbacks, fetch_dataset
 
 archive = Archive(url=sys.argv[1], counts={"train": 1000})
 component = Component(kind="dataset", name="small", target="x:x", summary="", info=DatasetInfo(archive=archive))
-fetch_dataset(component, listeners=Listeners(say=lambda text: print(text, flush=True)))
+fetch_dataset(component, listeners=ProgressCallbacks(say=lambda text: print(text, flush=True)))
 """
 
 
@@ -313,7 +313,7 @@ def test_a28_what_was_left_out_is_told(shelf: Path) -> None:
     said: list[str] = []
     files = {"train/1.png": b"", "train/2.png": b"", "val/1.png": b"", "run.sh": b"", "a.py": b"", "b.py": b""}
     with Server(tarball(files)) as server:
-        fetch_dataset(declared(server.url()), listeners=Listeners(say=said.append), patience=QUICK)
+        fetch_dataset(declared(server.url()), listeners=ProgressCallbacks(say=said.append), patience=QUICK)
     assert said[-1] == "small: left out 2 .py, 1 .sh"
     assert names(shelf / "small") == ["train", "val"]
 
@@ -323,7 +323,7 @@ def test_a_cache_that_cannot_be_written_is_told(shelf: Path) -> None:
     shelf.write_text("in the way")
     with pytest.raises(ResourceError, match="datasets: cannot be written: File exists") as caught:
         fetch_dataset(declared("http://127.0.0.1/"))
-    assert "IMTRANS_HOME" in caught.value.mend
+    assert "IMTRANS_HOME" in caught.value.hint
 
 
 def test_on_a_terminal_the_progress_is_a_bar(tmp_path: Path, shelf: Path) -> None:
@@ -380,8 +380,8 @@ def test_every_named_set_has_its_archive_terms_and_target(catalog, name: str) ->
 def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     catalog, shelf: Path, tmp_path: Path, place: str
 ) -> None:
+    from imtrans_datasets.components_named import NamedOptions
     from imtrans_datasets.named import night2day
-    from imtrans_datasets.offer_named import NamedOptions
 
     def nothing(*_: object) -> None:
         raise AssertionError
@@ -395,7 +395,7 @@ def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     with pytest.raises(DataError) as caught:
         night2day(NamedOptions(root=str(tmp_path / "root")), Context(make=nothing))
     assert f"{tmp_path / 'root' / 'night2day'} and {shelf / 'night2day'} are not there" in caught.value.what
-    assert caught.value.mend.startswith("Fetch it: imtrans data fetch night2day\nPut its pictures into ")
+    assert caught.value.hint.startswith("Fetch it: imtrans data fetch night2day\nPut its pictures into ")
 
 
 def test_the_advice_is_that_of_the_papers_table(catalog) -> None:
@@ -450,8 +450,8 @@ def imtrans_provide():
 """
 LOADS = """
 from imtrans.errors import DataError
-from imtrans.kit.shelf import present
+from imtrans.kit.dataset_paths import present
 
 def load(options, context):
-    raise DataError(f"reached with {present('small')}", mend="Well done.")
+    raise DataError(f"reached with {present('small')}", hint="Well done.")
 """

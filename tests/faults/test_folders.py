@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from imtrans.errors import DataError, ResourceError, ShapeError
+from imtrans_datasets.components_folders import FolderOptions
 from imtrans_datasets.folder import FolderOfPairs
 from imtrans_datasets.layout import find, find_photos
-from imtrans_datasets.offer_folders import FolderOptions
 
 SMALL = ("--steps", "1", "--set", "generator.depth=3", "--set", "generator.width=2", "--set", "metrics=[]")
-SMALL += ("--set", "discriminator.width=2", "--set", "train.samples=1")
+SMALL += ("--set", "discriminator.width=2", "--set", "train.num_samples=1")
 
 
 def picture(path, size=(16, 8), mode="RGB"):
@@ -31,7 +31,7 @@ def pairs(folder, names="abc", sides=("A", "B"), **more):
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "message", "mend"),
+    ("text", "code", "message", "hint"),
     [
         ("./nowhere", 3, "--dataset ./nowhere: does not exist", "imtrans list datasets"),
         ("nowhere.csv", 3, "--dataset nowhere.csv: does not exist", ".csv"),
@@ -39,7 +39,7 @@ def pairs(folder, names="abc", sides=("A", "B"), **more):
         ("./x/empty", 3, "0 pictures in x/empty", "Looked for .png .jpg"),
     ],
 )
-def test_what_is_no_data_set_is_said_with_what_to_give(text, code, message, mend, cli, check_message, tmp_path):
+def test_what_is_no_data_set_is_said_with_what_to_give(text, code, message, hint, cli, check_message, tmp_path):
     """D02 to D04; D01 is in test_command_line.py."""
     picture(tmp_path / "one.png")
     (tmp_path / "x" / "empty").mkdir(parents=True)
@@ -47,7 +47,7 @@ def test_what_is_no_data_set_is_said_with_what_to_give(text, code, message, mend
     assert done.code == code
     check_message(done.err)
     assert message in done.err
-    assert mend in done.err
+    assert hint in done.err
     assert not (tmp_path / "runs").exists()
 
 
@@ -65,7 +65,7 @@ def test_a_missing_partner_folder_is_named(tmp_path):
     picture(tmp_path / "trainA" / "1.png")
     with pytest.raises(DataError, match="trainB: no such folder") as caught:
         find(tmp_path, "train")
-    assert "trainA is there; both are needed" in caught.value.mend
+    assert "trainA is there; both are needed" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_pictures_without_partner_are_named_and_never_paired_by_position(first, 
     pairs(tmp_path, second, sides="B")
     with pytest.raises(DataError, match=message) as caught:
         find(tmp_path, "train")
-    assert f"A holds {len(first)}, B {len(second)}" in caught.value.mend
+    assert f"A holds {len(first)}, B {len(second)}" in caught.value.hint
 
 
 def test_sizes_that_differ_in_a_pair_are_named_and_can_be_resized(tmp_path):
@@ -91,7 +91,7 @@ def test_sizes_that_differ_in_a_pair_are_named_and_can_be_resized(tmp_path):
     pairs(tmp_path, sides="B", size=(4, 6))
     with pytest.raises(ShapeError, match=r"A/a\.png \(8 x 8\) and .*B/a\.png \(4 x 6\)") as caught:
         FolderOfPairs(find(tmp_path, "train"), FolderOptions())[0]
-    assert "--set dataset.resize_pairs=true" in caught.value.mend
+    assert "--set dataset.resize_pairs=true" in caught.value.hint
     pair = FolderOfPairs(find(tmp_path, "train"), FolderOptions(resize_pairs=True))[0]
     assert pair.source.shape == pair.target.shape == (8, 8, 3)
 
@@ -298,7 +298,7 @@ def test_a_label_outside_the_table_names_file_value_and_what_is_allowed(tmp_path
     assert data[0].target.max() == 2
     with pytest.raises(DataError, match=r"B/b\.png: value 7; allowed are 0 to 2") as caught:
         data[1]
-    assert "dataset.classes" in caught.value.mend
+    assert "dataset.classes" in caught.value.hint
 
 
 @pytest.mark.parametrize(("first", "second"), [("P", "L"), ("L", "P")])

@@ -11,19 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from serving import Server, answer, plain, tarball
+from http_server import Server, answer, plain, tarball
 
 from imtrans import Archive, Component, DatasetInfo
-from imtrans.engine.fetching import fetch_dataset
-from imtrans.kit.fetch import Patience
+from imtrans.engine.datasets.dataset_download import fetch_dataset
+from imtrans.net.download import RetryPolicy
 
 FILES = {f"set/train/{i}.png": random.Random(i).randbytes(20_000) for i in range(30)}
 BODY = tarball(FILES)
-QUICK = Patience(tries=3, connect=2, stall=5, pause=0.01)
+QUICK = RetryPolicy(tries=3, connect=2, stall=5, pause=0.01)
 FETCHES = """
 import sys
 from imtrans import Archive, Component, DatasetInfo
-from imtrans.engine.fetching import fetch_dataset
+from imtrans.engine.datasets.dataset_download import fetch_dataset
 
 archive = Archive(url=sys.argv[1], counts={"train": 30})
 component = Component(kind="dataset", name="small", target="x:x", summary="", info=DatasetInfo(archive=archive))

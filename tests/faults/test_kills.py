@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 def test_a_run_that_is_killed_at_random_moments_ends_as_one_that_is_not(name, share, most_lost, tmp_path):
     kills = max(5, int(os.environ.get("IMTRANS_KILLS", "20")) // share)
     seed = int(os.environ.get("IMTRANS_SEED", "11"))
-    script = Path(__file__).with_name("killing.py")
+    script = Path(__file__).with_name("kill_runner.py")
     command = [sys.executable, str(script), str(tmp_path), "--kills", str(kills), "--seed", str(seed), "--signal", name]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from factories import job
 from PIL import Image
-from small import job
 
-from imtrans.engine import loop
+from imtrans.engine.training import trainer
 from imtrans.errors import DataError
-from imtrans.kit import images, tiff
-from imtrans.kit.images import decode
+from imtrans.kit import images
+from imtrans.kit.images import decode, tiff
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
 
@@ -236,7 +236,7 @@ def test_a_file_that_has_vanished_is_named(tmp_path):
 
 def test_translate_lists_the_bad_ones_and_does_the_others(cli, tmp_path):
     """I01 to I19 through the command line, with I06 and I16: pictures of 1 pixel and of prime sizes keep their size."""
-    loop.fit(job(tmp_path / "runs" / "mine", {"train.steps": "1", "metrics": "[]", "train.samples": "1"}))
+    trainer.fit(job(tmp_path / "runs" / "mine", {"train.steps": "1", "metrics": "[]", "train.num_samples": "1"}))
     (tmp_path / "in").mkdir()
     bad = [n for n in REFUSED if n.startswith(("I01", "I03", "I04", "I05", "I07")) and not n.endswith(".npy")]
     for name in bad:

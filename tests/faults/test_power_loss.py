@@ -6,10 +6,10 @@ import random
 import shutil
 
 import pytest
-from power import Recording, lay_out, replay
+from crash_disk import Recording, lay_out, replay
 
-from imtrans import fsio
-from imtrans.engine import runs
+from imtrans import atomic_io
+from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.errors import CheckpointError
 
 SAVES = 5
@@ -21,19 +21,19 @@ def contents(step):
 
 def save(folder, step, *, keep):
     """A checkpoint as the engine writes one, and the record beside it."""
-    with fsio.staged_folder(folder / f"step-{step:06}") as stage:
+    with atomic_io.staged_folder(folder / f"step-{step:06}") as stage:
         for name, content in contents(step).items():
-            fsio.write_file(stage / name, lambda path, content=content: path.write_bytes(content))
-    assert not fsio.faults(folder / f"step-{step:06}")
-    runs.prune(folder, keep=keep)
-    fsio.replace_text(folder / "run.json", json.dumps({"step": step}))
+            atomic_io.write_file(stage / name, lambda path, content=content: path.write_bytes(content))
+    assert not atomic_io.faults(folder / f"step-{step:06}")
+    checkpoint_paths.prune(folder, keep=keep)
+    atomic_io.replace_text(folder / "run.json", json.dumps({"step": step}))
 
 
 def recorded(folder, monkeypatch, *, keep):
     """The operations of five saves, with a note where each was told to be done."""
     folder.mkdir(parents=True)
     disk = Recording(folder)
-    monkeypatch.setattr(fsio, "disk", disk)
+    monkeypatch.setattr(atomic_io, "disk", disk)
     for step in range(1, SAVES + 1):
         save(folder, step, keep=keep)
         disk.done.append(("note", step))
@@ -55,14 +55,14 @@ def bad_states(operations, place, *, states, seed):
 
 
 def faults_of(folder, committed):
-    whole = {runs.step_of(p): p for p in runs.newest_first(folder) if not fsio.faults(p)}
+    whole = {checkpoint_paths.step_of(p): p for p in checkpoint_paths.newest_first(folder) if not atomic_io.faults(p)}
     for step, path in whole.items():
         if any((path / n).read_bytes() != c if (path / n).exists() else True for n, c in contents(step).items()):
             yield f"step {step} counts as whole and is not"
     found = None
     with contextlib.suppress(CheckpointError):
-        found = runs.newest(folder)
-    newest = runs.step_of(found) if found else 0
+        found = checkpoint_paths.newest(folder)
+    newest = checkpoint_paths.step_of(found) if found else 0
     if newest < committed:
         yield f"step {committed} was saved, and {newest} is left"
     told = (folder / "run.json").read_bytes() if (folder / "run.json").exists() else b""
@@ -97,12 +97,12 @@ def without(name, is_meant=lambda path: True):
 
 
 def without_manifest(monkeypatch):
-    monkeypatch.setattr(fsio, "faults", lambda folder: [])
+    monkeypatch.setattr(atomic_io, "faults", lambda folder: [])
 
 
 MUTANTS = {
     "files are not synced": without("sync", lambda path: path.name in contents(0)),
-    "the manifest is not synced": without("sync", lambda path: path.name == fsio.MANIFEST),
+    "the manifest is not synced": without("sync", lambda path: path.name == atomic_io.MANIFEST),
     "records are not synced": without("sync", lambda path: "run.json" in path.name),
     "the staged folder is not synced": without("sync_folder", lambda path: path.name.endswith(".tmp")),
     "the run's folder is not synced": without("sync_folder", lambda path: not path.name.endswith(".tmp")),

@@ -9,14 +9,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from small import job, pairs
+from factories import job, pairs
 
 from imtrans import hookimpl
-from imtrans.engine import data as data_module
-from imtrans.engine import feed, loop, memory, runfolder, runs
+from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.data import loader as data_module
+from imtrans.engine.data import prefetch
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.runs import run_dir
+from imtrans.engine.training import oom, trainer
 from imtrans.errors import DataError, Interrupted, ResourceError
 
-RUN = {"train.steps": "8", "train.log_every": "1", "train.sample_every": "99", "metrics": "[]", "train.samples": "1"}
+RUN = {
+    "train.steps": "8",
+    "train.log_every": "1",
+    "train.sample_every": "99",
+    "metrics": "[]",
+    "train.num_samples": "1",
+}
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
@@ -48,7 +58,7 @@ def send(number):
 
 
 def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli):
-    loop.fit(job(tmp_path / "runs" / "mine", {**RUN, "train.save_every": "4", "train.steps": "6"}, dataset=data))
+    trainer.fit(job(tmp_path / "runs" / "mine", {**RUN, "train.save_every": "4", "train.steps": "6"}, dataset=data))
     (tmp_path / "runs" / "mine" / ".lock").unlink()
     ended = cli("resume", "mine", "--steps", "8", "--json")
     assert ended.code == 0
@@ -61,17 +71,17 @@ def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli
 def test_s06_stop_signals_save_and_leave(name, code, tmp_path, data):
     made = watched(tmp_path / "run", data, 3, send(getattr(signal, name)))
     with pytest.raises(Interrupted, match=f"stopped by {name} after step 3") as caught:
-        loop.fit(made)
+        trainer.fit(made)
     assert caught.value.exit_code == code
-    assert caught.value.mend == f"To go on: imtrans resume {tmp_path / 'run'}"
-    assert runs.newest(tmp_path / "run").name == "step-000003"
+    assert caught.value.hint == f"To go on: imtrans resume {tmp_path / 'run'}"
+    assert checkpoint_paths.newest(tmp_path / "run").name == "step-000003"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signal here")
 def test_s06_another_signal_saves_and_goes_on(tmp_path, data):
-    made = watched(tmp_path / "run", data, 3, send(signal.SIGUSR1), **{"train.keep": "5"})
-    assert loop.fit(made).step == 8
-    assert [p.name for p in runs.newest_first(tmp_path / "run")] == ["step-000008", "step-000004"]
+    made = watched(tmp_path / "run", data, 3, send(signal.SIGUSR1), **{"train.keep_last": "5"})
+    assert trainer.fit(made).step == 8
+    assert [p.name for p in checkpoint_paths.newest_first(tmp_path / "run")] == ["step-000008", "step-000004"]
 
 
 def test_s07_a_second_signal_leaves_at_once(tmp_path, data):
@@ -80,31 +90,31 @@ def test_s07_a_second_signal_leaves_at_once(tmp_path, data):
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(watched(tmp_path / "run", data, 3, twice))
-    assert runs.newest_first(tmp_path / "run") == []
+        trainer.fit(watched(tmp_path / "run", data, 3, twice))
+    assert checkpoint_paths.newest_first(tmp_path / "run") == []
     assert not [p for p in (tmp_path / "run").iterdir() if p.name.endswith(".tmp")]
 
 
 def test_a_signal_during_the_evaluation_is_heard_there_and_the_evaluation_done_again(tmp_path, data):
-    from small import go_on
+    from factories import go_on
 
     settings = {**RUN, "train.evaluate_every": "4", "metrics": "l1"}
     made, measured = job(tmp_path / "run", settings, dataset=data), []
     metric = made.metrics["l1"]
 
     class Stopping:
-        def measure(self, prediction, batch):
+        def compute(self, prediction, batch):
             if not measured:
                 os.kill(os.getpid(), signal.SIGTERM)
             measured.append(batch.keys)
-            return metric.measure(prediction, batch)
+            return metric.compute(prediction, batch)
 
-        summarise = metric.summarise
+        summarise = metric.aggregate
 
     made.metrics["l1"] = Stopping()
     with pytest.raises(Interrupted, match="after step 4"):
-        loop.fit(made)
-    loop.fit(go_on(tmp_path / "run", settings, dataset=data))
+        trainer.fit(made)
+    trainer.fit(go_on(tmp_path / "run", settings, dataset=data))
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["split"] == "val"] == [4, 8]
     assert [line["step"] for line in lines if line["split"] == "train"] == list(range(1, 9))
@@ -113,7 +123,7 @@ def test_a_signal_during_the_evaluation_is_heard_there_and_the_evaluation_done_a
 def test_s03_half_a_line_and_lines_after_the_checkpoint_are_cut(tmp_path):
     log = tmp_path / "metrics.jsonl"
     log.write_text("".join(json.dumps({"step": n, "split": "train"}) + "\n" for n in range(1, 8)) + '{"step": 8, "spl')
-    runfolder.cut_metrics(tmp_path, 5)
+    run_dir.cut_metrics(tmp_path, 5)
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [1, 2, 3, 4, 5]
     assert len((tmp_path / "metrics.discarded.jsonl").read_text().splitlines()) == 3
 
@@ -132,12 +142,14 @@ def test_s10_and_s12_short_memory_names_a_batch_that_fits(error, tmp_path, data)
 
     made.model.method.train_step = hungry
     with pytest.raises(ResourceError, match="out of memory with 8 pictures at once on cpu") as caught:
-        loop.fit(made)
+        trainer.fit(made)
     assert caught.value.exit_code == 5
-    assert caught.value.mend.startswith("2 at once fit: --set train.accumulate=4 gives the same gradients in 4 parts")
-    made = job(tmp_path / "again", {**RUN, "data.batch_size": "8", "train.accumulate": "4"}, dataset=data)
+    assert caught.value.hint.startswith(
+        "2 at once fit: --set train.grad_accum_steps=4 gives the same gradients in 4 parts"
+    )
+    made = job(tmp_path / "again", {**RUN, "data.batch_size": "8", "train.grad_accum_steps": "4"}, dataset=data)
     made.model.method.train_step, step = hungry, made.model.method.train_step
-    assert loop.fit(made).step == 8
+    assert trainer.fit(made).step == 8
 
 
 def test_the_largest_part_that_fits_is_found_by_halving():
@@ -148,9 +160,9 @@ def test_the_largest_part_that_fits_is_found_by_halving():
         if size > 3:
             raise MemoryError
 
-    assert memory.largest(16, trial) == 2
+    assert oom.largest(16, trial) == 2
     assert tried == [8, 4, 2]
-    assert memory.largest(1, trial) == 0
+    assert oom.largest(1, trial) == 0
 
 
 @pytest.mark.parametrize(
@@ -164,7 +176,7 @@ def test_the_largest_part_that_fits_is_found_by_halving():
 )
 def test_s11_memory_faults_and_lost_devices_are_resources(error, told):
     def fail():
-        with memory.told(torch.device("cpu"), size=4, workers=2, fitting=lambda: 0):
+        with oom.map_oom_errors(torch.device("cpu"), size=4, workers=2, fitting=lambda: 0):
             raise error
 
     with pytest.raises(ResourceError) as caught:
@@ -175,7 +187,7 @@ def test_s11_memory_faults_and_lost_devices_are_resources(error, told):
 
 def test_other_faults_stay_what_they_are():
     def fail():
-        with memory.told(torch.device("cpu"), size=4, workers=2, fitting=lambda: 0):
+        with oom.map_oom_errors(torch.device("cpu"), size=4, workers=2, fitting=lambda: 0):
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):
@@ -189,7 +201,7 @@ def test_s10_a_gpu_that_is_full_ends_with_5(share, tmp_path, data):
     large = {"train.device": "cuda", "data.size": "1024", "generator.width": "64", "data.batch_size": "8"}
     try:
         with pytest.raises(ResourceError, match="out of memory with 8 pictures"):
-            loop.fit(job(tmp_path / "run", {**RUN, **large}, dataset=data))
+            trainer.fit(job(tmp_path / "run", {**RUN, **large}, dataset=data))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
 
@@ -207,10 +219,10 @@ def workers_of(process):
 def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr(data_module, "LOOK", 1)
     settings = {"data.workers": "2", "train.steps": "12", "data.batch_size": "2", "data.cache": "off"}
-    loop.fit(job(tmp_path / "straight", {**RUN, **settings}, dataset=data))
+    trainer.fit(job(tmp_path / "straight", {**RUN, **settings}, dataset=data))
     kill = lambda: os.kill(workers_of(os.getpid())[-1], signal.SIGKILL)  # noqa: E731 - as short as can be
     made = watched(tmp_path / "killed", data, 4, kill, **settings)
-    assert loop.fit(made).step == 12
+    assert trainer.fit(made).step == 12
     assert "a loading process was killed; loading again from" in capsys.readouterr().err
     names = ("model", "optimizer", "rank-000")
     straight, killed = (
@@ -221,21 +233,20 @@ def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys, monk
 
 
 def test_w01_loading_that_is_killed_again_and_again_ends_with_5(data, monkeypatch):
-    from small import config
+    from factories import config
 
-    from imtrans.engine import assemble
-    from imtrans.engine.order import Order
+    from imtrans.engine.data.sampler import EpochSampler
 
     def dying(*_, **__):
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
         yield
 
-    monkeypatch.setattr(feed, "loader", dying)
-    loading = assemble.loading(config(dataset=data), "train")
-    given = feed.Feed(loading=loading, order=Order(count=8, batch_size=2, seed=0, steps=3), workers=2)
+    monkeypatch.setattr(prefetch, "loader", dying)
+    loading = open_split(config(dataset=data), "train")
+    given = prefetch.Prefetcher(loading=loading, order=EpochSampler(count=8, batch_size=2, seed=0, steps=3), workers=2)
     with pytest.raises(ResourceError, match=r"loading processes were killed 4 times") as caught:
         next(iter(given))
-    assert "--workers 0" in caught.value.mend
+    assert "--workers 0" in caught.value.hint
 
 
 def test_w02_a_fault_in_a_loading_process_names_the_file(tmp_path):
@@ -244,12 +255,12 @@ def test_w02_a_fault_in_a_loading_process_names_the_file(tmp_path):
     made = job(tmp_path / "run", {**RUN, "data.workers": "2"}, dataset=own)
     broken.write_bytes(broken.read_bytes()[:80])
     with pytest.raises(DataError, match=r"3\.png"):
-        loop.fit(made)
+        trainer.fit(made)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stops a process as Unix does")
 def test_w03_a_loading_process_that_hangs_is_named_with_its_files(tmp_path, data, monkeypatch):
-    from imtrans.engine import workers
+    from imtrans.engine.data import workers
 
     monkeypatch.setattr(workers, "PATIENCE", 1)
     monkeypatch.setattr(data_module, "LOOK", 1)
@@ -257,17 +268,17 @@ def test_w03_a_loading_process_that_hangs_is_named_with_its_files(tmp_path, data
     made = watched(tmp_path / "run", data, 2, stop, **{"data.workers": "1", "train.steps": "60", "data.cache": "off"})
     try:
         with pytest.raises(ResourceError, match=r"took more than \d+ seconds for one of .*png") as caught:
-            loop.fit(made)
+            trainer.fit(made)
     finally:
         for number in workers_of(os.getpid()):
             os.kill(number, signal.SIGKILL)
-    assert "--workers 0" in caught.value.mend
+    assert "--workers 0" in caught.value.hint
 
 
 def test_s17_files_of_a_run_follow_the_umask(tmp_path, data):
     before = os.umask(0o027)
     try:
-        loop.fit(job(tmp_path / "run", {**RUN, "train.steps": "2"}, dataset=data))
+        trainer.fit(job(tmp_path / "run", {**RUN, "train.steps": "2"}, dataset=data))
     finally:
         os.umask(before)
     modes = {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "run").rglob("*") if p.is_file()}
@@ -284,7 +295,7 @@ def test_s08_a_stopped_process_goes_on(tmp_path, data):
         waking.append(subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -CONT {os.getpid()}"]))
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    assert loop.fit(watched(tmp_path / "run", data, 3, pause)).step == 8
+    assert trainer.fit(watched(tmp_path / "run", data, 3, pause)).step == 8
     assert waking[0].wait() == 0
 
 
@@ -297,7 +308,7 @@ def test_s13_loading_processes_need_no_shared_memory(tmp_path, data):
         pytest.skip("no /dev/shm here")
     before = {p.name for p in place.iterdir()}
     off = {"data.workers": "2", "data.cache": "off"}
-    loop.fit(watched(tmp_path / "run", data, 4, look, **off))
+    trainer.fit(watched(tmp_path / "run", data, 4, look, **off))
     assert set(seen[0]) <= before
 
 
@@ -306,10 +317,10 @@ def test_s14_a_clock_that_is_set_back_changes_nothing(tmp_path, data, monkeypatc
 
     now = iter(range(10**6, 0, -1000))
     monkeypatch.setattr(time, "time", lambda: float(next(now)))
-    loop.fit(job(tmp_path / "run", {**RUN, "train.save_every": "2", "train.keep": "2"}, dataset=data))
+    trainer.fit(job(tmp_path / "run", {**RUN, "train.save_every": "2", "train.keep_last": "2"}, dataset=data))
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert all(0 <= line["health.waiting"] <= 1 for line in lines if line["split"] == "train")
-    assert [p.name for p in runs.newest_first(tmp_path / "run")] == ["step-000008", "step-000006"]
+    assert [p.name for p in checkpoint_paths.newest_first(tmp_path / "run")] == ["step-000008", "step-000006"]
 
 
 @pytest.mark.slow
@@ -324,6 +335,6 @@ def test_row_21_nothing_leaks_over_many_steps(tmp_path, data):
     made = job(tmp_path / "run", {**RUN, "train.steps": "300", "train.save_every": "20"}, dataset=data)
     for step in (100, 299):
         made.observers._manager.register(After(step, lambda step=step: look(step)))
-    loop.fit(made)
+    trainer.fit(made)
     assert seen[299][0] < 1.02 * seen[100][0]
     assert seen[299][1] == seen[100][1]

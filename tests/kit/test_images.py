@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from imtrans.errors import DataError, ShapeError
-from imtrans.interfaces import Signal
+from imtrans.interfaces import ImageSpec
 from imtrans.kit import images
 
 
@@ -178,11 +178,11 @@ def test_what_tiff_can_hold_and_is_not_read_is_said(tmp_path):
     )
     with pytest.raises(DataError, match=r"x\.tif: 2 channels compressed with LZMA") as caught:
         images.decode(tmp_path / "x.tif")
-    assert "deflate" in caught.value.mend
+    assert "deflate" in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "channels", "mend"),
+    ("name", "dtype", "channels", "hint"),
     [
         ("x.xyz", np.uint8, 3, "Use .png or .tif"),
         ("x.jpg", np.uint16, 3, "Use .png or .tif"),
@@ -191,18 +191,18 @@ def test_what_tiff_can_hold_and_is_not_read_is_said(tmp_path):
         ("x", np.uint8, 3, "Use .png or .tif"),
     ],
 )
-def test_a_format_that_cannot_hold_the_picture_is_said_and_nothing_is_cut(tmp_path, name, dtype, channels, mend):
+def test_a_format_that_cannot_hold_the_picture_is_said_and_nothing_is_cut(tmp_path, name, dtype, channels, hint):
     with pytest.raises(DataError, match="cannot hold") as caught:
         images.encode(tmp_path / name, np.zeros((4, 4, channels), dtype))
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
     assert not (tmp_path / name).exists()
 
 
 def test_the_suffix_for_a_signal_holds_it():
-    assert images.suffix_for(Signal()) == images.suffix_for(Signal(bits=16, high=65_535, channels=1)) == ".png"
-    assert images.suffix_for(Signal(kind="labels", channels=1, classes=3)) == ".png"
-    assert images.suffix_for(Signal(channels=2)) == images.suffix_for(Signal(bits=32, kind="data")) == ".tif"
-    assert images.suffix_for(Signal(space="lab-ab", channels=2, bits=32)) == ".png"
+    assert images.suffix_for(ImageSpec()) == images.suffix_for(ImageSpec(bits=16, high=65_535, channels=1)) == ".png"
+    assert images.suffix_for(ImageSpec(kind="labels", channels=1, classes=3)) == ".png"
+    assert images.suffix_for(ImageSpec(channels=2)) == images.suffix_for(ImageSpec(bits=32, kind="data")) == ".tif"
+    assert images.suffix_for(ImageSpec(space="lab-ab", channels=2, bits=32)) == ".png"
 
 
 def test_labels_are_written_in_their_palette_and_read_back(tmp_path):
@@ -225,7 +225,7 @@ def test_grey_pictures_are_label_maps_and_colour_is_none(tmp_path):
 
 def test_the_strongest_plane_is_the_label():
     planes = torch.tensor([[[0.1, 0.9]], [[0.2, -1.0]], [[0.0, 1.0]]])
-    stored = images.from_range(planes, Signal(kind="labels", channels=1, classes=3))
+    stored = images.from_range(planes, ImageSpec(kind="labels", channels=1, classes=3))
     assert (stored.dtype, stored.tolist()) == (np.uint8, [[[1], [2]]])
 
 
@@ -249,11 +249,11 @@ def test_two_halves_put_together_and_taken_apart_are_the_same(tmp_path):
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_range_and_back_is_exact_for_every_whole_number(bits):
-    signal = Signal(channels=1, bits=bits, high=2**bits - 1)
+    spec = ImageSpec(channels=1, bits=bits, high=2**bits - 1)
     stored = np.arange(2**bits).astype(np.uint8 if bits == 8 else np.uint16)[None, :, None]
-    image = images.to_range(torch.from_numpy(stored.astype(np.int32)).movedim(-1, 0), signal)
+    image = images.to_range(torch.from_numpy(stored.astype(np.int32)).movedim(-1, 0), spec)
     assert (image.min(), image.max()) == (-1, 1)
-    assert np.array_equal(images.from_range(image, signal), stored)
+    assert np.array_equal(images.from_range(image, spec), stored)
 
 
 def test_channels_are_repeated_weighted_or_refused():
@@ -266,6 +266,6 @@ def test_channels_are_repeated_weighted_or_refused():
 
 
 def test_labels_are_shown_in_their_palette():
-    signal = Signal(kind="labels", channels=1, classes=2, palette=[[1, 2, 3], [4, 5, 6]])
+    spec = ImageSpec(kind="labels", channels=1, classes=2, palette=[[1, 2, 3], [4, 5, 6]])
     planes = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
-    assert images.shown(planes, signal).tolist() == [[[1, 2, 3], [4, 5, 6]]]
+    assert images.to_display(planes, spec).tolist() == [[[1, 2, 3], [4, 5, 6]]]

@@ -4,9 +4,9 @@ from PIL import Image
 
 from imtrans.errors import ResourceError
 from imtrans.interfaces import Sample
-from imtrans.kit import samples
-from imtrans.kit.samples import Shown
-from imtrans.kit.sheets import places, sheet
+from imtrans.kit.images.image_grid import places, sheet
+from imtrans.kit.report import samples
+from imtrans.kit.report.samples import SampleGrid
 
 
 def picture(seed, *size):
@@ -24,7 +24,7 @@ def shown(step=7, *, sizes=((8, 12), (8, 12), (8, 12)), target=True, count=3):
         )
         for i in range(count)
     ]
-    return Shown(step=step, samples=made, by="psnr", higher_is_better=True)
+    return SampleGrid(step=step, samples=made, by="psnr", higher_is_better=True)
 
 
 @pytest.mark.parametrize("sizes", [((8, 12),) * 3, ((300, 460),) * 3, ((40, 30), (80, 60), (20, 90))], ids=str)

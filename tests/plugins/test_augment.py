@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from imtrans.errors import ShapeError
-from imtrans.interfaces import Batch, Signal, Signals
+from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.random import draw
 from imtrans.testing import make
 
@@ -78,4 +78,4 @@ def test_a_crop_larger_than_the_picture_is_refused():
 
 def test_color_refuses_a_grey_source():
     with pytest.raises(ShapeError, match="three channels"):
-        make("augmentation", "kornia-color", signals=Signals(source=Signal(channels=1)))
+        make("augmentation", "kornia-color", data_spec=DataSpec(source=ImageSpec(channels=1)))

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import config, fitting, job, pairs
+from factories import config, fitting, job, pairs
 from torch import nn
 
 import imtrans
-from imtrans.component import Use
-from imtrans.engine import loop
-from imtrans.engine.build import Maker
+from imtrans.config.resolve import resolve
+from imtrans.config.sources import Assignment, Layer
+from imtrans.engine.build import ComponentFactory
+from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, Signal, Signals
+from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.nn import inference
-from imtrans.layers import Assignment, Layer
-from imtrans.resolve import resolve
+from imtrans.plugins.component import ComponentRef
 from imtrans.testing import check_discriminator, make
 
 NAMES = [
@@ -76,13 +76,13 @@ KEYS = (
 WEIGHTLESS = {"generator.init_std": 0.0, "discriminator.init_std": 0.0, "discriminator.spectral_norm": False}
 
 
-def networks(catalog, name, settings=None, *, device="meta", signals=None):
+def networks(catalog, name, settings=None, *, device="meta", data_spec=None):
     """Generator and discriminator of a recipe; as they stand without memory for their weights."""
     given = {**(WEIGHTLESS if device == "meta" else {}), **(settings or {})}
     layer = Layer("test", [Assignment(tuple(k.split(".")), v, k) for k, v in given.items()])
-    found, maker = resolve(catalog, name, dataset=Use("facades"), layers=[layer]), Maker(catalog)
+    found, maker = resolve(catalog, name, dataset=ComponentRef("facades"), layers=[layer]), ComponentFactory(catalog)
     with torch.device(device):
-        return [maker.choice(found.parts[slot][0], signals=signals or Signals()) for slot in KEYS[1:3]]
+        return [maker.choice(found.parts[slot][0], data_spec=data_spec or DataSpec()) for slot in KEYS[1:3]]
 
 
 def narrow(catalog, name, **settings):
@@ -119,7 +119,7 @@ def values(catalog, name, dataset):
 def test_a_recipe_has_the_parameters_sizes_and_field_of_its_original(catalog, name):
     size, generator, discriminator, verdicts, seen = FIGURES[name]
     g, d = networks(catalog, name)
-    assert resolve(catalog, name, dataset=Use("facades")).data.size == (size,)
+    assert resolve(catalog, name, dataset=ComponentRef("facades")).data.size == (size,)
     assert (trainable(g), trainable(d)) == (generator, discriminator)
     assert field(d) == seen
     x = torch.rand(1, 3, size, size) * 2 - 1
@@ -190,13 +190,15 @@ def test_patchgans_of_every_depth_have_the_known_sizes_and_counts(layers, everyw
 
 
 def test_the_authors_generator_for_colours_has_their_count(catalog):
-    signals = Signals(source=Signal(channels=1), target=Signal(channels=2))
-    assert trainable(networks(catalog, "pix2pix-torch", signals=signals)[0]) == 54_415_362
+    data_spec = DataSpec(source=ImageSpec(channels=1), target=ImageSpec(channels=2))
+    assert trainable(networks(catalog, "pix2pix-torch", data_spec=data_spec)[0]) == 54_415_362
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "pix2pix"])
 def test_a_recipe_keeps_its_values_whatever_the_data_set_advises(catalog, name):
-    sets = [Use(d) for d in ("toy", "facades", "edges2shoes", "cad", "anime")] + [Use("pencil", {"photos": "cifar10"})]
+    sets = [ComponentRef(d) for d in ("toy", "facades", "edges2shoes", "cad", "anime")] + [
+        ComponentRef("pencil", {"photos": "cifar10"})
+    ]
     first, *others = (values(catalog, name, dataset) for dataset in sets)
     assert all(other == first for other in others)
 
@@ -207,7 +209,7 @@ def test_a_recipe_learns_two_steps_and_translates(name, tmp_path):
     data = pairs(tmp_path / "pairs", size=int(settings.get("data.size", "32")))
     made = job(tmp_path / "run", settings, recipe=name, dataset=data)
     before = [p.detach().clone() for n in made.model.networks.values() for p in n.parameters()]
-    loop.fit(made)
+    trainer.fit(made)
     after = [p for n in made.model.networks.values() for p in n.parameters()]
     moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert sum(moved) > 0.7 * len(moved)  # a weight before a norm over one pixel, or a bias before any norm, rests
@@ -250,8 +252,8 @@ def test_the_pencil_recipe_takes_its_steps_in_its_originals_order(catalog):
 
 
 def test_simultaneous_updates_cannot_be_apart(catalog):
-    with pytest.raises(ConfigError, match="discriminator_updates apart"):
-        small_method(catalog, "pix2pix-tf", {"method.discriminator_updates": "apart"})
+    with pytest.raises(ConfigError, match="discriminator_updates separate"):
+        small_method(catalog, "pix2pix-tf", {"method.discriminator_updates": "separate"})
 
 
 def test_the_torch_recipe_begins_every_step_with_biases_of_zero(catalog):
@@ -278,12 +280,12 @@ def test_the_anime_recipe_drops_whole_channels_after_the_activation(catalog):
 
 
 def test_dropout_after_the_activation_needs_one_there():
-    with pytest.raises(ConfigError, match="with wiring pre no activation follows the norm"):
+    with pytest.raises(ConfigError, match="with pre_activation no activation follows the norm"):
         make("generator", "unet64", dropout_place="activation")
 
 
 def test_the_activation_at_the_bottleneck_stands_there_in_both_wirings():
-    post = make("generator", "unet64", depth=3, width=2, wiring="post", bottleneck_activation="mish")
+    post = make("generator", "unet64", depth=3, width=2, pre_activation=False, bottleneck_activation="mish")
     pre = make("generator", "unet64", depth=3, width=2, bottleneck_activation="mish")
     assert activations(post.encoder) == [L2, L2, M]
     assert activations(pre.decoder) + activations(pre.output) == [M, R, R]
@@ -323,7 +325,7 @@ def test_recipes_are_told_apart_in_one_line_each_and_from_the_paper(cli):
 
 def test_the_source_is_the_half_that_it_was_in_the_original(catalog):
     """Left: 002. Right: 001 and 004, also where a set of these pairs goes the other way by itself, as maps does."""
-    right = {n for n in NAMES if resolve(catalog, n, dataset=Use("maps")).direction == "BtoA"}
+    right = {n for n in NAMES if resolve(catalog, n, dataset=ComponentRef("maps")).direction == "BtoA"}
     assert right == {"sketch2anime", "pix2pix-mish1", "pix2pix-mish2", "pix2pix-mish3"}
     assert resolve(catalog, "sketch2cad").dataset.name == "cad"
     assert resolve(catalog, "sketch2cad").direction == resolve(catalog, "pencil2color").direction == "AtoB"
@@ -336,8 +338,8 @@ def batch_of(count):
 
 def small_method(catalog, name, settings=None):
     """The method of a recipe with its networks, narrow and of three halvings."""
-    chosen = config({"discriminator.layers": "", **(settings or {})}, recipe=name, dataset=Use("toy"))
+    chosen = config({"discriminator.layers": "", **(settings or {})}, recipe=name, dataset=ComponentRef("toy"))
     from imtrans.engine.build import model
 
     chosen = replace(chosen, data=replace(chosen.data, size=(32,)))
-    return model(chosen, Signals(), maker=Maker(catalog), device=torch.device("cpu"), seed=0).method
+    return model(chosen, DataSpec(), maker=ComponentFactory(catalog), device=torch.device("cpu"), seed=0).method

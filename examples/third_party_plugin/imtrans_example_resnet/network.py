@@ -6,8 +6,10 @@ from imtrans.kit.nn import norm
 
 
 def build(options, context):
-    signals = context.signals
-    return Resnet(signals.source.planes, signals.target.planes, width=options.width, blocks=options.blocks)
+    data_spec = context.data_spec
+    return Resnet(
+        data_spec.source.num_channels, data_spec.target.num_channels, width=options.width, blocks=options.blocks
+    )
 
 
 class Resnet(nn.Module):

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imtrans import Component, DatasetInfo, InferenceOptions, MethodInfo, Recipe, Slot, Term, Use, hookimpl, option
+from imtrans import (
+    Component,
+    ComponentRef,
+    DatasetInfo,
+    InferenceOptions,
+    MethodInfo,
+    Recipe,
+    Slot,
+    WeightedRef,
+    hookimpl,
+    option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +51,19 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         needs_context=True,
     )
     small = {"depth": 2, "width": 4, "dropout": 0.0, "norm": "instance"}
-    judge = Use("patchgan16", {"width": 4, "conditional": False})
+    judge = ComponentRef("patchgan16", {"width": 4, "conditional": False})
     yield Recipe(
         name="fake-cyclegan",
         summary="CycleGAN on noise",
-        method=Use("fake-cyclegan", {"pool_size": 2}),
+        method=ComponentRef("fake-cyclegan", {"pool_size": 2}),
         networks={
-            "forward": Use("unet64", small),
-            "backward": Use("unet64", small),
+            "forward": ComponentRef("unet64", small),
+            "backward": ComponentRef("unet64", small),
             "judge_target": judge,
             "judge_source": judge,
         },
-        losses={"adversarial": Use("lsgan"), "cycle": Term("l1", weight=10.0)},
-        dataset=Use("fake-unpaired"),
-        augment=[Use("kornia-flip")],
+        losses={"adversarial": ComponentRef("lsgan"), "cycle": WeightedRef("l1", weight=10.0)},
+        dataset=ComponentRef("fake-unpaired"),
+        augment=[ComponentRef("kornia-flip")],
         data={"size": 16, "batch_size": 2},
     )

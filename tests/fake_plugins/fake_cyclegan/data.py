@@ -1,11 +1,11 @@
 import numpy as np
 
-from imtrans.interfaces import Context, Pair, Signal, Signals
+from imtrans.interfaces import Context, DataSpec, ImageSpec, Pair
 
 
 class Unpaired:
     def __init__(self, options: object, context: Context) -> None:
-        self.signals = Signals(source=Signal(channels=1), target=Signal(channels=3))
+        self.data_spec = DataSpec(source=ImageSpec(channels=1), target=ImageSpec(channels=3))
 
     def __len__(self) -> int:
         return 6

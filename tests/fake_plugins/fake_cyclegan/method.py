@@ -20,13 +20,15 @@ class CycleGAN:
     def train_step(self, batch, update, *, step):
         to_target, to_source = self.forward(batch.source), self.backward(batch.target)
         back = self.cycle(self.backward(to_target), batch.source) + self.cycle(self.forward(to_source), batch.target)
-        fool = self.adversarial.fool(self.judge_target(None, to_target))
-        fool = fool + self.adversarial.fool(self.judge_source(None, to_source))
+        fool = self.adversarial.generator_loss(self.judge_target(None, to_target))
+        fool = fool + self.adversarial.generator_loss(self.judge_source(None, to_source))
         update({"generators": fool + back})
         old_target = self.pools["target"](to_target, batch.draws)
         old_source = self.pools["source"](to_source, batch.draws)
-        judge = self.adversarial.judge(self.judge_target(None, batch.target), self.judge_target(None, old_target))
-        judge = judge + self.adversarial.judge(
+        judge = self.adversarial.discriminator_loss(
+            self.judge_target(None, batch.target), self.judge_target(None, old_target)
+        )
+        judge = judge + self.adversarial.discriminator_loss(
             self.judge_source(None, batch.source), self.judge_source(None, old_source)
         )
         update({"discriminators": judge / 2})

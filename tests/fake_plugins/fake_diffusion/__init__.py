@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imtrans import Component, MethodInfo, Recipe, Slot, Use, hookimpl, option
+from imtrans import Component, ComponentRef, MethodInfo, Recipe, Slot, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class Sampling:
 @dataclass(frozen=True, kw_only=True)
 class DenoiserOptions:
     width: int = option(8, "channels", low=1)
-    activation: Use = option(Use("silu"), "between the convolutions", kind="activation")
+    activation: ComponentRef = option(ComponentRef("silu"), "between the convolutions", kind="activation")
 
 
 @hookimpl
@@ -40,10 +40,10 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Recipe(
         name="fake-diffusion",
         summary="four-step diffusion on the toy set",
-        method=Use("fake-diffusion"),
-        networks={"denoiser": Use("fake-denoiser")},
-        losses={"loss": Use("mse")},
-        metrics=[Use("psnr")],
+        method=ComponentRef("fake-diffusion"),
+        networks={"denoiser": ComponentRef("fake-denoiser")},
+        losses={"loss": ComponentRef("mse")},
+        metrics=[ComponentRef("psnr")],
         data={"size": 16, "batch_size": 2},
         train={"ema": 0.5, "optimizer.name": "adamw", "optimizer.betas": (0.9, 0.99)},
         inference={"steps": 4},

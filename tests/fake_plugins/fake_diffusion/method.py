@@ -6,10 +6,10 @@ from imtrans.kit.random import uniform
 
 
 def denoiser(options, context):
-    signals = context.signals
+    data_spec = context.data_spec
     return Denoiser(
-        signals.source.planes,
-        signals.target.planes,
+        data_spec.source.num_channels,
+        data_spec.target.num_channels,
         width=options.width,
         activation=lambda: context.make("activation", options.activation),
     )
@@ -28,7 +28,7 @@ class Denoiser(nn.Module):
 
 
 def diffusion(options, context):
-    return Diffusion(**context.parts, policy=context.policy, planes=context.signals.target.planes)
+    return Diffusion(**context.parts, policy=context.policy, planes=context.data_spec.target.num_channels)
 
 
 class Diffusion:

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imtrans import Component, DatasetInfo, Recipe, Term, Use, hookimpl, option
+from imtrans import Component, ComponentRef, DatasetInfo, Recipe, WeightedRef, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultiscaleOptions:
     scales: int = option(2, "discriminators, each at half the size of the one before", low=1, high=4)
-    each: Use = option(Use("patchgan16", {"width": 4}), "what judges at every scale", kind="discriminator")
+    each: ComponentRef = option(
+        ComponentRef("patchgan16", {"width": 4}), "what judges at every scale", kind="discriminator"
+    )
 
 
 @hookimpl
@@ -41,14 +43,14 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         summary="pix2pixHD's losses on label maps",
         base="pix2pix",
         networks={
-            "generator": Use("unet64", {"depth": 3, "width": 4}),
-            "discriminator": Use("fake-multiscale"),
+            "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
+            "discriminator": ComponentRef("fake-multiscale"),
         },
         losses={
-            "adversarial": [Use("lsgan"), Term("fake-feature-matching", weight=10.0)],
+            "adversarial": [ComponentRef("lsgan"), WeightedRef("fake-feature-matching", weight=10.0)],
             "reconstruction": [],
         },
-        metrics=[Use("l1")],
-        dataset=Use("fake-labels"),
+        metrics=[ComponentRef("l1")],
+        dataset=ComponentRef("fake-labels"),
         data={"size": 32, "batch_size": 2},
     )

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from imtrans.interfaces import Pair, Signal, Signals, Verdict
+from imtrans.interfaces import DataSpec, DiscriminatorOutput, ImageSpec, Pair
 
 
 def multiscale(options, context):
@@ -22,23 +22,23 @@ class Multiscale(nn.Module):
             logits += verdict.logits
             features += verdict.features
             source, image = functional.avg_pool2d(source, 2), functional.avg_pool2d(image, 2)
-        return Verdict(logits=logits, features=features)
+        return DiscriminatorOutput(logits=logits, features=features)
 
 
 class FeatureMatching:
     needs_real = True
 
-    def judge(self, on_real, on_fake):
+    def discriminator_loss(self, on_real, on_fake):
         return torch.zeros(())
 
-    def fool(self, on_fake, on_real=None):
+    def generator_loss(self, on_fake, on_real=None):
         pairs = [p for a, b in zip(on_fake.features, on_real.features, strict=True) for p in zip(a, b, strict=True)]
         return torch.stack([functional.l1_loss(a, b.detach()) for a, b in pairs]).mean()
 
 
 class Labels:
     def __init__(self, options, context):
-        self.signals = Signals(source=Signal(kind="labels", channels=1, classes=5))
+        self.data_spec = DataSpec(source=ImageSpec(kind="labels", channels=1, classes=5))
 
     def __len__(self):
         return 4

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imtrans import Component, InferenceOptions, MethodInfo, Recipe, Slot, Term, Use, hookimpl
+from imtrans import Component, ComponentRef, InferenceOptions, MethodInfo, Recipe, Slot, WeightedRef, hookimpl
 
 SLOTS = {
     "generator": Slot(kind="generator", group="generator"),
@@ -24,12 +24,12 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Recipe(
         name="fake-simultaneous",
         summary="simultaneous pix2pix on the toy set",
-        method=Use("fake-simultaneous"),
+        method=ComponentRef("fake-simultaneous"),
         networks={
-            "generator": Use("unet64", {"depth": 3, "width": 4}),
-            "discriminator": Use("patchgan16", {"width": 4}),
+            "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
+            "discriminator": ComponentRef("patchgan16", {"width": 4}),
         },
-        losses={"adversarial": Use("bce"), "reconstruction": Term("l1", weight=100.0)},
-        metrics=[Use("l1")],
+        losses={"adversarial": ComponentRef("bce"), "reconstruction": WeightedRef("l1", weight=100.0)},
+        metrics=[ComponentRef("l1")],
         data={"size": 32, "batch_size": 2},
     )

@@ -13,8 +13,8 @@ class Simultaneous:
         fake = self.generator(batch.source)
         on_real = self.discriminator(batch.source, batch.target)
         on_fake = self.discriminator(batch.source, fake)  # with gradients: shared by both losses
-        judge = self.adversarial.judge(on_real, on_fake)
-        fool = self.adversarial.fool(on_fake) + self.reconstruction(fake, batch.target)
+        judge = self.adversarial.discriminator_loss(on_real, on_fake)
+        fool = self.adversarial.generator_loss(on_fake) + self.reconstruction(fake, batch.target)
         update({"discriminator": judge, "generator": fool})
         return {"discriminator": judge.detach(), "generator": fool.detach()}
 

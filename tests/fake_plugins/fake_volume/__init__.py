@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imtrans import Component, DatasetInfo, Recipe, Use, hookimpl
+from imtrans import Component, ComponentRef, DatasetInfo, Recipe, hookimpl
 
 
 @hookimpl
@@ -32,9 +32,9 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         name="fake-volume",
         summary="pix2pix in 3-D",
         base="pix2pix",
-        networks={"generator": Use("fake-unet3d"), "discriminator": Use("fake-patch3d")},
+        networks={"generator": ComponentRef("fake-unet3d"), "discriminator": ComponentRef("fake-patch3d")},
         augment=[],
-        metrics=[Use("l1"), Use("psnr")],
-        dataset=Use("fake-volumes"),
+        metrics=[ComponentRef("l1"), ComponentRef("psnr")],
+        dataset=ComponentRef("fake-volumes"),
         data={"size": 8, "batch_size": 2},
     )

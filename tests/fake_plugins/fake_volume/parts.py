@@ -2,15 +2,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from imtrans.interfaces import Pair, Signal, Signals, Verdict
+from imtrans.interfaces import DataSpec, DiscriminatorOutput, ImageSpec, Pair
 from imtrans.kit.nn import norm
 
-HOUNSFIELD = Signal(kind="data", channels=1, low=-1000, high=1000, bits=32)
+HOUNSFIELD = ImageSpec(kind="data", channels=1, low=-1000, high=1000, bits=32)
 
 
 class Volumes:
     def __init__(self, options, context):
-        self.signals = Signals(source=HOUNSFIELD, target=HOUNSFIELD)
+        self.data_spec = DataSpec(source=HOUNSFIELD, target=HOUNSFIELD)
         self.collated = 0
 
     def __len__(self):
@@ -29,7 +29,7 @@ class Volumes:
 
 
 def generator(options, context):
-    return Cubes(context.signals.source.planes, context.signals.target.planes)
+    return Cubes(context.data_spec.source.num_channels, context.data_spec.target.num_channels)
 
 
 class Cubes(nn.Module):
@@ -55,4 +55,4 @@ class Patch(nn.Module):
         self.layer = nn.Conv3d(2, 1, 4)
 
     def forward(self, source, image):
-        return Verdict(logits=[self.layer(torch.cat([source, image], dim=1))])
+        return DiscriminatorOutput(logits=[self.layer(torch.cat([source, image], dim=1))])

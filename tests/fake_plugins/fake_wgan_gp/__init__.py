@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imtrans import Component, InferenceOptions, MethodInfo, Recipe, Slot, Term, Use, hookimpl, option
+from imtrans import Component, ComponentRef, InferenceOptions, MethodInfo, Recipe, Slot, WeightedRef, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,15 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Recipe(
         name="fake-wgan-gp",
         summary="WGAN-GP on the toy set",
-        method=Use("fake-wgan"),
+        method=ComponentRef("fake-wgan"),
         networks={
-            "generator": Use("unet64", {"depth": 3, "width": 4}),
-            "critic": Use("patchgan16", {"width": 4, "norm": "none"}),
+            "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
+            "critic": ComponentRef("patchgan16", {"width": 4, "norm": "none"}),
         },
-        losses={"penalty": [Term("fake-gradient-penalty", weight=10.0)], "reconstruction": Term("l1", weight=10.0)},
+        losses={
+            "penalty": [WeightedRef("fake-gradient-penalty", weight=10.0)],
+            "reconstruction": WeightedRef("l1", weight=10.0),
+        },
         data={"size": 32, "batch_size": 2},
         train={"optimizer.betas": (0.0, 0.9), "optimizer.critic.lr": 4e-4},
     )

@@ -1,0 +1,102 @@
+"""The page, or the picture, of runs beside each other: their curves in one plot each, and the same samples in a row."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imtrans.cli.run_comparison import RunSummary
+from imtrans.errors import ResourceError
+
+if TYPE_CHECKING:
+    from imtrans.interfaces import Sample
+    from imtrans.kit.report.html_report import Chart
+
+Rows = Sequence[tuple[str, str, list[str], list[bool]]]
+TEMPLATE = Path(__file__).with_name("compare.html.j2")
+MOST_SAMPLES, MOST_IN_PICTURE = 12, 6
+
+
+def write(path: Path, runs: Sequence[RunSummary], *, rows: Rows, notes: Sequence[str]) -> None:
+    """Write the page or, for .png, the picture. ResourceError if it cannot be written."""
+    from imtrans.atomic_io import replace_text
+
+    strips, told = _strips(runs)
+    if path.suffix.lower() == ".png":
+        _write_picture(path, runs, strips)
+    else:
+        replace_text(path, _page(runs, strips, rows=rows, notes=[*notes, *told]))
+
+
+def charts(runs: Sequence[RunSummary]) -> "Iterator[Chart]":
+    """One chart for each metric and each loss that any run has, and for the accuracy of D; a line for each run."""
+    from imtrans.kit.report.html_report import Chart, Series
+    from imtrans.kit.report.metric_history import BESIDE, HEALTH
+
+    for split, group in (("val", "metrics"), ("train", "losses")):
+        names = [n for r in runs for n in (r.past.names("val") if split == "val" else r.past.losses())]
+        for name in dict.fromkeys(n for n in names if not n.endswith(BESIDE)):
+            lines = [Series(name=r.name, points=r.past.column(name, split).finite()) for r in runs]
+            yield Chart(group=group, title=name, axis="loss" if split == "train" else name, series=lines, log=True)
+    lines = [Series(name=r.name, points=r.past.column(f"{HEALTH}accuracy").finite()) for r in runs]
+    yield Chart(group="health", title="accuracy of D (0.5: guessing)", axis="share", series=lines, low=0.0, high=1.0)
+
+
+def _page(runs: Sequence[RunSummary], strips: "list[list[Sample]]", *, rows: Rows, notes: Sequence[str]) -> str:
+    from imtrans.kit.report import html_report as pages
+
+    panels = [p for strip in strips for p in _panels(strip)]
+    made = iter(pages.embedded(panels))
+    return pages.render(
+        TEMPLATE,
+        {
+            "names": [r.name for r in runs],
+            "rows": [(group, what, list(zip(values, marks, strict=True))) for group, what, values, marks in rows],
+            "notes": notes,
+            "verdicts": [(r.name, r.verdict) for r in runs if r.verdict["name"]],
+            "charts": pages.charts_of(charts(runs)),
+            "strips": [(strip[0].key, [next(made) for _ in _panels(strip)]) for strip in strips],
+            "has_targets": any(strip[0].target is not None for strip in strips),
+        },
+    )
+
+
+def _write_picture(path: Path, runs: Sequence[RunSummary], strips: "list[list[Sample]]") -> None:
+    from imtrans.kit.images.image_grid import sheet
+    from imtrans.kit.report.plots import plots, stacked
+
+    heads = ["source", *(r.name for r in runs), "target"]
+    samples = [sheet([_panels(strip)]) for strip in strips[:MOST_IN_PICTURE]]
+    whole = stacked(plots(list(charts(runs))), samples, heads=heads)
+    try:
+        whole.save(path)
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _strips(runs: Sequence[RunSummary]) -> "tuple[list[list[Sample]], list[str]]":
+    """For each picture that all runs show: its sample of each run. And what could not be put together."""
+    from imtrans.kit.report import samples
+
+    newest = [(r.name, samples.newest(r.folder)) for r in runs]
+    lacking = [name for name, shown in newest if shown is None]
+    if lacking:
+        return [], [f"no samples side by side: none in {', '.join(lacking)}"]
+    by_key = [{s.key: s for s in shown.samples} for _, shown in newest if shown]
+    common = [key for key in by_key[0] if all(key in each for each in by_key)]
+    alike = [key for key in common if _is_same([each[key] for each in by_key])]
+    if not alike:
+        return [], ["no samples side by side: the runs show different pictures"]
+    steps = ", ".join(f"{name} at step {shown.step:,}" for name, shown in newest if shown)
+    return [[each[key] for each in by_key] for key in alike[:MOST_SAMPLES]], [f"samples: {steps}"]
+
+
+def _is_same(samples: "Sequence[Sample]") -> bool:
+    import numpy as np
+
+    first = samples[0].source
+    return all(s.source.shape == first.shape and np.array_equal(s.source, first) for s in samples)
+
+
+def _panels(strip: "Sequence[Sample]") -> list[Any]:
+    target = [strip[0].target] if strip[0].target is not None else []
+    return [strip[0].source, *(s.prediction for s in strip), *target]

@@ -1,0 +1,131 @@
+"""imtrans data"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imtrans.cli.data import check, make, preview
+from imtrans.cli.session import Session
+from imtrans.cli.shared.dataset_fetch import instructions, report_verification
+from imtrans.cli.shared.download_progress import interruptible, listening, size_of
+from imtrans.errors import DataError
+from imtrans.plugins.component import Archive, Component
+from imtrans.plugins.options import to_plain
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.group("data")
+def command() -> None:
+    """Fetch, make and inspect data sets."""
+
+
+command.add_command(check.command)
+command.add_command(make.command)
+command.add_command(preview.command)
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.pass_obj
+def list_sets(session: Session, as_json: bool) -> None:
+    """Show the data sets that have an archive: what they are, where from, and where those are that are there."""
+    rows = [_row(o.name, o.thing) for o in session.catalog.entries("dataset") if isinstance(o.thing, Component)]
+    rows = [r for r in rows if r["url"] or r["site"] or r["folder"]]
+    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join("\n".join(_lines(r)) for r in rows))
+
+
+@command.command("path")
+@click.argument("name")
+@click.pass_obj
+def path_of(session: Session, name: str) -> None:
+    """Print the folder of data set NAME in the cache."""
+    from imtrans.kit.dataset_paths import folder_of, present
+
+    component = session.catalog.component("dataset", name)
+    folder = present(component.name)
+    if folder is None:
+        fetching = f"Fetch it: imtrans data fetch {name}\n" if component.info.archive else ""
+        what = f"data set {name!r}: {folder_of(component.name)} is not there"
+        raise DataError(what, hint=fetching + instructions(component))
+    click.echo(folder)
+
+
+@command.command("fetch")
+@click.argument("name")
+@click.option("--url", default="", metavar="URL", help="Fetch the archive from here instead.")
+@click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    metavar="FILE",
+    help="Take it from an archive that you have; for the official Cityscapes zips give it twice.",
+)
+@click.pass_obj
+def fetch(session: Session, name: str, url: str, archives: tuple[str, ...]) -> None:
+    """Bring data set NAME into the cache (IMTRANS_HOME): whole, checked, or not at all."""
+    from imtrans.engine.datasets.dataset_download import fetch_dataset
+
+    component = session.catalog.component("dataset", name)
+    files = [Path(a).expanduser() for a in archives]
+    with interruptible(component.name), listening(component.name) as listeners:
+        fetched = fetch_dataset(component, url=url, archives=files, listeners=listeners)
+    if not fetched.is_new:
+        click.echo(f"{name} is already there: {fetched.folder}")
+        return
+    report_verification(component.name, fetched)
+    click.echo(f"{name} is in {fetched.folder}")
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    """One data set for people, most of it within 80 columns."""
+    yield f"{row['name']}: {row['summary']}"
+    counts = ", ".join(f"{split} {count:,}" for split, count in row["counts"].items())
+    pixels = f"{row['pixels'][1]} x {row['pixels'][0]} pixels" if row["pixels"] else "of any size"
+    sides = f"{row['source']} to {row['target']}" if row["source"] else "pairs" if row["is_paired"] else "photos"
+    size = size_of(row["bytes"]) if row["bytes"] else f"about {size_of(row['roughly'])}" if row["roughly"] else ""
+    yield "  " + "; ".join(t for t in (f"{sides}, {pixels}", counts, size) if t)
+    if not row["is_paired"]:
+        yield f"  use: --dataset pencil (or another maker) --set dataset.photos={row['name']}"
+    if row["url"]:
+        yield f"  from {row['url']}"
+    elif row["site"]:
+        yield f"  behind a login: {row['site']}"
+    if row["originals"]:
+        yield f"  or made from {' and '.join(row['originals'])}"
+    yield f"  terms: {row['terms'] or 'not stated'}"
+    yield f"  here: {row['folder'] or 'no'}"
+
+
+def _row(name: str, component: Component) -> dict[str, Any]:
+    from imtrans.engine.datasets.dataset_install import record_of
+    from imtrans.kit.dataset_paths import present
+    from imtrans.net.http import display_url
+
+    info, archive = component.info, component.info.archive or Archive()
+    folder = present(component.name)
+    first, second = info.sides if info.direction == "AtoB" else info.sides[::-1]
+    return {
+        "name": name,
+        "summary": component.summary,
+        "folder": str(folder) if folder else None,
+        "is_paired": info.is_paired,
+        "direction": info.direction,
+        "source": first,
+        "target": second,
+        "pixels": list(info.pixels) if info.pixels else None,
+        "counts": dict(archive.counts),
+        "bytes": archive.size,
+        "roughly": archive.approx_bytes,
+        "url": display_url(archive.url) if archive.url else None,
+        "site": archive.site or None,
+        "originals": list(archive.originals),
+        "pinned": archive.sha256 or None,
+        "sha256": record_of(component.name).get("sha256") if folder else None,
+        "terms": info.terms,
+        "advice": to_plain(dict(info.advice)),
+    }

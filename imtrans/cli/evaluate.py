@@ -1,0 +1,243 @@
+"""imtrans evaluate"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imtrans.cli.session import Session
+from imtrans.cli.shared.command_config import ConfigFlags, as_record, dataset, layer
+from imtrans.cli.shared.progress import progress
+from imtrans.config.schema import RunConfig
+from imtrans.config.sources import Assignment, Layer
+from imtrans.errors import ConfigError, printable
+from imtrans.plugins.recipe import EvalProtocol
+
+if TYPE_CHECKING:
+    from imtrans.engine.evaluation.evaluator import Evaluation
+    from imtrans.engine.evaluation.run_evaluation import EvaluationResult
+    from imtrans.kit.images.image_grid import Grid
+
+MOST = 100  # columns or rows of a grid
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """The command line of `imtrans evaluate`."""
+
+    what: tuple[str, ...]
+    names: tuple[str, ...]
+    split: str | None
+    dataset: str | None
+    data_root: str | None
+    source: str | None
+    labels: str | None
+    size: str | None
+    settings: tuple[str, ...]
+    pictures: bool
+    grid: str | None
+    output: str | None
+    device: str
+    offline: bool
+    as_json: bool
+
+    @property
+    def keeps_pictures(self) -> bool:
+        return self.pictures or self.grid is not None
+
+    @property
+    def grid_shape(self) -> "Grid | None":
+        return None if self.grid is None else _grid(self.grid)
+
+
+@click.command("evaluate")
+@click.argument("what", nargs=-1, required=True, metavar="RUN | PREDICTIONS TARGETS")
+@click.option(
+    "--protocol", "names", multiple=True, metavar="NAME", help="What to measure, and how (imtrans list protocols)."
+)
+@click.option("--split", type=click.Choice(["val", "test", "train"]), help="Which pairs of the run's data set.")
+@click.option("--dataset", metavar="NAME|PATH", help="Other data than the run was trained with.")
+@click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
+@click.option("--source", metavar="DIR", help="With two folders: what was translated, for protocols that need it.")
+@click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
+@click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash tells so.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
+@click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
+@click.option("--grid", metavar="COLUMNSxROWS[@SIZE]", help="Also the first pictures on one sheet: 8x1, or 6x6@32.")
+@click.option("-o", "--output", metavar="DIR", help="Folder for the results; without it: evaluation/ in the run.")
+@click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
+@click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+@click.pass_obj
+@as_record(EvaluateOptions)
+def command(session: Session, options: EvaluateOptions) -> None:
+    """Measure the newest checkpoint of RUN, or the pictures of one folder against those of another."""
+    from imtrans.engine.device import tune_malloc
+
+    if len(options.what) > 2:
+        raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")
+    tune_malloc()
+    evaluations = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
+    records = [_show(*found, as_json=options.as_json) for found in evaluations]
+    if options.as_json:
+        click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
+
+
+def _protocol(session: Session, name: str, options: EvaluateOptions, config: RunConfig | None = None) -> EvalProtocol:
+    from imtrans.engine.evaluation import protocol
+
+    settings = [a for a in layer(ConfigFlags(settings=options.settings)).assignments if a.path[0] == "metrics"]
+    found = protocol.find(session.catalog, name, settings, config=config)
+    changes: dict[str, Any] = {"split": options.split} if options.split else {}
+    if options.size:
+        changes["size"] = _size(options.size)
+    return dataclasses.replace(found, **changes)
+
+
+def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
+    from imtrans.engine import build
+    from imtrans.engine import device as devices
+    from imtrans.engine.checkpoints import checkpoint_paths
+    from imtrans.engine.checkpoints import io as checkpoints_io
+    from imtrans.engine.evaluation.protocol import default_protocol
+    from imtrans.engine.evaluation.run_evaluation import evaluate_run
+
+    folder = checkpoint_paths.find(Path(options.what[0]))
+    if options.source or options.labels:
+        raise ConfigError("--source and --labels go with two folders; a run has its own data set")
+    maker, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
+    model = checkpoints_io.load(folder, catalog=session.catalog, maker=maker, device=device)
+    for name in options.names or [default_protocol(model)]:
+        protocol = _protocol(session, name, options, model.config)
+        config = _configured(session, model.config, protocol, options)
+        base = Path(options.output or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
+        with progress(protocol.name) as tick:
+            yield evaluate_run(
+                dataclasses.replace(model, config=config),
+                folder,
+                protocol,
+                catalog=session.catalog,
+                base=base,
+                keeps_pictures=options.keeps_pictures,
+                grid=options.grid_shape,
+                tick=tick,
+            )
+
+
+def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
+    from imtrans.engine.evaluation.protocol import USUAL
+    from imtrans.engine.evaluation.run_evaluation import evaluate_folders
+
+    odd = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
+    if odd:
+        raise ConfigError(f"--{odd.replace('_', '-')} goes with a run; two folders are taken as they are")
+    beside = {"source": options.source, "labels": options.labels}
+    for name in options.names or [USUAL]:
+        protocol = _protocol(session, name, options)
+        with progress(protocol.name) as tick:
+            yield evaluate_folders(
+                Path(options.what[0]),
+                Path(options.what[1]),
+                protocol,
+                beside={k: Path(v) if v else None for k, v in beside.items()},
+                catalog=session.catalog,
+                base=Path(options.output or "evaluation"),
+                keeps_pictures=options.keeps_pictures,
+                grid=options.grid_shape,
+                tick=tick,
+            )
+
+
+def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, options: EvaluateOptions) -> RunConfig:
+    """The run's configuration with the data and the inference policy that are asked for."""
+    from imtrans.cli.shared.dataset_fetch import fetch_if_missing
+    from imtrans.config.resolve import restore
+
+    wanted = layer(ConfigFlags(data_root=options.data_root, settings=options.settings))
+    policy = [Assignment(("inference", k), v, f"protocol {protocol.name}") for k, v in protocol.inference.items()]
+    mine = [a for a in wanted.assignments if a.path[0] != "metrics"]
+    odd = next((a for a in mine if a.path[0] not in ("inference", "dataset", "data")), None)
+    if odd:
+        raise ConfigError(f"{odd.where}: a trained model has this for good", hint="Set metrics.* and inference.* here.")
+    layers = [Layer(f"protocol {protocol.name}", policy), Layer("flag", mine)]
+    if options.dataset:
+        chosen = dataset(session.catalog, options.dataset)
+        layers.insert(0, Layer("flag", [Assignment(("dataset",), chosen, "--dataset")]))
+    asked = restore(session.catalog, config.tree(), origin="the run", layers=layers)
+    fetch_if_missing(asked.dataset, is_offline=options.offline)
+    return asked
+
+
+def _show(
+    judged: "Evaluation", about: dict[str, Any], table: Path, page: Path | None, *, as_json: bool
+) -> dict[str, Any]:
+    from imtrans.engine.evaluation import eval_report
+
+    if not as_json:
+        click.echo("\n".join(_lines(judged, about)))
+        click.echo(f"{'each picture' if judged.pictures else 'its record'}: {printable(str(table))}")
+        if page:
+            click.echo(f"page:         {printable(str(page))}")
+    return {**eval_report.record(judged, about=about), "table": str(table), **({"page": str(page)} if page else {})}
+
+
+def _lines(judged: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
+    from imtrans.engine.evaluation.eval_report import format_interval, format_number
+
+    yield f"{judged.protocol.name} v{judged.protocol.version} #{judged.hash}: {_meaning(judged, about)}"
+    columns: list[tuple[str, Callable[[Any], str]]] = [
+        ("value", lambda n: format_number(n.value)),
+        ("95 % interval", format_interval),
+        ("ceiling", lambda n: format_number(n.ceiling)),
+        ("mean picture", lambda n: format_number(n.baseline)),
+    ]
+    cells = [[show(n) for n in judged.numbers.values()] for _, show in columns]
+    kept = [i for i in range(len(columns)) if i == 0 or any(c != "-" for c in cells[i])]
+    widths = [max(len(columns[i][0]), *(len(c) for c in cells[i])) for i in kept]
+    first = max(len(name) for name in judged.numbers) if judged.numbers else 0
+    heads = [f"{columns[i][0]:>{w}}" for i, w in zip(kept, widths, strict=True)]
+    yield "  ".join(["  " + " " * first, *heads])
+    for row, name in enumerate(judged.numbers):
+        yield "  ".join([f"  {name:<{first}}", *(f"{cells[i][row]:>{w}}" for i, w in zip(kept, widths, strict=True))])
+    yield from (f"Note: {printable(note)}" for note in judged.notes)
+
+
+def _meaning(judged: "Evaluation", about: Mapping[str, Any]) -> str:
+    """On what, at which size and how, in words."""
+    size, made_at = (judged.choices[k] for k in ("size", "made_at"))
+    shown = " x ".join(map(str, size)) if isinstance(size, list) else size
+    made = "" if size == made_at or not isinstance(made_at, list) else f" (made at {' x '.join(map(str, made_at))})"
+    policy = ", ".join(f"{k} {_on_off(v)}" for k, v in judged.choices.get("inference", {}).items())
+    count = len(judged.keys)
+    return "; ".join(p for p in (printable(about["judged"]), f"{count} of {count} pictures", shown + made, policy) if p)
+
+
+def _on_off(value: Any) -> Any:
+    return value if not isinstance(value, bool) else "on" if value else "off"
+
+
+def _grid(text: str) -> "Grid":
+    from imtrans.kit.images.image_grid import Grid
+
+    found = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
+    columns, rows, size = (int(n) if n else None for n in found.groups()) if found else (0, 0, 0)
+    if not columns or not rows or size == 0 or max(columns, rows) > MOST:
+        raise ConfigError(
+            f"--grid {text!r}: must be columns and rows, 1 to {MOST} of each, and may have a size in pixels",
+            hint="For example: --grid 8x1, or --grid 6x6@32",
+        )
+    return Grid(columns, rows, (size, size) if size else None)
+
+
+def _size(text: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(n) for n in text.split(","))
+        if len(numbers) not in (1, 2) or min(numbers) < 1:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(f"--size {text!r}: must be one number, or height and width: 256 or 256,512") from None
+    return numbers if len(numbers) == 2 else numbers * 2

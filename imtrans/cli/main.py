@@ -1,0 +1,180 @@
+"""The command line: lazy commands, and errors turned into a message and an exit code."""
+
+import contextlib
+import errno
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, NamedTuple
+
+import click
+
+from imtrans.cli.session import Session
+from imtrans.errors import ImtransError, ResourceError, Terminated, nearest, printable
+from imtrans.plugins.discovery import Selection
+
+COMMANDS = {
+    "run": "Train a recipe on a data set.",
+    "resume": "Go on with a run.",
+    "rerun": "Repeat a run from its folder.",
+    "translate": "Translate pictures with a trained model.",
+    "import": "Bring in another program's weights, safely.",
+    "evaluate": "Measure a trained model on its data.",
+    "compare": "Show what differs between runs.",
+    "data": "Fetch, make and inspect data sets.",
+    "list": "Show every component, recipe and data set.",
+}
+
+
+class CommandLine(NamedTuple):
+    """A command line as it came, and whether tracebacks are wanted."""
+
+    arguments: Sequence[str]
+    is_debugging: bool
+
+
+class Commands(click.Group):
+    """Imports a command's file only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
+        module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
+        found: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        import imtrans
+
+        click.echo(f"imtrans {imtrans.__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, callback=_show_version, expose_value=False, is_eager=True, help="Show the version."
+)
+@click.option("-p", "--plugin", "files", multiple=True, metavar="FILE.py", help="Load a plugin from one file.")
+@click.option("--no-plugins", is_flag=True, help="Load only what ships with imtrans.")
+@click.pass_context
+def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
+    """Image-to-image translation: train, translate, evaluate. --debug, anywhere, shows tracebacks."""
+    asked = ctx.obj or CommandLine((), False)
+    selection = Selection.from_environment(others=not no_plugins, files=files)
+    ctx.obj = Session(selection, is_debugging=asked.is_debugging, arguments=asked.arguments)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    plain, is_debugging = _without_debug(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a character the terminal lacks is shown as an escape
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with _termination():
+            code = _invoke(plain, is_debugging)
+        if sys.stdout is not None:  # None: the caller closed it (>&-)
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader has gone (| head): nothing is wrong
+        _silence_stdout()
+        return 0
+    except Terminated:
+        click.echo("Terminated.", err=True)
+        return 143
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        return 130
+    except ImtransError as error:
+        return _explain(error, is_debugging)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _report_bug(error, is_debugging)
+        _silence_stdout()
+        full = ResourceError(f"{error.filename or 'standard output'}: {error.strerror}", hint="Make room for it.")
+        return _explain(full, is_debugging)
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, told with the place of its traceback
+        return _report_bug(error, is_debugging)
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM as an exception, as Ctrl-C is one: what is under way is put away. A host's own handler stays."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
+    raise Terminated
+
+
+def _silence_stdout() -> None:
+    """The interpreter flushes at exit what could not be written, and must not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    plain = [a for a in arguments[:end] if a != "--debug"] + list(arguments[end:])
+    return plain, len(plain) < len(arguments) or os.environ.get("IMTRANS_DEBUG") == "1"
+
+
+def _invoke(arguments: list[str], is_debugging: bool) -> int:
+    try:
+        context = cli.make_context("imtrans", list(arguments), obj=CommandLine(arguments, is_debugging))
+        with context:
+            result: Any = cli.invoke(context)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.UsageError as error:
+        usage = f"{error.ctx.command_path} --help" if error.ctx and error.ctx.parent else "imtrans --help"
+        click.echo(f"Error: {printable(error.format_message())}\nSee: {usage}", err=True)
+        return 2
+
+
+def _explain(error: ImtransError, is_debugging: bool) -> int:
+    if is_debugging:
+        traceback.print_exception(error)
+    click.echo(f"Error: {error}", err=True)
+    return error.exit_code
+
+
+def _report_bug(error: Exception, is_debugging: bool) -> int:
+    from imtrans.net.cache_dir import cache_dir
+
+    if is_debugging:
+        traceback.print_exception(error)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        place = cache_dir() / "error.log"
+        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        told = f"The traceback is in {place}; please report it."
+    except (ImtransError, OSError):
+        told = "Run it again with --debug for the traceback, and please report it."
+    click.echo(f"Error: a fault in imtrans or a plugin: {printable(what)}\n{told}", err=True)
+    return 1

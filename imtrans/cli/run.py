@@ -1,0 +1,82 @@
+"""imtrans run"""
+
+import json
+from dataclasses import dataclass
+
+import click
+
+from imtrans.cli.session import Session
+from imtrans.cli.shared.command_config import ConfigFlags, as_record, configured
+from imtrans.cli.shared.train_session import train
+from imtrans.config.schema import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ConfigFlags):
+    """The command line of `imtrans run`."""
+
+    recipe: str
+    name: str | None
+    resume: bool
+    devices: int | None
+    accept_dataset_change: bool
+    offline: bool
+    dry_run: bool
+    as_json: bool
+
+
+@click.command("run")
+@click.argument("recipe")
+@click.option(
+    "--dataset", metavar="NAME|PATH", help="Data set by name, a folder or a file of pairs; without it: drawn pictures."
+)
+@click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
+@click.option("--config", "file", metavar="FILE", help="TOML or JSON file with configuration keys.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key (see --dry-run)."
+)
+@click.option("--epochs", metavar="N", help="Passes over the training pictures.")
+@click.option("--steps", metavar="N", help="Training steps, instead of epochs.")
+@click.option("--batch-size", metavar="N", help="Pictures per step.")
+@click.option("--lr", metavar="X", help="Learning rate of every optimiser.")
+@click.option("--workers", metavar="N", help="Processes that load pictures.")
+@click.option("--seed", metavar="N", help="Number from which all random draws follow.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
+@click.option("--resume", is_flag=True, help="Go on with this run where it is unfinished.")
+@click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
+@click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
+@click.option("--skip-invalid", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl.")
+@click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
+@click.option("--accept-dataset-change", is_flag=True, help="With --resume: go on although the pictures have changed.")
+@click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
+@click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+@click.pass_obj
+@as_record(RunOptions)
+def command(session: Session, options: RunOptions) -> None:
+    """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
+    config = configured(session.catalog, options.recipe, options)
+    if options.dry_run:
+        click.echo(table(config))
+        return
+    from imtrans.cli.shared import run_location, torchrun
+    from imtrans.cli.shared.dataset_fetch import fetch_if_missing
+
+    fetch_if_missing(config.dataset, is_offline=options.offline)
+    if options.devices:
+        torchrun.launch_local(options.devices, session.arguments)
+    accepts, catalog, name = options.accept_dataset_change, session.catalog, options.name
+    if options.resume or run_location.is_restart():
+        where = lambda: run_location.unfinished(catalog, config, name, accepts)  # noqa: E731
+    else:
+        where = lambda: run_location.new_run(catalog, config, name)  # noqa: E731
+    train(session, config, where, as_json=options.as_json)
+
+
+def table(config: RunConfig) -> str:
+    """Every key, its value and its origin; then what found no taker."""
+    rows = [(key, "none" if value is None else json.dumps(value), origin) for key, value, origin in config.rows()]
+    wide, deep = (max(len(r[i]) for r in rows) for i in (0, 1))
+    lines = [f"{key:<{wide}}  {value:<{min(deep, 40)}}  {origin}".rstrip() for key, value, origin in rows]
+    return "\n".join([*lines, *(f"left out: {line}" for line in config.dropped)])

@@ -1,0 +1,121 @@
+"""What a command line says of a configuration: its flags as a record, and the layers that they make."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from imtrans.cli.session import Session
+from imtrans.config import io as config_io
+from imtrans.config.resolve import resolve
+from imtrans.config.schema import RunConfig, flatten
+from imtrans.config.sources import Assignment, Layer
+from imtrans.errors import ConfigError, DataError
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import ComponentRef
+from imtrans.plugins.options import CliText
+
+Options = TypeVar("Options")
+
+FLAGS = {
+    "epochs": "train.epochs",
+    "steps": "train.steps",
+    "batch_size": "data.batch_size",
+    "lr": "train.optimizer.lr",
+    "workers": "data.workers",
+    "seed": "train.seed",
+    "device": "train.device",
+    "data_root": "dataset.root",
+    "deterministic": "train.deterministic",
+    "skip_invalid": "data.skip_invalid",
+    "init": "train.init",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFlags:
+    """The flags that set configuration keys, as text; what was not given is None."""
+
+    dataset: str | None = None
+    data_root: str | None = None
+    file: str | None = None
+    settings: tuple[str, ...] = ()
+    epochs: str | None = None
+    steps: str | None = None
+    batch_size: str | None = None
+    lr: str | None = None
+    workers: str | None = None
+    seed: str | None = None
+    device: str | None = None
+    init: str | None = None
+    deterministic: bool = False
+    skip_invalid: bool = False
+
+
+def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Options], Any]], Callable[..., Any]]:
+    """A click command that is handed its parameters as one typed record."""
+
+    def wrap(command: Callable[[Session, Options], Any]) -> Callable[..., Any]:
+        def call(session: Session, /, **parameters: Any) -> Any:
+            return command(session, record(**parameters))
+
+        call.__doc__ = command.__doc__  # click shows it as the help text
+        return call
+
+    return wrap
+
+
+def configured(catalog: Catalog, recipe: str, flags: ConfigFlags) -> RunConfig:
+    """The configuration that a command line means."""
+    layers = []
+    if flags.file is not None:
+        path = Path(flags.file)
+        tree, text = config_io.read(path), config_io.read_text(path)
+        _check_recipe(tree.pop("recipe", recipe), recipe, path)
+        layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
+    layers.append(layer(flags))
+    wanted = dataset(catalog, flags.dataset) if flags.dataset is not None else None
+    return resolve(catalog, recipe, dataset=wanted, layers=layers)
+
+
+def layer(flags: ConfigFlags) -> Layer:
+    """What the flags and --set of a command line say."""
+    given = {flag: getattr(flags, flag) for flag in FLAGS}
+    texts = {flag: "true" if value is True else value for flag, value in given.items() if value not in (None, False)}
+    named = [Assignment(tuple(FLAGS[f].split(".")), CliText(t), f"--{f.replace('_', '-')}") for f, t in texts.items()]
+    return Layer("flag", [*(_setting(text) for text in flags.settings), *named])
+
+
+def dataset(catalog: Catalog, text: str) -> ComponentRef:
+    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them."""
+    from imtrans.kit.formats import TABLES, is_table
+
+    names = [o.name for o in catalog.entries("dataset")]
+    looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
+    path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that cannot be
+    if text in names or not (looks_like_path or (text and os.path.exists(path))):
+        return ComponentRef(text)
+    if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
+        fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
+        kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
+        hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
+        raise DataError(f"--dataset {text}: {fault}", hint=hint)
+    return ComponentRef("folder", {"path": path})
+
+
+def _check_recipe(told: Any, recipe: str, path: Path) -> None:
+    if told != recipe:
+        raise ConfigError(f"{path} is for recipe {told!r}, not {recipe!r}", hint=f"Name it: imtrans run {told}")
+
+
+def _setting(text: str) -> Assignment:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text!r}: must have the form KEY=VALUE", hint="For example: --set generator.width=32")
+    return Assignment(tuple(key.strip().split(".")), CliText(value), f"--set {key.strip()}")
+
+
+def _from_file(path: Path, text: str, keys: tuple[str, ...], value: Any) -> Assignment:
+    line = config_io.line_of(text, keys)
+    return Assignment(keys, value, f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}")

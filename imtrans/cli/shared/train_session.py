@@ -1,0 +1,116 @@
+"""What `run`, `resume` and `rerun` share: a training, its end, and what is said of it."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imtrans.cli.session import Session
+from imtrans.cli.shared import torchrun
+from imtrans.cli.shared.progress import progress
+from imtrans.config.schema import RunConfig
+from imtrans.errors import DivergedError, ImtransError, Interrupted, PeerLostError
+
+if TYPE_CHECKING:
+    from imtrans.engine.checkpoints.resume import ResumePoint
+
+
+SILENCE = 5.0  # seconds
+Where = Callable[[], "tuple[Path, ResumePoint | None]"]
+
+
+def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -> None:
+    """Train as configured, from the beginning or from a checkpoint, and tell how it went.
+
+    `where` gives the run folder and where to begin; with several processes the first one alone decides it.
+    """
+    from imtrans.engine import device, distributed
+    from imtrans.engine.runs import run_dir
+
+    device.tune_malloc()
+    taken: list[Path] = []
+    try:
+        with distributed.map_peer_errors():
+            world = distributed.join(device.choose(config.train.device), patience=config.train.timeout)
+            folder, start = world.on_first(where)
+            taken += [folder] if world.is_first else []
+            _train(session, config, folder, start, as_json=as_json)
+    except PeerLostError:
+        if not torchrun.is_launched():
+            raise
+        time.sleep(SILENCE)  # whoever failed first speaks, and the launcher ends this process meanwhile
+        raise click.exceptions.Exit(PeerLostError.exit_code) from None
+    finally:
+        for folder in taken:
+            run_dir.unlock(folder)
+        distributed.shutdown()
+
+
+def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoint | None", *, as_json: bool) -> None:
+    from imtrans.engine.runs import run_dir
+    from imtrans.engine.training import setup, trainer
+
+    job = setup.setup_training(
+        config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
+    )
+    is_first = job.world.is_first
+    try:
+        with progress("evaluating") as tick:
+            result = trainer.fit(job, tick=tick if is_first else None)
+    except BaseException as error:
+        if is_first:
+            _record_failure(folder, error)
+        raise
+    if is_first:
+        run_dir.finish(folder, status="finished", step=result.step, code=0)
+        click.echo(_as_json(folder, result) if as_json else summary(folder, result))
+
+
+def _record_failure(folder: Path, error: BaseException) -> None:
+    from imtrans.engine.runs import run_dir
+
+    kinds = {Interrupted: "interrupted", KeyboardInterrupt: "interrupted", DivergedError: "diverged"}
+    status = next((s for kind, s in kinds.items() if isinstance(error, kind)), "failed")
+    code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+    try:
+        run_dir.finish(folder, status=status, error=str(error), code=code)
+    except (ImtransError, OSError, ValueError):
+        print("Warning: run.json could not be brought up to date", file=sys.stderr)  # noqa: T201
+
+
+def summary(folder: Path, result: Any) -> str:
+    """What was learned, and where to look."""
+    lines = (
+        [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
+        if result.scores.metrics
+        else []
+    )
+    for name, value in result.scores.metrics.items():
+        beside = result.scores.baseline.get(name)
+        lines.append(
+            f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else "")
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"Pictures: {folder / 'samples'}",
+            f"Report:   {folder / 'report.html'}",
+            f"Model:    {result.checkpoint}",
+            f"Use it:   imtrans translate {folder} PICTURES -o OUT",
+        ]
+    )
+
+
+def _as_json(folder: Path, result: Any) -> str:
+    scores = {
+        "metrics": dict(result.scores.metrics),
+        "mean_picture": dict(result.scores.baseline),
+        "pictures": result.scores.count,
+    }
+    return json.dumps(
+        {"run": str(folder), "checkpoint": str(result.checkpoint), "step": result.step, **scores}, indent=1
+    )

@@ -1,1 +1,0 @@
-"""One file a verb; each is imported when its command is called."""

@@ -1,0 +1,133 @@
+"""Configuration files: TOML or JSON in, TOML out."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imtrans.config.schema import RunConfig
+from imtrans.errors import ConfigError
+
+MOST_BYTES = 1_000_000
+MOST_LEVELS = 20
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a TOML or JSON file. ConfigError names file, line and column of what is wrong."""
+    text = read_text(path)
+    parsers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+    if path.suffix.lower() not in parsers:
+        kind = path.suffix or "one without a suffix"
+        raise ConfigError(
+            f"{path}: a configuration is a .toml or .json file, not {kind}", hint="Write it as TOML or JSON."
+        )
+    try:
+        tree = parsers[path.suffix.lower()](text)
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:
+        raise ConfigError(f"{path}{_place(error, text)}: {_fault(error)}", hint="Mend that line.") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: must be a table of keys, not a {type(tree).__name__}")
+    _check_depth(tree, path)
+    return tree
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of at most 1 MB of UTF-8 (a byte order mark is taken off)."""
+    try:
+        if not path.is_file():
+            raise ConfigError(f"--config {path}: no such file")
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(
+                f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MOST_BYTES:,}"
+            )
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"--config {path}: not UTF-8 text", hint="Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}") from None
+    if "\0" in text:
+        raise ConfigError(f"--config {path}: not text (it holds zero bytes)", hint="Save it as UTF-8.")
+    if not text.strip():
+        raise ConfigError(f"--config {path}: the file is empty", hint="Put keys into it, or leave out --config.")
+    return text
+
+
+def line_of(text: str, path: Sequence[str]) -> int:
+    """The line (from 1) on which a key stands, or 0 where it cannot be told."""
+    table, best = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        table = header.group(1).replace('"', "") if header else table
+        key = re.match(r"""[\s{,]*["']?([^"'=:]+?)["']?\s*[=:]""", line)
+        if key:
+            full = [p for p in (*table.split("."), *key.group(1).split(".")) if p]
+            if full == list(path):
+                return number
+            if full[-1] == path[-1] and not best:
+                best = number
+    return best
+
+
+def write(config: RunConfig) -> str:
+    """The configuration as TOML, each value followed by where it came from; reading it gives the same run."""
+    tree = config.tree()
+    lines = [f"recipe = {_value(tree.pop('recipe'))}"]
+    for section, value in tree.items():
+        entries = value if isinstance(value, list) else [value]
+        for entry in entries:
+            where = (section, entry["name"]) if isinstance(value, list) else (section,)
+            lines += ["", f"[[{section}]]" if isinstance(value, list) else f"[{section}]"]
+            lines += _lines(entry, where, config.origins)
+        if value == []:
+            lines.insert(1, f"{section} = []")
+    return "\n".join(lines) + "\n"
+
+
+def _lines(table: Mapping[str, Any], where: tuple[str, ...], origins: Mapping[str, str]) -> list[str]:
+    lines, inner = [], []
+    for key, value in table.items():
+        if isinstance(value, Mapping) and where[0] == "train":
+            inner += [f"{key}.{line}" for line in _lines(value, (*where, key), origins)]
+        else:
+            dotted = ".".join(where if key == "name" else (*where, key))
+            lines.append(f"{key} = {_value(value)}  # {origins.get(dotted, 'default')}")
+    return lines + inner
+
+
+def _value(value: Any) -> str:
+    import tomlkit
+
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table.as_string()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return str(tomlkit.item(value).as_string())
+
+
+def _place(error: ValueError, text: str) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f":{error.lineno}:{error.colno}"
+    found = re.search(r"at line (\d+), column (\d+)", str(error))
+    return f":{found.group(1)}:{found.group(2)}" if found else f":{len(text.splitlines())}:1"
+
+
+def _fault(error: ValueError) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else re.sub(r" \(at .*\)$", "", str(error))
+
+
+def _check_depth(value: Any, path: Path, level: int = 0) -> None:
+    if level > MOST_LEVELS:
+        raise _too_deep(path)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inner:
+        _check_depth(item, path, level + 1)
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: nested more than {MOST_LEVELS} levels deep", hint="No key needs that many.")

@@ -1,0 +1,123 @@
+"""The resolved configuration of a run: every value typed, checked, and with the place it came from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from imtrans.plugins.component import Component, Direction, MethodInfo
+from imtrans.plugins.options import NONE, to_plain, values
+from imtrans.plugins.recipe import DataOptions, OptimizerOptions, TrainOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedComponent:
+    """A component chosen for a place, with all its option values; `name` as it was asked for (maybe dist:name).
+
+    `inner` holds the data sets that a data set's own options name: they are made where no catalogue is at hand.
+    """
+
+    component: Component
+    name: str
+    options: Any
+    weight: float = 1.0
+    inner: Mapping[str, Component] = field(default_factory=dict)
+
+    @property
+    def is_weighted(self) -> bool:
+        return self.component.kind in ("loss", "adversarial", "penalty")
+
+    def tree(self, *, unset: bool = False) -> dict[str, Any]:
+        """Name, weight and options as TOML and JSON can hold them; what is not set is "none", or None with `unset`."""
+        weight = {"weight": self.weight} if self.is_weighted else {}
+        return {"name": self.name, **weight, **_plain(self.options, unset)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run, resolved. `origins` names for each dotted key where its value came from; `dropped` tells which
+    pieces of advice found no taker."""
+
+    recipe: str
+    method: ResolvedComponent
+    parts: Mapping[str, Sequence[ResolvedComponent]]
+    augment: Sequence[ResolvedComponent]
+    metrics: Sequence[ResolvedComponent]
+    dataset: ResolvedComponent
+    data: DataOptions
+    train: TrainOptions
+    optimizers: Mapping[str, OptimizerOptions]
+    inference: Any
+    origins: Mapping[str, str] = field(default_factory=dict)
+    dropped: Sequence[str] = ()
+
+    @property
+    def info(self) -> MethodInfo:
+        info: MethodInfo = self.method.component.info
+        return info
+
+    @property
+    def direction(self) -> Direction:
+        direction: Direction = self.data.direction or self.dataset.component.info.direction
+        return direction
+
+    def tree(self, *, unset: bool = False) -> dict[str, Any]:
+        """The whole configuration as nested plain values: what config.toml and a checkpoint hold."""
+        slots = {slot: self._slot(slot, unset) for slot in self.parts}
+        optimizer = {group: _plain(options, unset) for group, options in self.optimizers.items()}
+        return {
+            "recipe": self.recipe,
+            "method": self.method.tree(unset=unset),
+            **slots,
+            "augment": [c.tree(unset=unset) for c in self.augment],
+            "metrics": [c.tree(unset=unset) for c in self.metrics],
+            "dataset": self.dataset.tree(unset=unset),
+            "data": _plain(self.data, unset),
+            "train": {**_plain(self.train, unset), "optimizer": optimizer},
+            "inference": _plain(self.inference, unset),
+        }
+
+    def _slot(self, slot: str, unset: bool) -> Any:
+        trees = [c.tree(unset=unset) for c in self.parts[slot]]
+        return trees if self.info.slots[slot].many else trees[0]
+
+    def rows(self) -> Iterator[tuple[str, Any, str]]:
+        """Every key with its value and origin, in the order of `tree`."""
+        for key, value in _flat(self.tree(unset=True), ()):
+            yield key, value, self.origins.get(key, "default")
+
+
+def flatten(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The leaves of nested tables with their paths; lists are leaves, empty tables are nothing.
+
+    A table's `name` comes first, wherever it stands: the other keys are options of what it names.
+    """
+    for key, value in sorted(tree.items(), key=lambda item: item[0] != "name"):
+        if isinstance(value, Mapping):
+            yield from flatten(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _plain(options: Any, unset: bool) -> dict[str, Any]:
+    return {k: to_plain(NONE if v is None and not unset else v) for k, v in values(options).items()}
+
+
+def _flat(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        entries = {e["name"]: e for e in value} if not path and _is_entries(value) else None
+        if entries:
+            for name, entry in entries.items():
+                yield ".".join((*path, key, name)), name
+                yield from _flat({k: v for k, v in entry.items() if k != "name"}, (*path, key, name))
+        elif isinstance(value, Mapping) and not path:
+            if "name" in value:
+                yield key, value["name"]
+            yield from _flat({k: v for k, v in value.items() if k != "name"}, (key,))
+        elif isinstance(value, Mapping) and path[0] == "train":
+            yield from _flat(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
+
+
+def _is_entries(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) and "name" in v for v in value)

@@ -1,0 +1,1 @@
+"""Checkpoints: their format, their folder, and resuming from them."""

@@ -1,0 +1,136 @@
+"""Samples that were decoded once, kept as they go into a batch: a memory map for each split and size, in the cache."""
+
+import hashlib
+import mmap
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imtrans.engine.data.cache_format import CacheFile, CacheLayout
+from imtrans.interfaces import Pair
+
+Array = np.ndarray[Any, Any]
+
+
+def stamp(files: Sequence[Path], code: bytes, *, number: int) -> int:
+    """What a sample's bytes follow from, as one number: its files' paths, sizes and times, and the code that reads
+    them; 0 where a file is not there. `number` tells apart samples of the same files."""
+    told = hashlib.blake2b(code, digest_size=8)
+    try:
+        for file in files:
+            path, stat = os.path.abspath(file), os.stat(file)
+            told.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+    except (OSError, ValueError):
+        return 0
+    told.update(str(number).encode())
+    return int.from_bytes(told.digest(), "little") or 1
+
+
+@dataclass(kw_only=True, eq=False)
+class CacheStore:
+    """The kept samples of a split, by index, sides as they are trained on; filled as they are first read.
+
+    A slot counts if its stamp is what the sample's is now and, the first time that a process reads it, its checksum
+    is right. Its content never changes then. Workers fill it, too: what they write is the same. Where nothing can be
+    written, nothing more is kept, and samples are decoded as if there were no cache.
+    """
+
+    path: Path
+    layout: CacheLayout
+    code: bytes
+    stamps: Array
+    numbers: Array
+    is_silent: bool = False
+    _slots: CacheFile | None = field(default=None, repr=False)
+    _is_gone: bool = field(default=False, repr=False)
+    _sound: Array = field(init=False, repr=False)
+    _full: mmap.mmap = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sound = np.zeros(len(self.stamps), bool)
+        self._full = mmap.mmap(-1, 1)  # one for all loading processes: the first that cannot write tells
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every sample is there, so that nothing needs to be decoded."""
+        slots = self._opened()
+        return slots is not None and bool(np.array_equal(slots.stamps, self.stamps) and self.stamps.all())
+
+    def get(self, index: int) -> Pair | None:
+        """A sample, read-only; None where it is not there."""
+        slots = self._opened()
+        if slots is None or not self._is_sound(slots, index):
+            return None
+        sides = {name: np.moveaxis(block[index], 0, -1) for name, block in slots.blocks.items()}
+        return Pair(source=sides.pop("source"), target=sides.pop("target"), key=slots.key(index), extras=_named(sides))
+
+    def take(
+        self, indices: Sequence[int], others: Sequence[int] | None = None, *, side: str = "target"
+    ) -> tuple[Pair, list[str]] | None:
+        """Samples as one pair, (B, *spatial, C), and their keys; None where one is not there.
+
+        Of the `others`, where they are given, comes that `side`.
+        """
+        slots = self._opened()
+        if slots is None or not all(self._is_sound(slots, i) for i in (*indices, *(others or ()))):
+            return None
+        sides = {
+            name: np.moveaxis(block[others if others and name == side else indices], 1, -1)
+            for name, block in slots.blocks.items()
+        }
+        keys = [slots.key(i) for i in indices]
+        if others:
+            keys = [f"{key}-{slots.key(i)}" for key, i in zip(keys, others, strict=True)]
+        return Pair(source=sides.pop("source"), target=sides.pop("target"), key="", extras=_named(sides)), keys
+
+    def put(self, index: int, pair: Pair, *, files: Sequence[Path]) -> None:
+        """Keep a sample, if it is of the common shape and its files are still those it was to be read from."""
+        slots = None if self._full[0] else self._opened()
+        expected = int(self.stamps[index])
+        if slots is None or not expected or int(slots.stamps[index]) not in (0, expected):
+            return
+        arrays = self.layout.arrays(pair)
+        if arrays is None or stamp(files, self.code, number=int(self.numbers[index])) != expected:
+            return
+        try:
+            slots.write(index, arrays, key=pair.key, stamp=expected)
+        except OSError as error:
+            if not self._full[0] and not self.is_silent:
+                note(f"{self.path}: {error.strerror or error}")
+            self._full[0] = 1
+
+    def _is_sound(self, slots: CacheFile, index: int) -> bool:
+        if self._sound[index]:
+            return True
+        if not self.stamps[index] or slots.stamps[index] != self.stamps[index]:
+            return False
+        self._sound[index] = slots.is_right(index)
+        return bool(self._sound[index])
+
+    def _opened(self) -> CacheFile | None:
+        """The file, opened again in a process to which this was pickled."""
+        if self._slots is None and not self._is_gone:
+            self._slots = CacheFile.opened(self.path, self.layout)
+            self._is_gone = self._slots is None
+        return self._slots
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_slots", "_sound", "_full")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "_slots": None})
+        self.__post_init__()
+
+
+def note(why: str) -> None:
+    """Say that decoding is done anew each time."""
+    print(f"Warning: decoded pictures are not kept: {why}", file=sys.stderr)  # noqa: T201
+
+
+def _named(sides: Mapping[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix("extras."): array for name, array in sides.items()}

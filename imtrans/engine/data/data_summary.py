@@ -1,0 +1,97 @@
+"""What a run says about its data before it starts: what was found, which side is the source, the first pairs."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imtrans.config.schema import RunConfig
+from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.errors import ImtransError, printable
+from imtrans.interfaces import ImageSpec
+
+SHOWN = 3
+BITS = {"uint8": "8 bits", "uint16": "16 bits", "float32": "float"}
+
+
+def data_summary(config: RunConfig, training: PairLoader, validation: PairLoader) -> dict[str, str]:
+    """Lines by name: the layout that was found, the sides, the splits, the first three pairs, and what to heed."""
+    dataset, folder = training.source.dataset, _common(training)
+    layout = getattr(dataset, "layout", "")
+    found = "; ".join(part for part in (str(folder or ""), layout) if part)
+    facts = {"data set": f"{config.dataset.name}{f': {found}' if found else ''}"}
+    sides = _sides(getattr(dataset, "sides", ()), training)
+    facts["direction"] = _direction(
+        config, sides, _sides(getattr(config.dataset.component.info, "sides", ()), training)
+    )
+    counts = {"train": f"{len(dataset):,}", "val": f"{len(validation.source.dataset):,}"}
+    splits = getattr(dataset, "splits", None) or counts
+    facts["splits"] = ", ".join(f"{split} {count}" for split, count in splits.items())
+    for number in range(min(SHOWN, len(dataset))):
+        facts[f"pair {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
+    heeded = [*getattr(dataset, "notes", ()), *_smaller(training, config.data.size)]
+    heeded += [n for n in getattr(validation.source.dataset, "notes", ()) if n not in heeded]
+    facts |= {("note" if i == 0 else f"note {i + 1}"): note for i, note in enumerate(heeded)}
+    return {name: printable(fact) for name, fact in facts.items()}
+
+
+def _sides(told: Sequence[str], training: PairLoader) -> Sequence[str]:
+    """What source and target are called, as the network sees them."""
+    named = tuple(told) if len(told) == 2 else ("", "")
+    return named[::-1] if training.is_reversed else named
+
+
+def _direction(config: RunConfig, places: Sequence[str], contents: Sequence[str]) -> str:
+    """From what to what, and where that lies in the files."""
+    both = [
+        f"{what} ({where})" if what and where else what or where for where, what in zip(places, contents, strict=True)
+    ]
+    return f"from {both[0]} to {both[1]} (data.direction={config.direction})" if all(both) else config.direction
+
+
+def _pair(training: PairLoader, index: int, *, folder: Path | None, sides: Sequence[str]) -> str:
+    """The files of a pair, or its key, with size, channels and depth of both sides as the network gets them."""
+    dataset = training.source.dataset
+    try:
+        pair, files = dataset[index], [*dataset.files(index)]
+    except ImtransError as error:
+        return error.what
+    if training.is_reversed:
+        pair, files = pair.reversed(), files[::-1]
+    names = [os.path.relpath(file, folder) if folder else str(file) for file in files]
+    source, target = _kind(pair.source, training.data_spec.source), _kind(pair.target, training.data_spec.target)
+    target = "the same" if source == target else target
+    if len(names) == 2:
+        return f"{names[0]}: {source}; {names[1]}: {target}"
+    first, second = sides if all(sides) else ("source", "target")
+    return f"{names[0] if names else pair.key}: {first} {source}; {second} {target}"
+
+
+def _kind(array: "np.ndarray[Any, Any]", spec: ImageSpec) -> str:
+    size = " x ".join(str(n) for n in (array.shape[1::-1] if array.ndim == 3 else array.shape[:-1]))
+    if spec.kind == "labels":
+        return f"{size}, labels of {spec.classes} classes"
+    channels = array.shape[-1]
+    return f"{size}, {channels} channel{'s' * (channels != 1)}, {BITS.get(str(array.dtype), str(array.dtype))}"
+
+
+def _smaller(training: PairLoader, size: Sequence[int]) -> Iterator[str]:
+    """Pictures that must be enlarged: allowed, and seldom wanted. The first one tells."""
+    first = training.source.dataset[0]
+    spatial = first.source.shape[:-1]
+    if size and len(spatial) == 2 and (spatial[0] < size[0] or spatial[1] < size[-1]):
+        told, wanted = f"{spatial[1]} x {spatial[0]}", f"{size[-1]} x {size[0]}"
+        yield f"the first pair is {told}, smaller than data.size, {wanted}: pictures are enlarged"
+
+
+def _common(training: PairLoader) -> Path | None:
+    """The folder that holds the files of the first pairs; relative where that is shorter."""
+    dataset = training.source.dataset
+    files = [os.path.abspath(f) for i in range(min(SHOWN, len(dataset))) for f in dataset.files(i)]
+    if not files:
+        return None
+    folder = os.path.commonpath([os.path.dirname(file) for file in files])
+    short = os.path.relpath(folder)
+    return Path(folder if short == "." or short.startswith("..") else short)

@@ -1,0 +1,31 @@
+"""What the network will see: augmented pairs on one sheet."""
+
+import torch
+
+from imtrans.config.schema import RunConfig
+from imtrans.engine import build
+from imtrans.engine.build import ComponentFactory
+from imtrans.engine.data.loader import loader, prepare
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.data.sampler import EpochSampler
+from imtrans.kit.images import Array, target_to_display, to_display
+from imtrans.kit.images.image_grid import sheet
+
+
+def preview(config: RunConfig, maker: ComponentFactory, *, count: int) -> Array:
+    """(H, W, 3) uint8: source | target of the first `count` training pairs, as the first steps of a run see them."""
+    augment = build.augmentations(config, maker)
+    loading = open_split(config, "train", augment=augment)
+    order = EpochSampler(
+        count=len(loading.source.dataset),
+        batch_size=1,
+        seed=config.train.seed,
+        steps=min(count, len(loading.source.dataset)),
+    )
+    data_spec, processor = loading.data_spec, torch.device("cpu")
+    rows = []
+    for stored in loader(loading, (step.places for step in order), workers=0):
+        batch = prepare(stored, data_spec, processor, augment)
+        source, target = batch.source[0], batch.target[0]
+        rows.append([to_display(source, data_spec.source), target_to_display(target, source, data_spec)])
+    return sheet(rows)

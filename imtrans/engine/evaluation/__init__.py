@@ -1,0 +1,1 @@
+"""Metrics over a split or two folders, by a protocol."""

@@ -1,0 +1,202 @@
+"""What a number means: the metrics of a protocol, and every choice behind them with its hash."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imtrans.config.schema import RunConfig
+from imtrans.config.sources import Assignment, nested
+from imtrans.engine.build import ComponentFactory, Model, options_of
+from imtrans.errors import ConfigError, NotInstalledError, join_names, nearest
+from imtrans.interfaces import DataSpec, Metric
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import Component, ComponentRef, MetricInfo
+from imtrans.plugins.options import OptionSpec, coerce, refs, specs, to_plain, values
+from imtrans.plugins.recipe import EvalProtocol
+
+OWN, USUAL = "own", "image"
+HASHED_AS = {"min_samples": "enough"}  # a field that was renamed keeps its name in hashes: they would all change
+HASH = 12  # characters of a hash that people see
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundMetric:
+    """One metric of a protocol, made, with the values of all its options."""
+
+    name: str
+    metric: Metric
+    info: MetricInfo
+    options: Mapping[str, Any]
+
+    def description(self) -> dict[str, Any]:
+        """What decides its numbers, also what is in the files that it reads, where the metric says so."""
+        own = getattr(self.metric, "fingerprint", None)
+        return {"name": self.name, **({"weights": own()} if own else {}), "options": dict(self.options)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundMetrics:
+    """The metrics that a protocol asks for, and why others of it are left out."""
+
+    made: Sequence[BoundMetric]
+    left_out: Mapping[str, str]
+
+
+def find(
+    catalog: Catalog, name: str, assignments: Iterable[Assignment] = (), *, config: RunConfig | None = None
+) -> EvalProtocol:
+    """The protocol of this name, with the options of its metrics set: `metrics.METRIC.OPTION`.
+
+    "own" are the metrics that a run was configured with.
+    """
+    found = run_protocol(config) if config and name == OWN else catalog.entry("protocol", name).thing
+    assert isinstance(found, EvalProtocol)
+    for assignment in assignments:
+        found = _with(found, assignment, catalog)
+    return found
+
+
+def run_protocol(config: RunConfig) -> EvalProtocol:
+    """The metrics of a run's configuration as a protocol."""
+    metrics = [ComponentRef(c.name, values(c.options)) for c in config.metrics]
+    return EvalProtocol(name=OWN, version=1, summary="the run's own metrics", metrics=metrics)
+
+
+def default_protocol(model: Model) -> str:
+    """What to measure where nobody says: the protocol for pictures, or the run's own metrics where there are none."""
+    is_flat = len(model.config.data.size) <= 2 and model.data_spec.target.kind == "image"
+    return USUAL if is_flat else OWN
+
+
+def bind_metrics(
+    protocol: EvalProtocol,
+    maker: ComponentFactory,
+    catalog: Catalog,
+    *,
+    data_spec: DataSpec,
+    lacking: Collection[str] = (),
+) -> BoundMetrics:
+    """The protocol's metrics, ready to measure; `lacking` is what no batch will hold.
+
+    NotInstalled if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
+    """
+    made: list[BoundMetric] = []
+    left_out: dict[str, ConfigError | NotInstalledError] = {}
+    for use in (*protocol.metrics, *protocol.optional):
+        component = catalog.component("metric", use.name, where=f"protocol {protocol.name}")
+        info = component.info or MetricInfo()
+        missing = [n for n in info.needs if n in lacking]
+        if missing:
+            left_out[use.name] = ConfigError(f"it needs the {missing[0]}: --{missing[0]} DIR")
+            continue
+        try:
+            metric = maker.make("metric", use, data_spec=data_spec)
+        except NotInstalledError as error:
+            if use in protocol.metrics:
+                raise
+            left_out[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
+            continue
+        made.append(BoundMetric(name=use.name, metric=metric, info=info, options=_deciding(use, catalog)))
+    if not made or any(use.name in left_out for use in protocol.metrics):
+        raise _nothing(protocol, left_out)
+    return BoundMetrics(made=made, left_out={name: error.what for name, error in left_out.items()})
+
+
+def choices(
+    protocol: EvalProtocol, measures: Sequence[BoundMetric], *, made_at: Any, count: int, conditions: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything that decides what the numbers mean.
+
+    `made_at` is the size at which the translations were made, `conditions` the split and the policy of inference.
+    """
+    return {
+        "protocol": protocol.name,
+        "version": protocol.version,
+        "metrics": [m.description() for m in measures],
+        "size": list(protocol.size) or made_at,
+        "made_at": made_at,
+        "resize": protocol.resize,
+        "count": count,
+        "values": "as stored",
+        **{k: _nameable(v) for k, v in conditions.items()},
+    }
+
+
+def declared(protocol: EvalProtocol, catalog: Catalog) -> dict[str, Any]:
+    """The choices that are made before any picture is seen: what may not change without a new version."""
+    hashed = [f.name for f in dataclasses.fields(protocol) if f.name != "summary"]
+    told = {HASHED_AS.get(name, name): to_plain(getattr(protocol, name)) for name in hashed}
+    for part in ("metrics", "optional"):
+        told[part] = [_resolved(use, catalog) for use in getattr(protocol, part)]
+    return told
+
+
+def fingerprint(told: Mapping[str, Any]) -> str:
+    """The hash of choices: the same for the same choices, on any machine."""
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH]
+
+
+def _resolved(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
+    return {"name": use.name, "options": _deciding(use, catalog)}
+
+
+def _deciding(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
+    """All options that decide what comes out, as JSON has them; of files the names."""
+    return _of_component(catalog.component("metric", use.name), use, catalog)
+
+
+def _of_component(component: Component, use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
+    known, told = specs(component.options), values(options_of(component, use))
+    return {k: _told(told[k], spec, catalog) for k, spec in known.items() if spec.affects_hash}
+
+
+def _told(value: Any, spec: OptionSpec, catalog: Catalog) -> Any:
+    """An option's value as JSON; a component with all of its own options that decide."""
+    if not any(True for _ in refs(spec, value)):
+        return _nameable(value)
+    kind = spec.kind or "activation"
+    inner = [{"name": u.name, **_of_component(catalog.component(kind, u.name), u, catalog)} for u in refs(spec, value)]
+    return inner if spec.is_tuple else inner[0]
+
+
+def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtocol:
+    """The protocol with one option of one of its metrics set."""
+    asked = [*protocol.metrics, *protocol.optional]
+    names = [u.name for u in asked]
+    group, name, field, inner = *(*a.path, "", "")[:3], a.path[3:]
+    use = next((u for u in asked if u.name == name), None)
+    if group != "metrics" or use is None or not field:
+        guess = nearest(name, names)
+        raise ConfigError(
+            f"{a.where}: protocol {protocol.name} has no such key{guess}",
+            hint=f"Its keys: metrics.METRIC.OPTION with {join_names(names)}; and inference.KEY of a run",
+        )
+    known = specs(catalog.component("metric", name).options)
+    if field not in known:
+        raise ConfigError(f"{a.where}: {name} has no option {field!r}{nearest(field, known)}")
+    before = use.options.get(field, known[field].default)
+    value = nested(before, inner[0], a) if inner else a.value
+    changed = ComponentRef(name, {**use.options, field: coerce(value, known[field], where=a.where)})
+    catalog.check_refs(known[field], changed.options[field], where=a.where)
+    metrics = [changed if u is use else u for u in protocol.metrics]
+    return dataclasses.replace(
+        protocol, metrics=metrics, optional=[changed if u is use else u for u in protocol.optional]
+    )
+
+
+def _nothing(
+    protocol: EvalProtocol, left_out: Mapping[str, ConfigError | NotInstalledError]
+) -> ConfigError | NotInstalledError:
+    """The first reason, for the whole protocol."""
+    for name, error in left_out.items():
+        return type(error)(f"protocol {protocol.name}: {name}: {error.what}")
+    return NotInstalledError(f"protocol {protocol.name}: it names no metric")
+
+
+def _nameable(value: Any) -> Any:
+    return value.name if isinstance(value, Path) else to_plain(value)

@@ -1,0 +1,138 @@
+"""A trained model on pictures of any size."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imtrans.engine.build import Model
+from imtrans.engine.data.loader import one_hot
+from imtrans.errors import DataError, ShapeError
+from imtrans.interfaces import ImageSpec
+from imtrans.kit import images, nn
+from imtrans.kit.images.color import into_space
+
+Array = np.ndarray[Any, Any]
+
+
+@contextlib.contextmanager
+def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
+    """The model as it translates: averaged weights, modes by its policy, random draws from `seed`.
+
+    Everything is put back: how often one looks never changes training.
+    """
+    policy = model.config.inference
+    modules = list(model.networks.values())
+    cuda = [model.device] if model.device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=cuda),
+        _averaged(model),
+        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", True)),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+def translate(model: Model, source: Tensor, *, seed: int = 0) -> Tensor:
+    """(B, C, *spatial) as the network sees it, of any spatial size, to the translation of the same size.
+
+    Sizes that the network cannot take are padded by reflection and cropped back. Call it inside `inferring`.
+    """
+    padded = pad(source, model.method.geometry.stride)
+    translated = model.method.translate(padded, seed=seed)
+    for axis, size in enumerate(source.shape[2:], 2):
+        translated = translated.narrow(axis, 0, size)
+    return translated
+
+
+def pad(source: Tensor, stride: int) -> Tensor:
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
+    for axis in range(2, source.dim()):
+        size = source.shape[axis]
+        wanted = -(-size // stride) * stride
+        if wanted != size:
+            places = torch.arange(wanted, device=source.device) % max(2 * size - 2, 1)
+            source = source.index_select(axis, torch.where(places < size, places, 2 * size - 2 - places))
+    return source
+
+
+class Translator:
+    """A checkpoint ready to translate: made by `imtrans.load`."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @property
+    def source(self) -> ImageSpec:
+        """What it takes."""
+        return self.model.data_spec.source
+
+    @property
+    def target(self) -> ImageSpec:
+        """What it gives."""
+        return self.model.data_spec.target
+
+    def translate(self, picture: Array | str | Path, *, seed: int = 0) -> Array:
+        """The translation of one picture: (*spatial, C) as stored, or the path of a picture file.
+
+        The result has the same spatial size, and the channels and depth of the training targets. `seed` decides the
+        noise (dropout), so equal calls give equal results.
+        """
+        if isinstance(picture, str | Path):
+            array = images.decode(Path(picture), as_labels=self.source.kind == "labels")
+            wanted = 3 if self.source.space else self.source.channels
+            array = images.with_channels(array, wanted, name=str(picture))
+        else:
+            array = picture
+        array = into_space(array, self.source)
+        classes = self.source.classes
+        if self.source.kind == "labels" and classes and int(array.max()) >= classes:
+            raise DataError(f"{_named(picture)}: value {int(array.max())}; the model takes labels 0 to {classes - 1}")
+        if array.shape[-1] != self.source.channels:
+            raise ShapeError(f"the model takes {self.source.channels} channels (the last axis), not {array.shape[-1]}")
+        source = self._tensor(array)
+        with inference_mode(self.model, seed=seed):
+            translated = translate(self.model, source, seed=seed)
+        if self.target.space:
+            return images.target_to_display(translated[0], source[0], self.model.data_spec)
+        return images.from_range(translated[0], self.target)
+
+    def _tensor(self, array: Array) -> Tensor:
+        stored = torch.from_numpy(_as_bits(array, self.source)).to(self.model.device).movedim(-1, 0)[None]
+        if self.source.kind == "labels":
+            return one_hot(stored.long(), self.source)
+        return images.to_range(stored, self.source)
+
+
+def _named(picture: Array | str | Path) -> str:
+    return str(picture) if isinstance(picture, str | Path) else "picture"
+
+
+def _as_bits(array: Array, spec: ImageSpec) -> Array:
+    """8-bit pictures for a 16-bit model and the other way round, by their ranges."""
+    if spec.kind == "image" and array.dtype == np.uint8 and spec.high > 255:
+        array = array.astype(np.float32) * (spec.high / 255)
+    elif spec.kind == "image" and array.dtype == np.uint16 and spec.high <= 255:
+        array = array.astype(np.float32) * (spec.high / 65535)
+    return np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
+
+
+@contextlib.contextmanager
+def _averaged(model: Model) -> Iterator[None]:
+    _swap(model)
+    try:
+        yield
+    finally:
+        _swap(model)
+
+
+def _swap(model: Model) -> None:
+    """Exchange each network's weights with their moving average; twice is nothing."""
+    for name, average in model.averages.items():
+        pairs = zip(model.networks[name].parameters(), average.module.parameters(), strict=True)
+        for own, averaged in pairs:
+            own.data, averaged.data = averaged.data, own.data

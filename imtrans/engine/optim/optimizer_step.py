@@ -1,0 +1,172 @@
+"""How losses become steps of optimisers."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imtrans.engine.build import Model
+from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.optim.optimizers import Factor, constant, factor, optimizer
+from imtrans.errors import ConfigError
+
+
+@dataclass(kw_only=True)
+class Group:
+    """An optimiser with its parameters, its scaler and the learning rate that its schedule starts from."""
+
+    parameters: Sequence[nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    lr: float
+
+
+@dataclass(kw_only=True)
+class OptimizerStep:
+    """`update` as methods see it: gradients of every loss of one call first, then the optimisers' steps.
+
+    Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
+    They are summed over the processes and the parts of a batch, each with its share of the pictures. Where a batch
+    comes in parts, calls only add gradients, and the groups step after the last part in the order of their first call.
+    A step whose gradient is not finite is left out: on CUDA by the optimiser itself, so that nothing waits for it.
+    `norms` holds the length of each group's last gradient, `faults` the group and whether its step was left out.
+    """
+
+    groups: Mapping[str, Group]
+    world: ProcessGroup = field(default_factory=ProcessGroup)
+    clip: float | None = None
+    factor: Factor = constant
+    norms: dict[str, Tensor] = field(default_factory=dict)
+    faults: list[tuple[str, Tensor]] = field(default_factory=list)
+    _weight: float = 1.0
+    _is_partial: bool = False
+    _of_part: list[str] = field(default_factory=list)
+    _of_step: dict[str, None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, optimizers: Mapping[str, torch.optim.Optimizer]) -> "OptimizerStep":
+        """An updater over bare optimisers, in float32 and without a schedule: for benchmarks and tests."""
+        made = {}
+        for name, bare in optimizers.items():
+            parameters = [p for settings in bare.param_groups for p in settings["params"]]
+            lr, scaler = bare.param_groups[0]["lr"], torch.amp.GradScaler("cpu", enabled=False)
+            made[name] = Group(parameters=parameters, optimizer=bare, scaler=scaler, lr=lr)
+        return cls(groups=made)
+
+    def begin(self, step: int) -> None:
+        """Set the learning rates of this step (counted from 0)."""
+        self._of_step = {}
+        for group in self.groups.values():
+            for settings in group.optimizer.param_groups:
+                settings["lr"] = group.lr * self.factor(step) * settings.get("lr_scale", 1.0)
+
+    def part(self, weight: float, *, is_partial: bool) -> None:
+        """What comes next is this share of all the pictures of the step; `is_partial`: other parts come, too."""
+        self._weight, self._is_partial, self._of_part = weight, is_partial, []
+
+    def __call__(self, losses: Mapping[str, Tensor]) -> None:
+        """{optimiser group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
+        real = {name: loss for name, loss in losses.items() if loss.requires_grad}
+        for left, (name, loss) in zip(reversed(range(len(real))), real.items(), strict=True):
+            group = self.groups[name]
+            # A loss that is not finite may have finite gradients: times zero it makes them NaN, without waiting.
+            weight = self._weight + 0 * loss.detach()
+            with _full_precision(loss.device.type):
+                scaled = group.scaler.scale(loss.float() * weight)
+                torch.autograd.backward(scaled, inputs=list(group.parameters), retain_graph=left > 0)
+        for name in real:
+            if self._is_partial:
+                self._note(name)
+            else:
+                self._step(name)
+
+    def end(self) -> None:
+        """Step the groups whose gradients the parts have added up."""
+        for name in self._of_step:
+            self._step(name)
+
+    def scale(self) -> float:
+        """The smallest factor that keeps gradients within 16 bits; 1 where nothing is scaled."""
+        return min((g.scaler.get_scale() for g in self.groups.values()), default=1.0)
+
+    def _note(self, name: str) -> None:
+        if name in self._of_part:
+            raise ConfigError(
+                f"the method updates {name!r} several times in a step, which cannot be done in parts",
+                hint="Use --set train.grad_accum_steps=1.",
+            )
+        self._of_part.append(name)
+        self._of_step[name] = None
+
+    def _step(self, name: str) -> None:
+        group = self.groups[name]
+        self._sum(group)
+        group.scaler.unscale_(group.optimizer)
+        gradients = [p.grad for p in group.parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        is_bad = ~norm.isfinite()
+        if self.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(group.parameters, self.clip, norm)
+        if group.scaler.is_enabled():
+            group.scaler.step(group.optimizer)
+            group.scaler.update()
+        else:
+            _step_if_finite(group.optimizer, is_bad)
+            self.faults.append((name, is_bad))
+        group.optimizer.zero_grad(set_to_none=True)
+        self.norms[name] = norm
+
+    def _sum(self, group: Group) -> None:
+        if self.world.size == 1:
+            return
+        for parameter in group.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.world.sum([p.grad for p in group.parameters if p.grad is not None])
+
+
+def _full_precision(device: str) -> contextlib.AbstractContextManager[Any]:
+    is_there = torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if is_there else contextlib.nullcontext()
+
+
+def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
+    """A step, unless the gradient is bad. torch's fused optimisers look for themselves, on the device."""
+    if is_bad.device.type == "cpu" or not getattr(optimizer, "_step_supports_amp_scaling", False):
+        if not is_bad:
+            optimizer.step()
+        return
+    asked: Any = optimizer
+    asked.grad_scale, asked.found_inf = None, is_bad.float()
+    optimizer.step()
+    del asked.grad_scale, asked.found_inf
+
+
+def updater(model: Model, *, steps: int, world: ProcessGroup | None = None) -> OptimizerStep:
+    """The updater of a model, with the optimisers that its configuration asks for."""
+    train, is_half = model.config.train, model.config.train.precision == "fp16"
+    groups = {
+        name: Group(
+            parameters=parameters,
+            optimizer=optimizer(parameters, model.config.optimizers[name], group=name),
+            scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
+            lr=model.config.optimizers[name].lr,
+        )
+        for name, parameters in parameter_groups(model).items()
+    }
+    return OptimizerStep(
+        groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=factor(train, steps)
+    )
+
+
+def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
+    """The trainable parameters of each optimiser group, in the order of the slots."""
+    groups: dict[str, list[nn.Parameter]] = {}
+    for name, network in model.networks.items():
+        slot = model.config.info.slots.get(name)
+        if slot and slot.group:
+            groups.setdefault(slot.group, []).extend(p for p in network.parameters() if p.requires_grad)
+    return groups

@@ -1,0 +1,100 @@
+"""What a run came from besides its configuration: versions, machine, plugins, seed, and the code it began beside."""
+
+import functools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import imtrans
+from imtrans import atomic_io
+from imtrans.interfaces import Run
+
+if TYPE_CHECKING:
+    from imtrans.plugins.discovery import Plugins
+
+MOST_DIFF = 1_000_000  # bytes
+GIT_SECONDS = 10
+
+
+def write(run: Run, plugins: "Plugins") -> None:
+    """Write env.json, plugins.json, seed.json and, in a git repository, git.json and git.diff into the run's folder."""
+    seed = run.config.train.seed
+    streams = {
+        "initialisation": seed,
+        "training": {"rank": "seed + 1000003 * rank"},
+        "samples": "counter-based, of (seed, epoch, index)",
+    }
+    records = {
+        "env.json": environment(str(run.facts["device"])),
+        "plugins.json": plugins.versions(),
+        "seed.json": {"seed": seed, "streams": streams},
+    }
+    for name, content in records.items():
+        atomic_io.replace_json(run.folder / name, content)
+    told, diff = code(Path.cwd())
+    if told:
+        atomic_io.replace_json(run.folder / "git.json", told)
+        atomic_io.replace_text(run.folder / "git.diff", diff)
+
+
+def code(folder: Path) -> tuple[dict[str, Any], str]:
+    """Commit, branch and state of the git repository that a folder lies in, and the difference of its tracked files (of
+    at most 1 MB); nothing where there is none, or no git."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}, ""
+    diff = _git(folder, "diff", "HEAD")
+    is_whole = len(diff) <= MOST_DIFF
+    told = {
+        "commit": commit.strip(),
+        "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip(),
+        "dirty": bool(diff),
+        "diff": "whole" if is_whole else f"left out: {len(diff):,} characters",
+    }
+    return told, diff if is_whole else ""
+
+
+def environment(device: str) -> dict[str, Any]:
+    """What a run depended on outside its configuration."""
+    chosen = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "IMTRANS_HOME", "WORLD_SIZE")
+    cuda = {"cuda": torch.version.cuda, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return {
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "imtrans": imtrans.__version__,
+        "torch": torch.__version__,
+        **cuda,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "variables": {k: os.environ[k] for k in chosen if k in os.environ},
+        "packages": list(_installed()),
+    }
+
+
+@functools.cache  # reading the metadata of a hundred packages takes a sixth of a second
+def _installed() -> tuple[str, ...]:
+    from importlib.metadata import distributions
+
+    return tuple(sorted({f"{d.name}=={d.version}" for d in distributions() if d.name}, key=str.lower))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,30 @@
+"""Telling the observers, so that one that fails is left out and never stops training."""
+
+import sys
+from typing import Any
+
+import pluggy
+
+
+class HookCaller:
+    """The plugins that watch runs; they hear of nothing unless `is_on`: in other processes than the first."""
+
+    def __init__(self, manager: pluggy.PluginManager, *, is_on: bool = True) -> None:
+        self._manager, self._is_on = manager, is_on
+        self._failed: list[Any] = []
+
+    def notify(self, event: str, **values: Any) -> None:
+        """Call the hook imtrans_`event` of every observer that has not failed yet."""
+        # In the order of registration, unlike get_plugins().
+        for _, plugin in self._manager.list_name_plugin() if self._is_on else ():
+            if plugin is not None and plugin not in self._failed:
+                self._call(plugin, f"imtrans_{event}", values)
+
+    def _call(self, plugin: Any, hook: str, values: dict[str, Any]) -> None:
+        others = [p for p in self._manager.get_plugins() if p is not plugin]
+        try:
+            self._manager.subset_hook_caller(hook, others)(**values)
+        except Exception as error:  # noqa: BLE001 - an observer is other people's code; training goes on without it
+            self._failed.append(plugin)
+            name = self._manager.get_name(plugin)
+            print(f"Warning: observer {name} failed and is left out: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201

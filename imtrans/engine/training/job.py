@@ -1,0 +1,56 @@
+"""A training that is ready to begin, and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from imtrans.engine.build import Model
+from imtrans.engine.checkpoints.state import Progress
+from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.engine.data.sampler import EpochSampler
+from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.evaluation.scoring import Scores
+from imtrans.engine.optim.optimizer_step import OptimizerStep
+from imtrans.engine.training.hooks import HookCaller
+from imtrans.interfaces import Augmentation, Metric, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """Everything a training needs, built. `progress` is where it begins, `start` the checkpoint that it comes from,
+    `random` the state of the generators there (none: they begin with the seed)."""
+
+    run: Run
+    model: Model
+    augment: Sequence[Augmentation]
+    training: PairLoader
+    validation: PairLoader
+    plain_training: PairLoader
+    metrics: Mapping[str, Metric]
+    update: OptimizerStep
+    observers: HookCaller
+    plugins: Mapping[str, Any]
+    progress: Progress = field(default_factory=Progress)
+    start: Path | None = None
+    random: Mapping[str, Any] | None = None
+    world: ProcessGroup = field(default_factory=ProcessGroup)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """How a training ended."""
+
+    step: int
+    scores: Scores
+    checkpoint: Path
+
+
+def order(config: Any, count: int, progress: Progress) -> EpochSampler:
+    """The rest of a run over `count` training samples; its length follows from steps, else from epochs."""
+    given = config.data
+    whole = EpochSampler(
+        count=count, batch_size=given.batch_size, seed=config.train.seed, steps=0, start=progress.position
+    )
+    wanted = config.train.steps
+    return replace(whole, steps=max(0, wanted - progress.step) if wanted else whole.steps_to(config.train.epochs))

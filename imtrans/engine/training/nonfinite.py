@@ -1,0 +1,80 @@
+"""Watches that training stays among the finite numbers."""
+
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from imtrans.engine.data.sampler import SampleIndex
+from imtrans.engine.optim.optimizer_step import OptimizerStep
+
+MOST_IN_ROW = 5  # a spike may last a few steps; after five in a row the weights themselves are to blame
+WINDOW, MOST_IN_WINDOW = 1000, 10  # more than 1 % of steps left out is another training than was asked for
+LEAST_SCALE = 2.0**-14  # fp16: below this even the largest half number would not overflow; the loss itself does
+MOST_ROLLBACKS = 3
+
+
+class NonFiniteError(Exception):
+    """Steps are no longer finite: which groups, at which step, and the samples of that step.
+
+    Not yet an error: the loop goes back to a checkpoint first.
+    """
+
+    def __init__(self, what: str, step: int, places: list[SampleIndex]) -> None:
+        super().__init__(what)
+        self.what, self.step, self.places = what, step, places
+
+
+@dataclass(kw_only=True)
+class NonFiniteGuard:
+    """Reads the updater's faults: each step on the CPU, every `every` steps elsewhere, so that a GPU is not stalled."""
+
+    update: OptimizerStep
+    every: int
+    skipped: int = 0
+    _pending: list[tuple[int, list[SampleIndex], list[str], Tensor]] = field(default_factory=list)
+    _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _in_row: int = 0
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the last step that was looked at was sound: what is saved in between may be on its way down."""
+        return self._in_row == 0
+
+    def note(self, step: int, places: list[SampleIndex]) -> None:
+        """Take what the updater found in this step. Diverging when too much of it was bad."""
+        faults = self.update.faults
+        if faults:
+            flags = torch.stack([flag for _, flag in faults])
+            self._pending.append((step, places, [name for name, _ in faults], flags))
+            self.update.faults = []
+        is_near = bool(self._pending) and self._pending[0][3].device.type == "cpu"
+        if is_near or step % self.every == 0:
+            self.read()
+
+    def read(self) -> None:
+        """Look at the faults of the steps since the last look."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        told = torch.cat([flags for *_, flags in pending]).tolist()
+        for step, places, names, flags in pending:
+            mine, told = told[: len(flags)], told[len(flags) :]
+            self._judge(step, places, [name for name, is_bad in zip(names, mine, strict=True) if is_bad])
+        if self.update.scale() < LEAST_SCALE:
+            raise NonFiniteError("the loss, at any scale of fp16,", pending[-1][0], pending[-1][1])
+
+    def _judge(self, step: int, places: list[SampleIndex], bad: list[str]) -> None:
+        self._recent.append(bool(bad))
+        self._in_row = self._in_row + 1 if bad else 0
+        if not bad:
+            return
+        self.skipped += 1
+        what = " and ".join(dict.fromkeys(bad))
+        if self.skipped == 1:
+            line = f"Warning: the gradient of {what} is not finite at step {step}; the step is left out"
+            print(line, file=sys.stderr)  # noqa: T201
+        if self._in_row >= MOST_IN_ROW or sum(self._recent) > MOST_IN_WINDOW:
+            raise NonFiniteError(what, step, places)

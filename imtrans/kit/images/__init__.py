@@ -1,0 +1,32 @@
+"""Pictures: reading, writing, resizing, color spaces, and the one contract of ranges."""
+
+from imtrans.kit.images.convert import (
+    Array,
+    Interpolation,
+    from_range,
+    resize,
+    target_to_display,
+    to_display,
+    to_range,
+    with_channels,
+)
+from imtrans.kit.images.decode import FORMATS, MOST_PIXELS, LabelMap, decode, label_map
+from imtrans.kit.images.encode import encode, suffix_for
+
+__all__ = [
+    "FORMATS",
+    "MOST_PIXELS",
+    "Array",
+    "Interpolation",
+    "LabelMap",
+    "decode",
+    "encode",
+    "from_range",
+    "label_map",
+    "target_to_display",
+    "resize",
+    "to_display",
+    "suffix_for",
+    "to_range",
+    "with_channels",
+]

@@ -1,0 +1,69 @@
+"""Weighted sums of losses: what fills a method's loss slots."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from imtrans.interfaces import Adversarial, DiscriminatorOutput
+
+
+class Weighted(NamedTuple):
+    """One component with its factor."""
+
+    weight: float
+    part: Any
+
+
+class Terms:
+    """A sum of losses or penalties, called as each of them is. Terms of weight 0 are not computed."""
+
+    def __init__(self, terms: Sequence[Weighted]) -> None:
+        self.terms = [t for t in terms if t.weight != 0]
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.terms)
+
+    def __call__(self, *args: Any) -> Tensor:
+        return _sum([t.weight * t.part(*args) for t in self.terms])
+
+
+class AdversarialTerms:
+    """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale.
+
+    A part whose `needs_real` is true compares with the verdict on the real image when it fools (feature matching).
+    A part whose labels lie otherwise than around 0 tells in `boundary` where an image begins to count as real.
+    """
+
+    def __init__(self, terms: Sequence[Weighted]) -> None:
+        self.terms = [t for t in terms if t.weight != 0]
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.terms)
+
+    @property
+    def needs_real(self) -> bool:
+        return any(getattr(t.part, "needs_real", False) for t in self.terms)
+
+    @property
+    def real_threshold(self) -> float:
+        """The logit above which an image is called real: what the first part says, or 0."""
+        return float(getattr(self.terms[0].part, "boundary", 0.0)) if self.terms else 0.0
+
+    def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
+        return _sum([_adversarial(t).discriminator_loss(on_real, on_fake) for t in self.terms])
+
+    def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:
+        return _sum([t.weight * _adversarial(t).generator_loss(on_fake, on_real) for t in self.terms])
+
+
+def _adversarial(term: Weighted) -> Adversarial:
+    part: Adversarial = term.part
+    return part
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).sum() if len(values) > 1 else values[0] if values else torch.zeros(())

@@ -1,0 +1,1 @@
+"""What reports are made of: metrics, plots, sample grids and HTML."""

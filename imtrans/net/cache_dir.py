@@ -1,0 +1,25 @@
+"""Where downloads and caches live."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from imtrans.errors import ResourceError
+
+
+def cache_dir() -> Path:
+    """The folder for downloads and caches: IMTRANS_HOME, else the user's cache folder; made where it is missing.
+
+    Raises ResourceError if it cannot be made.
+    """
+    chosen = os.environ.get("IMTRANS_HOME")
+    path = Path(chosen) if chosen else platformdirs.user_cache_path("imtrans")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(
+            f"folder {str(path)!r} for downloads and caches cannot be made: {error.strerror}",
+            hint="Set IMTRANS_HOME to a folder that can be written.",
+        ) from None
+    return path

@@ -1,0 +1,158 @@
+"""What a plugin declares: components, their slots and what they tell about themselves, as plain records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "generator",
+    "discriminator",
+    "network",
+    "activation",
+    "loss",
+    "adversarial",
+    "penalty",
+    "augmentation",
+    "dataset",
+    "metric",
+    "method",
+    "exporter",
+    "importer",
+    "command",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Direction = Literal["AtoB", "BtoA"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One thing a plugin offers, declared without importing it.
+
+    `target` is "module:attribute", imported only when the component is used and called as `target(**options)`, or as
+    `target(options, context)` with `needs_context` (see `imtrans.interfaces.Context`). `options` is a frozen dataclass
+    whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
+    components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set and a
+    `MetricInfo` for a metric.
+    """
+
+    kind: Kind
+    name: str
+    target: str
+    summary: str
+    options: Any = None
+    info: Any = None
+    needs_context: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place in a method that a recipe fills with components of one kind.
+
+    The trainable parameters of what fills it go to the optimiser group `group`. With `reverse`, source and target
+    change places for the component (the way back of a cycle). With `many`, several may fill it, each with its weight.
+    """
+
+    kind: Kind
+    group: str | None = None
+    reverse: bool = False
+    many: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodInfo:
+    """What the engine must know of a method before it is imported.
+
+    `policy` is an options record (class or instance): how the trained model is run, the keys `inference.*`; it is
+    stored in the checkpoint. A `capturable` method may be recorded as a CUDA graph.
+    """
+
+    slots: Mapping[str, Slot]
+    policy: Any = None
+    needs_pairs: bool = True
+    cuda_graph_safe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """How a data set comes to the disk, and what must be there then.
+
+    It is fetched from `url`; without one (a login is needed) a person gets it at the page `site`. `sha256` and `size`
+    in bytes are asked of what arrives; `roughly` bytes are shown where the publisher only rounds. `unpacked` bytes may
+    come out of it, and a tenth more; 0: ten times its own size. `counts` are the samples of each split. They are the
+    pictures in the folder of the split's name, unless `places` says otherwise for a split (another folder, or a
+    pattern of files such as "data_*.bin") and `record` how many bytes of such a file are one sample. `suffixes` are
+    unpacked besides those of pictures and texts.
+
+    `originals` are archives by their names that a person may bring instead; `prepare` ("module:function") makes the
+    set from them. It is called as `prepare(paths, folder, counts=counts, tick=tick)`, fills the empty folder, tells
+    `tick(done, count)`, and raises DataError for what is not right.
+    """
+
+    url: str = ""
+    site: str = ""
+    sha256: str = ""
+    size: int = 0
+    approx_bytes: int = 0
+    unpacked: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    split_globs: Mapping[str, str] = field(default_factory=dict)
+    record_bytes: int = 0
+    suffixes: Sequence[str] = ()
+    originals: Sequence[str] = ()
+    prepare: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What can be said of a data set without reading it.
+
+    `direction` tells which side is the source unless `data.direction` says otherwise: A is the side that the data set
+    gives first. `advice` maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values
+    go before it. `data_spec` is an `imtrans.interfaces.DataSpec` where every picture is alike, else None. For people:
+    `sides` says what A and B are, `pixels` how large one side is as (height, width) where all are alike, `terms` on
+    which terms of use.
+    """
+
+    data_spec: Any = None
+    is_paired: bool = True
+    direction: Direction = "AtoB"
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    archive: Archive | None = None
+    terms: str = ""
+    sides: tuple[str, str] = ("", "")
+    pixels: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInfo:
+    """Which way a metric's numbers point, and what it asks for.
+
+    `numbers` names those that are not called as the metric is, or point another way than `higher_is_better`; the first
+    one tells the best checkpoint. `of_set`: a number of a whole set of pictures, such as FID: no picture has it alone,
+    and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the batch beside
+    the target: "source", or the name of an extra.
+    """
+
+    higher_is_better: bool = False
+    numbers: Mapping[str, bool] = field(default_factory=dict)
+    is_set_level: bool = False
+    needs: Sequence[str] = ()
+
+    def points_up(self, number: str) -> bool:
+        """Whether more is better of this one of its numbers."""
+        return self.numbers.get(number, self.higher_is_better)
+
+
+@dataclass(frozen=True)
+class ComponentRef:
+    """The name of a component with the option values that differ from its defaults."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightedRef(ComponentRef):
+    """A component as one weighted term of a sum: a loss of weight 0 is left out."""
+
+    weight: float = 1.0

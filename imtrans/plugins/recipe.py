@@ -1,0 +1,157 @@
+"""What a recipe says, and the options that every run has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from imtrans.plugins.component import ComponentRef, Direction, WeightedRef
+from imtrans.plugins.options import option
+
+__all__ = [
+    "DataOptions",
+    "EvalProtocol",
+    "InferenceOptions",
+    "OptimizerOptions",
+    "Recipe",
+    "WeightedRef",
+    "TrainOptions",
+    "ComponentRef",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The keys `data.*`."""
+
+    size: tuple[int, ...] = option((256,), "pixels of a side of a training crop; two numbers: height and width", low=1)
+    batch_size: int = option(1, "pictures per step, over all devices", low=1)
+    direction: Direction | None = option(None, "which side is the source; none: as the data set says")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] | None = option(
+        None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
+    )
+    workers: int = option(0, "processes that load pictures; 0: the main one", low=0, high=256)
+    cache: Literal["auto", "on", "off"] = option(
+        "auto", "keep pictures decoded and resized, for the next epoch and run; auto: those from files, where they fit"
+    )
+    skip_invalid: bool = option(
+        False, "train without pictures that are broken, and list them in skipped.jsonl", former={"skip_bad": None}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The keys `train.*`, but for the optimisers'."""
+
+    epochs: int | None = option(None, "passes over the training pictures", low=1)
+    steps: int | None = option(None, "training steps, instead of epochs", low=1)
+    seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
+    init: str | None = option(None, "run, checkpoint or safetensors file whose weights to begin with, where they fit")
+    precision: Literal["float32", "bf16", "fp16"] = option("float32", "what the networks compute in (weights: float32)")
+    timeout: int = option(120, "seconds for which one of several devices may keep the others waiting", low=1)
+    compile: bool = option(False, "compile the networks (torch.compile): slow to start, faster on a GPU")
+    deterministic: bool = option(False, "only operations that give the same bits each time, on a GPU, too")
+    grad_accum_steps: int = option(
+        1,
+        "parts into which each device cuts its share of a batch: less memory, the same gradients",
+        low=1,
+        former={"accumulate": None},
+    )
+    clip_grad_norm: float | None = option(
+        None, "longest gradient of an optimiser group; none: as it is", low=0, former={"clip": None}
+    )
+    schedule: Literal["constant", "linear", "cosine", "inverse-time"] = option(
+        "constant", "how the learning rate goes; linear: to 0 from train.decay_start on, as CycleGAN"
+    )
+    decay_start: float = option(0.5, "share of the run after which the linear schedule begins to fall", low=0, high=1)
+    decay_rate: float = option(1e-5, "fall per step of the inverse-time schedule", low=0)
+    warmup: int = option(0, "steps in which the learning rate rises from 0", low=0)
+    ema: float = option(
+        0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1
+    )
+    log_every: int = option(10, "steps between two log lines", low=1)
+    sample_every: int | None = option(
+        None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1
+    )
+    evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
+    save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
+    keep_last: int = option(
+        2, "newest checkpoints that are kept, beside the best and the milestones", low=1, former={"keep": None}
+    )
+    milestone_every: int | None = option(None, "steps between two checkpoints that are kept for good", low=1)
+    best_metric: str | None = option(
+        None, "metric that tells the best checkpoint; none: the first one; needs evaluate_every", former={"best": None}
+    )
+    early_stopping_patience: int | None = option(
+        None, "evaluations without a new best after which training ends", low=1, former={"patience": None}
+    )
+    num_samples: int = option(6, "validation pictures on a sample grid", low=1, high=64, former={"samples": None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerOptions:
+    """The keys `train.optimizer.*` (every group) and `train.optimizer.GROUP.*` (one)."""
+
+    name: str = option("adam", "adam, or any optimiser that timm knows")
+    lr: float = option(2e-4, "learning rate", low=0)
+    betas: tuple[float, ...] = option((0.5, 0.999), "decay of the two moment estimates", low=0, high=1)
+    eps: float = option(1e-8, "added to the denominator", low=0)
+    weight_decay: float = option(0.0, "pull of the weights towards zero", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """The keys `inference.*` of a method that has no policy of its own to add."""
+
+    norm: Literal["batch", "running"] = option(
+        "batch", "statistics of the norm layers: the picture's own, as in the paper, or the running ones of training"
+    )
+    dropout: bool = option(True, "dropout as the source of noise, as in the paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A method with its slots filled: everything that makes one experiment, but for the data.
+
+    `networks` and `losses` fill the method's slots by name; a slot that takes many is given a sequence. `base` names a
+    recipe to start from. `data`, `train` and `inference` hold values for the keys of those sections; whatever is left
+    out is decided by the data set's advice, else by the defaults. An optimiser's values stand in `train` under
+    "optimizer.lr" or "optimizer.GROUP.lr".
+    """
+
+    name: str
+    summary: str
+    method: ComponentRef | None = None
+    base: str | None = None
+    networks: Mapping[str, ComponentRef] = field(default_factory=dict)
+    losses: Mapping[str, ComponentRef | Sequence[ComponentRef]] = field(default_factory=dict)
+    augment: Sequence[ComponentRef] | None = None
+    metrics: Sequence[ComponentRef] | None = None
+    dataset: ComponentRef | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    inference: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalProtocol:
+    """What a number means: every choice behind it. Any change wants a new version.
+
+    Pictures are compared at `size` (height, width), where the filter `resize` brings both translation and target;
+    empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
+    out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
+    (`imtrans.errors.NotInstalled`). With `has_ceiling` the targets themselves, as the model was given them, are scored,
+    too: no translation can do better. Fewer than `min_samples` pictures get a warning.
+    """
+
+    name: str
+    version: int
+    metrics: Sequence[ComponentRef]
+    summary: str = ""
+    optional: Sequence[ComponentRef] = ()
+    size: Sequence[int] = ()
+    resize: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
+    split: Literal["train", "val", "test"] = "val"
+    inference: Mapping[str, Any] = field(default_factory=dict)
+    has_ceiling: bool = False
+    min_samples: int = 0

@@ -1,0 +1,200 @@
+"""Declarations of the data sets that have names: what each is, where it comes from and on which terms."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imtrans import Archive, Component, DatasetInfo, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedOptions:
+    root: str | None = option(None, "folder that holds the set in a folder of its name; else the cache")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifarOptions(NamedOptions):
+    pictures: int = option(50_000, "how many of the training photos are taken, the first ones", low=2, high=50_000)
+    held: int = option(0, "the last of these serve for validation; 0: the 10,000 test photos do", low=0, high=49_999)
+
+
+# The paper's own settings (appendix 6.2).
+PAPER: Mapping[str, Any] = {
+    "data.size": (256,),
+    "data.batch_size": 1,
+    "train.epochs": 200,
+    "augment.kornia-jitter.scale": 286 / 256,
+    "augment.kornia-flip.probability": 0.5,
+}
+STILL: Mapping[str, Any] = {"augment.kornia-jitter.scale": 1.0, "augment.kornia-flip.probability": 0.0}
+EDGES: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 15, **STILL}
+NIGHT: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 17}
+# Those of the projects that train on them (pencil drawings to CIFAR-10, grey COCO photos, anime sketches); the size of
+# the COCO photos apart, of which the project makes 512.
+CIFAR: Mapping[str, Any] = {
+    "data.size": (128,),
+    "data.batch_size": 128,
+    "train.epochs": 200,
+    "generator.depth": 7,
+    **STILL,
+}
+COCO: Mapping[str, Any] = {
+    "data.size": (256,),
+    "data.batch_size": 4,
+    "train.epochs": 25,
+    "augment.kornia-jitter.scale": 1.0,
+}
+ANIME: Mapping[str, Any] = {"data.size": (256,), "data.batch_size": 8, "train.epochs": 50, **STILL}
+
+BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # plain http is all that it offers
+
+
+def _berkeley(name: str, counts: Mapping[str, int], *, size: int = 0, roughly: int = 0, **more: Any) -> Archive:
+    """A tarball of the paper's authors, as they pack it."""
+    return Archive(url=f"{BERKELEY}/{name}.tar.gz", counts=counts, size=size, approx_bytes=roughly, **more)
+
+
+PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
+    (
+        "facades",
+        "house fronts and what is window, door or wall in them",
+        DatasetInfo(
+            direction="BtoA",
+            sides=("photo", "labels"),
+            pixels=(256, 256),
+            advice=PAPER,
+            terms="CMP Facade Database, for research",
+            archive=_berkeley("facades", {"train": 400, "val": 100, "test": 106}, size=30_168_306),
+        ),
+    ),
+    (
+        "cityscapes",
+        "German streets and what is road, car or person in them",
+        DatasetInfo(
+            direction="BtoA",
+            sides=("photo", "labels"),
+            pixels=(256, 256),
+            advice=PAPER,
+            terms="Cityscapes: free for non-commercial research, no redistribution",
+            archive=_berkeley(
+                "cityscapes",
+                {"train": 2975, "val": 500},
+                size=103_441_232,
+                site="https://www.cityscapes-dataset.com/downloads/",
+                originals=("leftImg8bit_trainvaltest.zip", "gtFine_trainvaltest.zip"),
+                prepare="imtrans_datasets.cityscapes:prepare",
+            ),
+        ),
+    ),
+    (
+        "maps",
+        "New York from the air and as a map",
+        DatasetInfo(
+            sides=("aerial photo", "map"),
+            pixels=(600, 600),
+            advice=PAPER,
+            terms="Google Maps imagery, for research",
+            archive=_berkeley("maps", {"train": 1096, "val": 1098}, size=250_242_400),
+        ),
+    ),
+    (
+        "edges2shoes",
+        "shoes and their edges",
+        DatasetInfo(
+            sides=("edges", "photo"),
+            pixels=(256, 256),
+            advice=EDGES,
+            terms="UT Zappos50K: for academic, non-commercial use",
+            archive=_berkeley("edges2shoes", {"train": 49_825, "val": 200}, roughly=2_100_000_000),
+        ),
+    ),
+    (
+        "edges2handbags",
+        "handbags and their edges",
+        DatasetInfo(
+            sides=("edges", "photo"),
+            pixels=(256, 256),
+            advice=EDGES,
+            terms="product photos from Amazon, collected for iGAN; for research",
+            archive=_berkeley("edges2handbags", {"train": 138_567, "val": 200}, roughly=8_600_000_000),
+        ),
+    ),
+    (
+        "night2day",
+        "webcam views by night and by day",
+        DatasetInfo(
+            sides=("night", "day"),
+            pixels=(256, 256),
+            advice=NIGHT,
+            terms="Transient Attributes Database, for research",
+            archive=_berkeley("night2day", {"train": 17_823, "test": 2287}, roughly=2_000_000_000),
+        ),
+    ),
+    (
+        "anime",
+        "anime drawings in colour and their sketches",
+        DatasetInfo(
+            direction="BtoA",
+            sides=("colour", "sketch"),
+            pixels=(512, 512),
+            advice=ANIME,
+            terms="Kaggle, as its page says; the drawings are their artists'",
+            archive=Archive(
+                site="https://www.kaggle.com/datasets/ktaebum/anime-sketch-colorization-pair",
+                counts={"train": 14_224, "val": 3545},
+            ),
+        ),
+    ),
+)
+
+PHOTOS: Sequence[tuple[str, str, DatasetInfo]] = (
+    (
+        "cifar10",
+        "small photos of ten kinds of things",
+        DatasetInfo(
+            is_paired=False,
+            pixels=(32, 32),
+            advice=CIFAR,
+            terms="none stated; cite Krizhevsky 2009, Learning Multiple Layers of Features",
+            archive=Archive(
+                url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                size=170_052_171,
+                unpacked=184_380_000,
+                counts={"train": 50_000, "test": 10_000},
+                split_globs={"train": "data_batch_*.bin", "test": "test_batch.bin"},
+                record_bytes=3073,
+                suffixes=(".bin",),
+            ),
+        ),
+    ),
+    (
+        "coco-sample",
+        "photos of everyday scenes, a part of COCO 2017",
+        DatasetInfo(
+            is_paired=False,
+            advice=COCO,
+            terms="COCO: the photos are their Flickr authors', each under its own licence",
+            archive=Archive(
+                url="https://s3.amazonaws.com/fast-ai-coco/coco_sample.tgz",
+                size=3_245_877_008,
+                counts={"train": 21_837},
+                split_globs={"train": "train_sample"},
+            ),
+        ),
+    ),
+)
+
+
+def named_components() -> Iterable[Component]:
+    """Every set that has a name."""
+    for name, summary, info in (*PAIRS, *PHOTOS):
+        yield Component(
+            kind="dataset",
+            name=name,
+            target=f"imtrans_datasets.named:{name.replace(chr(45), chr(95))}",
+            summary=summary if info.is_paired else f"{summary}, for pair makers",
+            options=CifarOptions if name == "cifar10" else NamedOptions,
+            info=info,
+            needs_context=True,
+        )

@@ -1,0 +1,201 @@
+"""The picture files of a folder, and lists of pairs made of them."""
+
+import getpass
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imtrans.errors import DataError, ResourceError, join_names, printable
+from imtrans.interfaces import Issue
+from imtrans.kit.formats import SUFFIXES, is_picture
+
+JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One pair: its key, and one file that holds both halves, or two. Text: a million Path objects fill a gigabyte."""
+
+    key: str
+    paths: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(map(Path, self.paths))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pairs of a split in the order of their names, and what was found out and assumed about them.
+
+    `sides` names source and target as a person knows them. `splits` tells what each split holds, when asked: it looks
+    into all of their folders. `issues` are pictures that make no pair, and `refusal` what is raised for them, unless
+    one goes on without.
+    """
+
+    items: Sequence[Item]
+    notes: tuple[str, ...] = ()
+    layout: str = ""
+    sides: tuple[str, str] = ("", "")
+    splits: Callable[[], Mapping[str, str]] = dict
+    issues: tuple[Issue, ...] = ()
+    refusal: DataError | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The pictures of a folder by stem (with the folders below it), in the order of their bytes; what was noticed.
+
+    Of several pictures of one stem none is among them: they are in `doubles`.
+    """
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+    doubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        return tuple(one_name(paths) for paths in self.doubles.values())
+
+    @property
+    def refusal(self) -> DataError | None:
+        return next((DataError(f.what, hint=f.hint) for f in self.issues), None)
+
+
+def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Scan:
+    """The picture files in a folder, with `deep` in those below it, too, but for the top ones that `skip` names.
+
+    Links are followed, no folder twice; junk of file managers is passed over. DataError where there are no pictures;
+    ResourceError where a folder cannot be read.
+    """
+    seen = _Seen()
+    names = sorted(_pictures(str(folder), seen, deep=deep, skip=skip), key=os.fsencode)
+    found: dict[str, str] = {}
+    doubles: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        stem, path = os.path.splitext(name)[0].replace(os.sep, "/"), os.path.join(folder, name)
+        if stem in found:
+            doubles[stem] = (*doubles.get(stem, (found[stem],)), path)
+        else:
+            found[stem] = path
+    if not found:
+        raise DataError(f"0 pictures in {folder}{seen.instead()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
+    files = {stem: path for stem, path in found.items() if stem not in doubles} if doubles else found
+    return Scan(files, (*seen.notes(), *_twins(found)), doubles)
+
+
+def one_name(paths: Sequence[str]) -> Issue:
+    """Pictures of one name, of which none can be told to be the right one."""
+    what = f"{' and '.join(map(key_of, paths))} have one name"
+    return Issue(code="same-name", what=what, hint="Take one of them away.", files=tuple(map(Path, paths)))
+
+
+def key_of(stem: str) -> str:
+    """A stem as a key: what no terminal, page or log can hold is escaped."""
+    return stem if stem.isprintable() else printable(stem).replace("\n", "\\n")
+
+
+def check_folder(path: Path) -> None:
+    """DataError unless the path is a folder, ResourceError where one may not even look."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise DataError(f"{path}: no such folder", hint="Give the path of a folder that is there.") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if not is_folder(path):
+        raise DataError(f"{path}: is a file, not a folder", hint="Give a folder, or a .csv or .jsonl file of pairs.")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; ResourceError where one may not even look."""
+    try:
+        return path.is_dir()
+    except OSError as error:  # it is the folder above that may not be searched
+        raise _unreadable(path.parent, error) from None
+
+
+@dataclass
+class _Seen:
+    """What else a scan comes by."""
+
+    folders: list[str] = field(default_factory=list)
+    others: "Counter[str]" = field(default_factory=Counter)
+    junk: int = 0
+    loops: list[str] = field(default_factory=list)
+
+    def instead(self) -> str:
+        parts = [f"{count} {suffix}" for suffix, count in self.others.most_common(3)]
+        parts += [f"the folders {join_names(map(key_of, self.folders), most=4)}"] if self.folders else []
+        return f"; it holds {', '.join(parts)}" if parts else ""
+
+    def notes(self) -> Iterator[str]:
+        if self.junk:
+            yield f"{self.junk} hidden or system files passed over"
+        if self.loops:
+            names = join_names(map(key_of, self.loops), most=3)
+            yield f"{names}: links to a folder that has been read; not followed twice"
+
+
+def _pictures(top: str, seen: _Seen, *, deep: bool, skip: Collection[str]) -> Iterator[str]:
+    waiting, visited = [""], {_identity(top)}
+    while waiting:
+        below = waiting.pop()
+        for entry in _entries(os.path.join(top, below)):
+            name = os.path.join(below, entry.name)
+            if entry.name.startswith(".") or entry.name.lower() in JUNK:
+                seen.junk += 1
+            elif _is_folder(entry):
+                if not deep or (not below and entry.name in skip):
+                    seen.folders.append(entry.name)
+                elif _identity(entry.path) in visited:
+                    seen.loops.append(name)
+                else:
+                    visited.add(_identity(entry.path))
+                    waiting.append(name)
+            elif is_picture(entry.name):
+                yield name
+            else:
+                seen.others[os.path.splitext(entry.name)[1] or "no suffix"] += 1
+
+
+def _entries(folder: str) -> "Iterator[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise _unreadable(Path(folder), error) from None
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        told = os.stat(folder)
+    except OSError as error:
+        raise _unreadable(Path(folder), error) from None
+    return told.st_dev, told.st_ino
+
+
+def _unreadable(folder: Path, error: OSError) -> ResourceError:
+    try:
+        who = f"user {getpass.getuser()}"
+    except (OSError, KeyError, ImportError):
+        who = "you"
+    return ResourceError(f"{folder}: {error.strerror} for {who}", hint="Give yourself the right to read it.")
+
+
+def _twins(found: Mapping[str, str]) -> Iterator[str]:
+    """Names that are one name on other systems."""
+    if len({stem.casefold() for stem in found}) == len(found):
+        return
+    counts = Counter(stem.casefold() for stem in found)
+    twins = [key_of(stem) for stem in found if counts[stem.casefold()] > 1]
+    yield f"names that differ only in case: {join_names(twins, most=4)}; two pictures each, in the order of their bytes"

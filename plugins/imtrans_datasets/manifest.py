@@ -1,0 +1,165 @@
+"""Pairs from a file that lists them: CSV, or JSON lines."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imtrans.errors import DataError, ResourceError, join_names, nearest
+from imtrans.interfaces import Split
+from imtrans.kit.formats import is_picture
+from imtrans_datasets.file_index import Item, Listing, key_of
+
+COLUMNS = (("source", "target"), ("a", "b"))
+NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+MEND = "Each row names a source and a target, and may name a split (train, val or test) and a key."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the file: its number, its two pictures as the file names them, its split and its key, if any."""
+
+    line: int
+    source: str
+    target: str
+    split: str = ""
+    key: str = ""
+
+
+def read(path: Path, *, skip_invalid: bool = False) -> Sequence[Row]:
+    """The rows of a table. DataError names file and line for what cannot be read, and for pictures that are not there,
+    which with `skip_invalid` are listed all the same.
+
+    Paths are relative to the file's folder; they may lead anywhere.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start})", hint="Save it as UTF-8.") from None
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}", hint="Give yourself the right to read it.") from None
+    is_lines = path.suffix.lower() in (".jsonl", ".ndjson")
+    rows = [*(_lines(path, text) if is_lines else _cells(path, text))]
+    if not rows:
+        raise DataError(f"{path}: no pairs in it", hint=MEND)
+    if not skip_invalid:
+        _check_files(path, rows)
+    _check_splits(path, rows)
+    return rows
+
+
+def listing(path: Path, rows: Sequence[Row], split: Split) -> Listing | None:
+    """The rows of a split, or None where no row is of it."""
+    own = [row for row in rows if row.split == split]
+    return _listing(path, own) if own else None
+
+
+def whole(path: Path, rows: Sequence[Row]) -> Listing:
+    """The rows that name no split. DataError where there is none: others' pairs are never taken for training."""
+    free = [row for row in rows if not row.split]
+    if not free:
+        raise DataError(f"{path}: no row is of split train", hint="Give the pairs to learn from the split train.")
+    return _listing(path, free)
+
+
+def _listing(path: Path, rows: Sequence[Row]) -> Listing:
+    folder, times = os.path.abspath(path.parent), Counter[str]()
+    items = []
+    for row in rows:
+        key = key_of(row.key or os.path.splitext(row.source)[0])
+        times[key] += 1
+        files = tuple(os.path.normpath(os.path.join(folder, name)) for name in (row.source, row.target))
+        items.append(Item(key if times[key] == 1 else f"{key}-{times[key]}", files))
+    twice = sum(row.source == row.target for row in rows)
+    notes = (f"{twice} pairs are a picture and itself",) if twice else ()
+    return Listing(items=items, layout=f"pairs listed in {path.name}", sides=("source", "target"), notes=notes)
+
+
+def _cells(path: Path, text: str) -> Iterator[Row]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    columns: dict[str, int] | None = None
+    try:
+        for cells in reader:
+            line, stripped = reader.line_num, [c.strip() for c in cells]
+            if not any(stripped):
+                continue
+            if columns is None:
+                columns = _columns(path, stripped, line)
+                if not is_picture(os.path.basename(stripped[columns["source"]])):
+                    continue
+            yield _row(path, {k: stripped[i] for k, i in columns.items() if i < len(stripped)}, line)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: {error}", hint=MEND) from None
+
+
+def _columns(path: Path, cells: Sequence[str], line: int) -> dict[str, int]:
+    """Where the columns are, by the header, or by the first row where that holds pictures already."""
+    if len(cells) >= 2 and all(is_picture(os.path.basename(c)) for c in cells[:2]):
+        return {"source": 0, "target": 1} | ({"split": 2} if len(cells) > 2 and cells[2].lower() in NAMES else {})
+    header = [c.lower() for c in cells]
+    for source, target in COLUMNS:
+        if source in header and target in header:
+            more = {name: header.index(name) for name in ("split", "key") if name in header}
+            return {"source": header.index(source), "target": header.index(target)} | more
+    raise DataError(
+        f"{path}:{line}: no columns source and target (or A and B), but {join_names(map(key_of, cells), most=6)}",
+        hint=MEND,
+    )
+
+
+def _lines(path: Path, text: str) -> Iterator[Row]:
+    for line, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        try:
+            told = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            what = getattr(error, "msg", "too deeply nested")
+            raise DataError(f"{path}:{line}: not JSON ({what})", hint="Each line is one JSON object.") from None
+        if not isinstance(told, dict):
+            raise DataError(f"{path}:{line}: not a JSON object", hint='For example: {"source": "a.png", ...}')
+        yield _row(path, {k.lower(): v for k, v in told.items()}, line)
+
+
+def _row(path: Path, told: Mapping[str, Any], line: int) -> Row:
+    source, target = next((pair for pair in COLUMNS if pair[0] in told or pair[1] in told), COLUMNS[0])
+    for name in (source, target):
+        if not isinstance(told.get(name), str) or not told[name]:
+            raise DataError(f"{path}:{line}: no {name}", hint=MEND)
+    split, key = (told.get(name) or "" for name in ("split", "key"))
+    if not isinstance(split, str) or (split and split.lower() not in NAMES):
+        guess = nearest(str(split), NAMES)
+        raise DataError(f"{path}:{line}: no split {split!r}{guess}", hint="Splits are train, val and test.")
+    return Row(line, told[source], told[target], NAMES.get(split.lower(), ""), str(key))
+
+
+def _check_files(path: Path, rows: Sequence[Row]) -> None:
+    folder = os.path.abspath(path.parent)
+    lost = [(r, name) for r in rows for name in (r.source, r.target) if not _is_there(os.path.join(folder, name))]
+    if lost:
+        row, name = lost[0]
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise DataError(
+            f"{path}:{row.line}: {key_of(name)}: no such file{more}", hint=f"Paths are relative to {folder}."
+        )
+
+
+def _check_splits(path: Path, rows: Sequence[Row]) -> None:
+    without = next((row for row in rows if not row.split), None)
+    if without and any(row.split for row in rows):
+        raise DataError(
+            f"{path}:{without.line}: no split, where other rows have one", hint="Give all rows one, or none."
+        )
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.exists(path)
+    except ValueError:  # names that cannot be
+        return False

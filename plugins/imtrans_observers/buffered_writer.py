@@ -1,0 +1,119 @@
+"""Writing beside a training: what cannot be written now is told once and tried again; nothing is written too often."""
+
+import contextlib
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imtrans.atomic_io import append_text, sync
+from imtrans.errors import ResourceError
+
+MOST_LINES = 10_000  # that wait in memory for a full disk: about 3 MB
+
+
+class Lines:
+    """A file that lines are added to. While the disk refuses them they wait, 10,000 at most, the oldest lost first."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lost = 0
+        self._waiting: deque[tuple[int, str]] = deque()
+        self._is_told = False
+
+    def add(self, step: int, line: str) -> None:
+        """Add the line of a step. Waiting lines of later steps are forgotten: the run has gone back."""
+        while self._waiting and self._waiting[-1][0] > step:
+            self._waiting.pop()
+        self._waiting.append((step, line))
+        if len(self._waiting) > MOST_LINES:
+            self._waiting.popleft()
+            self.lost += 1
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, if the disk takes it; one warning for the first time that it does not."""
+        if not self._waiting:
+            return
+        size = self._size()
+        try:
+            append_text(self.path, "".join(line + "\n" for _, line in self._waiting))
+        except ResourceError as error:
+            with contextlib.suppress(OSError):  # half a line may be there; taking away needs no room
+                os.truncate(self.path, size)
+            self._tell(error)
+            return
+        self._waiting.clear()
+
+    def sync(self) -> None:
+        """Wait until everything written is on the disk."""
+        self.flush()
+        try:
+            if self.path.is_file():
+                sync(self.path)
+        except OSError as error:
+            self._tell(ResourceError(f"{self.path}: cannot be written: {error.strerror or error}"))
+
+    def close(self) -> None:
+        """Write what waits; what cannot be written now is lost, and told."""
+        self.flush()
+        lost = self.lost + len(self._waiting)
+        if lost:
+            warn(f"{self.path}: {lost:,} lines could not be written and are lost")
+
+    def _tell(self, error: ResourceError) -> None:
+        if not self._is_told:
+            self._is_told = True
+            warn(f"{error.what}; training goes on, and its lines wait in memory")
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+
+class Writer:
+    """Calls what writes a file; a disk that refuses is told once, and the next time it is tried again."""
+
+    def __init__(self) -> None:
+        self._is_told = False
+
+    def __call__(self, write: Callable[[], object]) -> bool:
+        """Whether it was written."""
+        try:
+            write()
+        except ResourceError as error:
+            if not self._is_told:
+                self._is_told = True
+                warn(f"{error.what}; training goes on, and it is tried again later")
+            return False
+        return True
+
+
+class Pace:
+    """Keeps work that may wait below a fiftieth of the time, and some seconds apart."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Around the work itself."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            now = time.monotonic()
+            self._next = now + max(self._seconds, 50 * (now - began))
+
+
+def warn(text: str) -> None:
+    print(f"Warning: {text}", file=sys.stderr, flush=True)  # noqa: T201 - observers have no other voice

@@ -1,0 +1,68 @@
+"""A generator that paints labels: what a network trained on photographs sees, and a head that learns to tell it."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imtrans.errors import ConfigError
+from imtrans.interfaces import Context
+from imtrans.kit.efficientnet import Lite0
+
+if TYPE_CHECKING:
+    from imtrans_segmentation import PainterOptions
+
+LEVELS = (24, 40, 112, 320)  # channels of lite0's stages at a quarter to a thirty-second of the size
+
+
+class Painter(nn.Module):
+    """Photos (B, 3, H, W) in [-1, 1] to labels (B, out_channels, H, W): colours in (-1, 1), or planes of classes.
+
+    The stages of EfficientNet-lite0, frozen, are brought to an eighth of the size, and three convolutions make of them
+    what is enlarged to the whole. Little is learned, from few pictures, and what it knows is photographs: what is none
+    confuses it, which is what a judge of generated photos is for. NotInstalled without the extra "metrics".
+    """
+
+    def __init__(self, *, out_channels: int = 3, width: int = 128, is_image: bool = True) -> None:
+        super().__init__()
+        lite0 = Lite0("generator lite0-painter")
+        self.encoder: Any = lite0.network.requires_grad_(False)
+        self.head = nn.Sequential(
+            nn.GroupNorm(1, sum(LEVELS)),
+            nn.Conv2d(sum(LEVELS), width, 1),
+            nn.ReLU(),
+            nn.Conv2d(width, width // 2, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width // 2, out_channels, 1),
+        )
+        self.is_image = is_image
+
+    def forward(self, source: Tensor) -> Tensor:
+        size = source.shape[2:]
+        painted = F.interpolate(self.head(self._seen(source)), size, mode="bilinear")
+        return painted.tanh() if self.is_image else painted
+
+    def train(self, mode: bool = True) -> "Painter":
+        """The head alone is trained: the statistics of the encoder's norm layers stay those of its photographs."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def _seen(self, source: Tensor) -> Tensor:
+        with torch.no_grad():
+            _, *levels = self.encoder.forward_intermediates(source, intermediates_only=True)
+        size = levels[1].shape[2:]
+        # In float32: torch has no smooth filter for bfloat16.
+        return torch.cat([F.interpolate(level.float(), size, mode="bilinear", antialias=True) for level in levels], 1)
+
+
+def build(options: "PainterOptions", context: Context) -> Painter:
+    """The generator for this data. ConfigError for sources that are no colour pictures."""
+    source, target = context.data_spec.source, context.data_spec.target
+    if source.kind != "image" or source.channels != 3:
+        raise ConfigError(
+            f"generator lite0-painter: it sees photos (RGB), not {source.kind} of {source.channels} channels",
+            hint="Choose another generator, or the other data.direction.",
+        )
+    return Painter(out_channels=target.num_channels, width=options.width, is_image=target.kind != "labels")

@@ -1,0 +1,58 @@
+"""Data sets that are drawn on demand: nothing to download, and the same on every machine."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imtrans import Component, DatasetInfo, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyOptions:
+    pairs: int = option(800, "training pairs to draw; validation has 64 others", low=1, high=100_000)
+
+
+# Small enough for two cores and two minutes. No jitter or mirror: the light comes from the left, and the bricks keep
+# to a grid, so that both would take away what the label map tells.
+TOY_ADVICE: Mapping[str, Any] = {
+    "data.size": (64,),
+    "data.batch_size": 8,
+    "generator.depth": 6,
+    "generator.width": 16,
+    "discriminator.width": 16,
+    "discriminator.layers": 2,
+    "train.steps": 800,
+    "augment.kornia-jitter.scale": 1.0,
+    "augment.kornia-flip.probability": 0.0,
+    "inference.norm": "running",
+    "inference.dropout": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CadOptions:
+    pairs: int = option(3500, "training pairs to draw; validation has 100 others", low=1, high=100_000)
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component]:
+    yield Component(
+        kind="dataset",
+        name="toy",
+        target="imtrans_synthetic.toy:Toy",
+        summary="drawn house fronts from their label maps; nothing to download",
+        options=ToyOptions,
+        info=DatasetInfo(advice=TOY_ADVICE),
+        needs_context=True,
+    )
+    yield Component(
+        kind="dataset",
+        name="cad",
+        target="imtrans_synthetic.cad:Cad",
+        summary="drawn CAD sketches from hand-drawn ones; nothing to download",
+        options=CadOptions,
+        # Project 002 trains 40,000 steps. It resizes to the nearest pixel, which loses whole lines of one pixel; here
+        # they grow paler instead (data.interpolation=nearest gives its way).
+        info=DatasetInfo(advice={"data.interpolation": "area", "train.steps": 40_000}),
+        needs_context=True,
+    )

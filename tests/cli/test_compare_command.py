@@ -1,0 +1,160 @@
+"""imtrans compare: the table, the page, the picture, and runs that cannot be compared."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from factories import job, pairs
+from PIL import Image
+
+from imtrans.cli.main import run
+from imtrans.engine.runs import run_dir
+from imtrans.engine.training import trainer
+
+SETTINGS = {"metrics": '["psnr", "l1"]', "train.log_every": "2", "train.sample_every": "5"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with three short runs: two on the same pairs, one on others."""
+    top = tmp_path_factory.mktemp("compare")
+    same, other = pairs(top / "pairs", val=3), pairs(top / "others", train=8, val=2)
+    for name, dataset, width in (("narrow", same, "4"), ("wide", same, "8"), ("other", other, "4")):
+        made = job(top / "runs" / name, {**SETTINGS, "generator.width": width}, dataset=dataset)
+        trainer.fit(made)
+        run_dir.finish(made.run.folder, status="finished", step=5, code=0)
+        run_dir.unlock(made.run.folder)
+    return top
+
+
+@pytest.fixture
+def at_desk(desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    return desk
+
+
+def told(capfd, *arguments):
+    assert run(["compare", *arguments]) == 0
+    return capfd.readouterr().out
+
+
+def test_the_table_shows_what_differs_and_who_is_best(at_desk, capfd):
+    lines = told(capfd, "narrow", "wide").splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line and not line.startswith("*")}
+    assert lines[0].split() == ["narrow", "wide"]
+    assert rows["generator.width"] == ["4", "8"]
+    assert rows["steps"] == ["5", "of", "5", "5", "of", "5"]
+    assert "train.seed" not in rows, "what is the same is not shown"
+    assert rows["parameters"][0] == "generator"
+    assert "too early to tell" in "\n".join(lines)
+    values = [float(v) for v in rows["psnr"] if v != "*"]
+    better = "*" if values[0] > values[1] else values[1]
+    assert rows["psnr"][1] in ("*", str(better)) or rows["psnr"][2] == "*"
+    assert lines[-1] == "* the best"
+
+
+def test_the_json_says_the_same(at_desk, capfd):
+    whole = json.loads(told(capfd, "narrow", "wide", "--json"))
+    assert [r["name"] for r in whole["runs"]] == ["narrow", "wide"]
+    assert whole["differences"]["generator.width"] == [4, 8]
+    metrics = {r["name"]: r["metrics"] for r in whole["runs"]}
+    assert whole["best"]["psnr"] == max(metrics, key=lambda n: metrics[n]["psnr"])
+    assert whole["best"]["l1"] == min(metrics, key=lambda n: metrics[n]["l1"])
+    assert whole["runs"][0]["verdict"]["name"] == "too early to tell"
+
+
+def test_runs_of_other_pictures_have_no_best(at_desk, capfd):
+    whole = json.loads(told(capfd, "narrow", "other", "--json"))
+    assert whole["best"] == {}
+    assert whole["notes"] == ["not the same validation pictures: no metric says which run is better"]
+    assert "Note: not the same validation pictures" in told(capfd, "narrow", "other")
+
+
+def test_one_run_alone_and_a_run_twice_are_shown_too(at_desk, capfd):
+    assert "wide" in told(capfd, "wide")
+    assert "steps" in told(capfd, "wide", "runs/wide", "-o", "twice.html")
+
+
+def test_the_page_has_a_line_for_each_run_and_the_same_pictures_in_a_row(at_desk, capfd):
+    told(capfd, "narrow", "wide", "-o", "page.html")
+    text = (at_desk / "page.html").read_text()
+    charts = json.loads(text.split('<script id="charts" type="application/json">')[1].split("</script>")[0])
+    by_title = {c["title"]: c for c in charts}
+    players = {"adversarial", "discriminator", "accuracy of D (0.5: guessing)"}
+    assert {"psnr", "l1", "reconstruction", *players} == set(by_title)
+    assert [s["name"] for s in by_title["reconstruction"]["series"]] == ["narrow", "wide"]
+    assert text.count("<td><img") == 2 * 4, "source, two runs and target of two samples"
+    assert "http" not in text.replace("data:", "")
+    assert len(text) < 3_000_000
+
+
+def test_the_page_of_runs_of_other_pictures_says_so(at_desk, capfd):
+    told(capfd, "narrow", "other", "-o", "page.html")
+    text = (at_desk / "page.html").read_text()
+    assert "<td><img" not in text
+    assert "no samples side by side: the runs show different pictures" in text
+
+
+def test_the_picture_shows_curves_and_samples(at_desk, capfd):
+    told(capfd, "narrow", "wide", "-o", "both.png")
+    with Image.open(at_desk / "both.png") as picture:
+        array = np.asarray(picture.convert("RGB"))
+    assert array.shape[1] == 3 * 460
+    assert (array.reshape(-1, 3) == (0x25, 0x63, 0xEB)).all(-1).any(), "the first run's line"
+    assert (array.reshape(-1, 3) == (0xD9, 0x48, 0x0F)).all(-1).any(), "the second's"
+
+
+def test_a_missing_run_is_named(at_desk, capfd):
+    assert run(["compare", "narrow", "nobody"]) == 4
+    assert "Error: no run or checkpoint 'nobody'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("run.json", "{"), ("run.json", "[]"), ("config.toml", "= 3"), ("config.toml", None), ("", '{"resumes": [3]}')],
+    ids=["run", "list", "config", "no config", "other types"],
+)
+def test_a_broken_run_is_named(at_desk, tmp_path, capfd, file, content):
+    folder = tmp_path / "broken"
+    shutil.copytree(at_desk / "runs" / "narrow", folder)
+    place = folder / (file or "run.json")
+    place.unlink() if content is None else place.write_text(content)
+    assert run(["compare", "narrow", str(folder)]) == 4
+    error = capfd.readouterr().err
+    assert "broken" in error
+    assert file in error
+    assert len(error.splitlines()) <= 3
+
+
+def test_a_run_without_log_or_samples_is_compared_as_far_as_it_goes(at_desk, tmp_path, capfd):
+    folder = tmp_path / "bare"
+    shutil.copytree(at_desk / "runs" / "narrow", folder)
+    (folder / "metrics.jsonl").unlink()
+    (folder / "summary.json").write_text("nonsense")
+    shutil.rmtree(folder / "samples")
+    out = told(capfd, "narrow", str(folder), "-o", str(tmp_path / "page.html"))
+    assert "0 of 5" in out
+    assert "no samples side by side: none in bare" in (tmp_path / "page.html").read_text()
+
+
+def test_an_output_of_another_kind_is_refused_before_anything_is_read(at_desk, capfd):
+    assert run(["compare", "narrow", "-o", "page.pdf"]) == 2
+    assert "page.html" in capfd.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_a_resource(at_desk, capfd):
+    for suffix in ("html", "png"):
+        assert run(["compare", "narrow", "-o", f"nowhere/page.{suffix}"]) == 5
+        assert "nowhere" in capfd.readouterr().err
+
+
+def test_the_table_loads_no_torch(at_desk):
+    source = (
+        "import sys; from imtrans.cli.main import run; code = run(['compare', 'narrow', 'wide']);"
+        "sys.exit(code or ('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,335 @@
+"""imtrans evaluate: a run, two folders, protocols, what is written, and what is refused."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from factories import job, pairs
+from PIL import Image
+
+from imtrans.engine.runs import run_dir
+from imtrans.engine.training import trainer
+from imtrans.kit.images import decode
+
+PROTOCOLS = """
+from pathlib import Path
+import numpy as np
+from imtrans import DatasetInfo
+from imtrans.interfaces import Pair, DataSpec
+from imtrans import Component, EvalProtocol, MetricInfo, ComponentRef as Ref, hookimpl
+from imtrans.errors import NotInstalledError
+
+class Sourced:
+    def compute(self, prediction, batch):
+        return (prediction - batch.source).abs().flatten(1).mean(1)
+    def aggregate(self, rows):
+        return {"moved": float(rows.mean())}
+
+class Numbered:
+    def compute(self, prediction, batch):
+        return batch.extras["labels"].float().flatten(1).mean(1)
+    def aggregate(self, rows):
+        return {"number": float(rows.mean())}
+
+class Labelled:  # grey squares, with class numbers in files of twice their size
+    data_spec = DataSpec()
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        square = np.full((32, 32, 3), 100 * index, np.uint8)
+        return Pair(source=square, target=square, key=f"square-{index}")
+    def files(self, index):
+        return ()
+    def labels(self, index):
+        return Path(f"numbers/square-{index}.png").resolve()
+
+class Lacking:
+    def __init__(self):
+        raise NotInstalledError("the weights are not here", hint="Get them.")
+
+@hookimpl
+def imtrans_provide():
+    yield Component(kind="metric", name="moved", target="mine:Sourced", summary="", info=MetricInfo(needs=("source",)))
+    needs = MetricInfo(needs=("labels",))
+    yield Component(kind="metric", name="numbered", target="mine:Numbered", summary="", info=needs)
+    yield Component(kind="dataset", name="labelled", target="mine:Labelled", summary="", info=DatasetInfo())
+    yield EvalProtocol(name="numbers", version=1, metrics=[Ref("numbered")])
+    yield Component(kind="metric", name="lacking", target="mine:Lacking", summary="")
+    yield EvalProtocol(name="plain", version=2, summary="three numbers", metrics=[Ref("l1"), Ref("psnr"), Ref("ssim")])
+    yield EvalProtocol(name="sized", version=1, metrics=[Ref("l1")], size=(48, 48), resize="nearest", has_ceiling=True)
+    yield EvalProtocol(name="moving", version=1, metrics=[Ref("moved")])
+    yield EvalProtocol(name="partly", version=1, metrics=[Ref("l1")], optional=[Ref("lacking")], min_samples=100)
+    yield EvalProtocol(name="nothing", version=1, metrics=[], optional=[Ref("lacking")])
+    yield EvalProtocol(name="policed", version=1, metrics=[Ref("l1")], inference={"dropout": False, "norm": "running"})
+"""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    top = tmp_path_factory.mktemp("evaluate")
+    data = pairs(top / "pairs", val=4, size=64)
+    for name, seed in (("one", "0"), ("two", "1")):
+        made = job(top / "runs" / name, {"train.seed": seed, "metrics": '["l1"]', "train.steps": "2"}, dataset=data)
+        trainer.fit(made)
+        run_dir.finish(made.run.folder, status="finished", step=2, code=0)
+        run_dir.unlock(made.run.folder)
+    (top / "mine.py").write_text(PROTOCOLS)
+    return top
+
+
+@pytest.fixture
+def evaluate(desk, monkeypatch, cli):
+    monkeypatch.chdir(desk)
+
+    def call(*arguments):
+        return cli("-p", "mine.py", "evaluate", *map(str, arguments))
+
+    return call
+
+
+def test_a_run_gives_numbers_intervals_a_table_and_its_protocol(evaluate, desk):
+    told = json.loads(evaluate("one", "--protocol", "plain", "--json").out)
+    assert (told["protocol"], told["version"], told["pictures"]) == ("plain", 2, 4)
+    l1 = told["numbers"]["l1"]
+    assert l1["low"] <= l1["value"] <= l1["high"]
+    assert told["numbers"]["psnr"]["higher_is_better"]
+    assert told["choices"]["size"] == [32, 32]
+    assert told["choices"]["inference"] == {"norm": "batch", "dropout": True}
+    assert [m["name"] for m in told["choices"]["metrics"]] == ["l1", "psnr", "ssim"]
+    with (desk / told["table"]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert np.mean([float(r["l1"]) for r in rows]) == pytest.approx(l1["value"])
+    kept = json.loads((desk / told["table"]).with_suffix(".json").read_text())
+    assert kept["hash"] == told["hash"] in told["table"]
+
+
+def test_what_it_prints_says_on_what_and_how(evaluate):
+    lines = evaluate("one", "--protocol", "plain").out.splitlines()
+    assert lines[0].startswith("plain v2 #")
+    assert lines[0].endswith("step-000002 on pairs (val); 4 of 4 pictures; 32 x 32; norm batch, dropout on")
+    assert lines[1].split() == ["value", "95", "%", "interval", "mean", "picture"]
+    assert lines[-1].startswith("each picture: runs/one/evaluation/plain-v2-")
+
+
+def test_kept_pictures_judged_as_two_folders_give_the_same_numbers(evaluate, desk):
+    """What is measured is what anybody who has the files would measure."""
+    of_run = json.loads(evaluate("one", "--protocol", "plain", "--pictures", "--json").out)
+    album = desk / "runs/one/evaluation/step-000002-pictures"
+    shown = (album / "plain.html").read_text()
+    assert shown.count("<img") == 12
+    assert of_run["page"].endswith("plain.html")
+    of_folders = json.loads(
+        evaluate(album / "prediction", album / "target", "--protocol", "plain", "-o", "both", "--json").out
+    )
+    for name, number in of_run["numbers"].items():
+        assert of_folders["numbers"][name]["value"] == pytest.approx(number["value"], rel=1e-6)
+    assert of_folders["table"].startswith("both/plain-v2-")
+    assert of_folders["hash"] != of_run["hash"], "nobody knows by which policy those were made"
+
+
+def test_the_page_shows_the_worst_picture_first(evaluate, desk):
+    told = json.loads(evaluate("one", "--protocol", "plain", "--pictures", "--json").out)
+    with (desk / told["table"]).open(newline="") as file:
+        worst = max(csv.DictReader(file), key=lambda row: float(row["l1"]))["picture"]
+    page = (desk / told["page"]).read_text()
+    assert page.index(f"of {worst}") == min(page.index(f"of {n}") for n in ("0", "1", "2", "3"))
+
+
+def test_a_grid_of_eight_pictures_of_256_pixels_is_that_of_torchvision(evaluate, tmp_path):
+    """2066 x 260 as the results of Vrushank264/GANs-PyTorch: 2 black pixels around each picture, eight a row."""
+    random = np.random.default_rng(0)
+    drawn = random.integers(1, 256, (9, 256, 256, 3), dtype=np.uint8)
+    for folder in ("fake", "real"):
+        (tmp_path / folder).mkdir()
+        for number, picture in enumerate(drawn):
+            Image.fromarray(picture).save(tmp_path / folder / f"{number}.png")
+    done = evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "aerial-map", "--grid", "8x1", "-o", tmp_path)
+    assert done.code == 0, done.err
+    for side in ("prediction", "target"):
+        sheet = decode(tmp_path / "fake-pictures" / f"{side}.png")
+        assert sheet.shape == (260, 2066, 3)
+        for number in range(8):
+            left = 2 + 258 * number
+            assert np.array_equal(sheet[2:258, left : left + 256], drawn[number])
+        is_line = np.ones(sheet.shape[:2], bool)
+        is_line[2:258] = np.arange(2066) % 258 < 2
+        assert not sheet[is_line].any()
+    assert not (tmp_path / "fake-pictures" / "source.png").exists(), "two folders alone have no sources"
+
+
+def test_a_grid_may_have_pictures_of_a_size_of_its_own_and_fewer_than_asked_for(evaluate, desk):
+    """6 x 6 of 32 px as the pencil project's; here there are four pictures."""
+    assert evaluate("one", "--protocol", "plain", "--grid", "3x12@16", "-o", "grids").code == 0
+    folder = desk / "grids" / "step-000002-pictures"
+    for side in ("source", "prediction", "target"):
+        assert decode(folder / f"{side}.png").shape == (2 + 2 * 18, 2 + 3 * 18, 3)
+        assert len(list((folder / side).iterdir())) == 4
+    assert evaluate("one", "--protocol", "plain", "--grid", "1x2", "-o", "grids").code == 0
+    assert decode(folder / "source.png").shape == (2 + 2 * 34, 2 + 34, 3)
+
+
+def test_a_protocol_has_its_own_size_and_a_ceiling(evaluate):
+    told = json.loads(evaluate("one", "--protocol", "sized", "--json").out)
+    assert (told["choices"]["size"], told["choices"]["made_at"]) == ([48, 48], [32, 32])
+    assert 0 < told["numbers"]["l1"]["ceiling"] < told["numbers"]["l1"]["value"], "resizing alone loses something"
+    assert "48 x 48 (made at 32 x 32)" in evaluate("one", "--protocol", "sized").out
+
+
+def test_a_protocols_policy_goes_before_the_runs_and_set_before_both(evaluate):
+    told = json.loads(evaluate("one", "--protocol", "policed", "--json").out)
+    assert told["choices"]["inference"] == {"dropout": False, "norm": "running"}
+    told = json.loads(evaluate("one", "--protocol", "policed", "--set", "inference.norm=batch", "--json").out)
+    assert told["choices"]["inference"] == {"dropout": False, "norm": "batch"}
+
+
+def test_every_choice_is_in_the_hash(evaluate):
+    def of(*arguments):
+        return json.loads(evaluate("one", "--protocol", "plain", *arguments, "--json").out)["hash"]
+
+    changed = [
+        ("--size", "40"),
+        ("--split", "train"),
+        ("--set", "metrics.ssim.window=7"),
+        ("--set", "inference.dropout=false"),
+    ]
+    hashes = [of(), *(of(*each) for each in changed)]
+    assert len(set(hashes)) == 5
+    assert of() == hashes[0]
+
+
+def test_what_is_not_installed_is_left_out_and_said(evaluate):
+    told = json.loads(evaluate("one", "--protocol", "partly", "--json").out)
+    assert list(told["numbers"]) == ["l1"]
+    few, lacking = told["notes"]
+    assert few.startswith("only 4 pictures, and 100 are wanted")
+    assert lacking == "lacking is left out: the weights are not here. Get them."
+    done = evaluate("one", "--protocol", "nothing")
+    assert done.code == 8
+    assert "the weights are not here" in done.err
+
+
+def test_two_folders_may_want_a_third(evaluate, desk):
+    evaluate("one", "--pictures", "--protocol", "moving")
+    album = desk / "runs/one/evaluation/step-000002-pictures"
+    done = evaluate(album / "prediction", album / "target", "--protocol", "moving", "-o", "out")
+    assert done.code == 2
+    assert "--source DIR" in done.err
+    given = ("--source", album / "source", "-o", "out")
+    assert evaluate(album / "prediction", album / "target", "--protocol", "moving", *given).code == 0
+
+
+def test_exact_class_numbers_come_from_the_data_set_or_a_third_folder(evaluate, desk):
+    """Cityscapes has them, in full size and under the ids of its own files."""
+    (desk / "numbers").mkdir()
+    for index in (0, 1):
+        Image.fromarray(np.full((64, 64), 7 + 4 * index, np.uint8)).save(desk / "numbers" / f"square-{index}.png")
+    given = ("--protocol", "numbers", "--json")
+    told = json.loads(evaluate("one", "--dataset", "labelled", "--pictures", *given).out)
+    assert told["numbers"]["number"]["value"] == 9.0
+    assert "labelled" in told["judged"]
+    album = desk / "runs/one/evaluation/step-000002-pictures"
+    shutil.copytree(album / "target", desk / "squares", ignore=lambda _, names: [n for n in names if "square" not in n])
+    assert "--labels DIR" in evaluate(desk / "squares", desk / "squares", *given).err
+    told = json.loads(evaluate(desk / "squares", desk / "squares", "--labels", "numbers", "-o", "out", *given).out)
+    assert told["numbers"]["number"]["value"] == 9.0
+
+
+def test_without_a_protocol_pictures_get_the_one_for_pictures(evaluate):
+    assert json.loads(evaluate("one", "--json").out)["protocol"] == "image"
+    assert list(json.loads(evaluate("one", "--protocol", "own", "--json").out)["numbers"]) == ["l1"]
+
+
+def test_several_protocols_make_a_list(evaluate):
+    told = json.loads(evaluate("one", "--protocol", "plain", "--protocol", "sized", "--json").out)
+    assert [t["protocol"] for t in told] == ["plain", "sized"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("one", "--protocol", "plian"), 2, "did you mean 'plain'"),
+        (("one", "two", "one"), 2, "one run, or two folders"),
+        (("one", "two"), 3, "no such folder"),
+        (("runs/one", "runs/two"), 2, "runs/one is a run"),
+        (("runs", "pairs/val"), 3, "have no partner"),
+        (("nowhere",), 4, "no run or checkpoint 'nowhere'"),
+        (("one", "--size", "0"), 2, "must be one number, or height and width"),
+        (("one", "--size", "3,x"), 2, "must be one number, or height and width"),
+        (("one", "--grid", "8"), 2, "--grid '8': must be columns and rows"),
+        (("one", "--grid", "0x3"), 2, "1 to 100 of each"),
+        (("one", "--grid", "101x1"), 2, "1 to 100 of each"),
+        (("one", "--grid", "-1x2"), 2, "1 to 100 of each"),
+        (("one", "--grid", "6x6@0"), 2, "--grid 8x1, or --grid 6x6@32"),
+        (("one", "--grid", ""), 2, "1 to 100 of each"),
+        (("one", "--source", "pairs"), 2, "go with two folders"),
+        (("pairs/val", "pairs/val", "--split", "val"), 2, "--split goes with a run"),
+        (("one", "--protocol", "plain", "--set", "metrics.sim.window=3"), 2, "did you mean 'ssim'"),
+        (("one", "--protocol", "plain", "--set", "metrics.ssim.windw=3"), 2, "did you mean 'window'"),
+        (("one", "--protocol", "plain", "--set", "metrics.ssim.window=0"), 2, "metrics.ssim.window 0"),
+        (("one", "--set", "generator.width=8"), 2, "a trained model has this for good"),
+        (("one", "--dataset", "./nowhere"), 3, "does not exist"),
+        (("one", "--data-root", "nowhere"), 2, "root"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_message(evaluate, arguments, code, words):
+    done = evaluate(*arguments)
+    assert done.code == code, done.err
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.strip().splitlines()) <= 3
+
+
+def test_pictures_without_a_partner_are_named(evaluate, desk, tmp_path):
+    for folder, names in (("a", "xy"), ("b", "xyz")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / folder / f"{name}.png")
+    done = evaluate(tmp_path / "a", tmp_path / "b", "--protocol", "sized")
+    assert done.code == 3
+    assert f"1 of 3 pictures in {tmp_path / 'b'} have no partner in {tmp_path / 'a'}: z" in done.err
+
+
+def test_folders_may_differ_in_suffix_ending_depth_and_size(evaluate, tmp_path):
+    """As other programs write them: X_fake_B.png beside X_real_B.png; 16 bits; half the size."""
+    random = np.random.default_rng(0)
+    for folder in ("fake", "real"):
+        (tmp_path / folder).mkdir()
+    for name in "xy":
+        low = random.integers(0, 256, (16, 16), dtype=np.uint8)
+        Image.fromarray(low).save(tmp_path / "fake" / f"{name}_fake_B.bmp")
+        deep = np.kron(low, np.ones((2, 2))).astype(np.uint16) * 257
+        Image.fromarray(deep).save(tmp_path / "real" / f"{name}_real_B.png")
+    done = evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "plain", "-o", tmp_path / "out")
+    assert done.code == 3
+    assert "16 x 16 pixels, its target 32 x 32" in done.err
+    assert "--size" in done.err
+    given = ("--protocol", "sized", "--size", "32", "-o", tmp_path / "out", "--json")
+    told = json.loads(evaluate(tmp_path / "fake", tmp_path / "real", *given).out)
+    assert told["numbers"]["l1"]["value"] == pytest.approx(0, abs=1e-6), "enlarged by the nearest pixel they are equal"
+
+
+def test_compare_sets_beside_each_other_only_what_was_measured_alike(evaluate, cli):
+    for name in ("one", "two"):
+        assert evaluate(name, "--protocol", "plain").code == 0
+    whole = json.loads(cli("compare", "one", "two", "--json").out)
+    tables = [run["evaluations"]["plain v2"] for run in whole["runs"]]
+    assert tables[0]["hash"] == tables[1]["hash"]
+    out = cli("compare", "one", "two").out
+    assert "\nplain v2\n" in out
+    better = min((0, 1), key=lambda i: tables[i]["numbers"]["l1"]["value"])
+    [row] = [line for line in out.split("\nplain v2\n")[1].split("\n\n")[0].splitlines() if line.startswith("l1")]
+    assert row.split().index("*") == (3 if better else 2)
+    assert "checkpoint" in out.split("\nplain v2\n")[1].split("\n\n")[0]
+    assert out.count("step-000002") >= 2, "which checkpoint was measured"
+    evaluate("two", "--protocol", "plain", "--size", "40")
+    assert "plain v2: not measured alike" in cli("compare", "one", "two").out
+
+
+def test_a_protocol_can_be_looked_up(evaluate, cli):
+    assert "three numbers" in cli("-p", "mine.py", "list", "protocols").out
+    page = cli("-p", "mine.py", "list", "protocol", "sized").out
+    assert "version 1; compared at 48 x 48; resized by nearest; split val" in page
+    assert "metrics:\n  l1" in page

@@ -1,0 +1,59 @@
+"""The pictures that observers are shown, each with its own scores, and the worst of all."""
+
+import pytest
+import torch
+from factories import job, pairs
+
+from imtrans.engine.data.loader import Samples as Read
+from imtrans.engine.data.loader import prepare
+from imtrans.engine.data.sampler import SampleIndex
+from imtrans.engine.evaluation import scoring
+
+
+class Histogram:
+    """A metric that gives several numbers a picture, and says one of them all."""
+
+    def compute(self, prediction, batch):
+        return torch.ones(len(prediction), 4)
+
+    def aggregate(self, rows):
+        return {"histogram": float(rows.mean())}
+
+
+@pytest.fixture(scope="module", params=["psnr", "l1"])
+def made(request, tmp_path_factory):
+    top = tmp_path_factory.mktemp("worst")
+    return job(top / "run", {"metrics": f'["{request.param}"]'}, dataset=pairs(top / "pairs", val=12))
+
+
+def own(made):
+    """The first metric of every validation picture, measured one by one."""
+    [(name, metric)] = made.metrics.items()
+    values = []
+    for index in range(12):
+        read = Read(made.validation)
+        batch = prepare(read.collate([read[SampleIndex(0, index)]]), made.model.data_spec, made.model.device)
+        values.append(float(metric.compute(scoring.predict(made.model, batch), batch)))
+    return name, values
+
+
+def test_the_worst_pictures_are_those_and_in_that_order(made):
+    name, values = own(made)
+    order = sorted(range(12), key=lambda i: values[i], reverse=name == "l1")
+    found = scoring.scores(made.model, made.metrics, made.validation)
+    assert list(found.worst) == order[:8]
+    shown = scoring.samples(made.model, made.validation, 2, metrics=made.metrics, worst=found.worst)
+    assert [s.is_worst for s in shown] == [False] * 2 + [True] * 8
+    assert [s.scores[name] for s in shown[2:]] == pytest.approx([values[i] for i in order[:8]])
+    assert [s.key for s in shown[2:]] == [made.validation.source.dataset[i].key for i in order[:8]]
+
+
+def test_a_metric_of_several_numbers_gives_no_score_and_no_worst(made):
+    several = {"histogram": Histogram()}
+    assert list(scoring.scores(made.model, several, made.validation).worst) == []
+    [shown] = scoring.samples(made.model, made.validation, 1, metrics=several)
+    assert shown.scores == {}
+
+
+def test_without_metrics_there_are_pictures_alone(made):
+    assert [(s.scores, s.is_worst) for s in scoring.samples(made.model, made.validation, 3)] == [({}, False)] * 3

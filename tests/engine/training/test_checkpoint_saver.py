@@ -1,0 +1,130 @@
+"""Which checkpoints stay: the newest, the best, the milestones; and when a run ends early."""
+
+import json
+import random
+
+import pytest
+from factories import config, go_on, job, pairs
+
+from imtrans import atomic_io
+from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.training import trainer
+from imtrans.engine.training.checkpoint_saver import CheckpointSaver, best_metric_candidates
+from imtrans.errors import ConfigError
+
+SELDOM = {"train.sample_every": "99", "train.num_samples": "1"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return pairs(tmp_path_factory.mktemp("data") / "pairs", train=4, val=2)
+
+
+def steps_of(folder):
+    return sorted(checkpoint_paths.step_of(p) for p in checkpoint_paths.newest_first(folder))
+
+
+def test_the_best_checkpoint_stays_and_is_named(tmp_path, data):
+    """At such a learning rate the first evaluation is the best; ssim counts upwards."""
+    ever = {"train.steps": "9", "train.evaluate_every": "2", "train.save_every": "3", "train.keep_last": "1"} | SELDOM
+    trainer.fit(job(tmp_path / "run", {**ever, "train.optimizer.lr": "0.5", "train.best_metric": "psnr"}, dataset=data))
+    told = json.loads((tmp_path / "run" / "best.json").read_text())
+    lines = [json.loads(text) for text in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    scores = {line["step"]: line["psnr"] for line in lines if line["split"] == "val" and line["step"] < 9}
+    assert told == {
+        "step": max(scores, key=scores.get),
+        "metric": "psnr",
+        "value": max(scores.values()),
+        "checkpoint": f"step-{told['step']:06}",
+    }
+    assert steps_of(tmp_path / "run") == sorted({told["step"], 9})
+    assert not atomic_io.faults(tmp_path / "run" / told["checkpoint"])
+
+
+def test_milestones_stay(tmp_path, data):
+    often = {
+        "train.steps": "7",
+        "train.save_every": "1",
+        "train.milestone_every": "3",
+        "train.keep_last": "1",
+        "metrics": "[]",
+    }
+    trainer.fit(job(tmp_path / "run", often, dataset=data))
+    assert steps_of(tmp_path / "run") == [3, 6, 7]
+
+
+def test_a_run_without_progress_ends_early_and_keeps_its_best(tmp_path, data):
+    still = {
+        "train.steps": "50",
+        "train.evaluate_every": "2",
+        "train.early_stopping_patience": "3",
+        "train.optimizer.lr": "0",
+    }
+    still |= SELDOM | {"metrics": "l1"}
+    result = trainer.fit(job(tmp_path / "run", {**still, "generator.norm": "none"}, dataset=data))
+    assert result.step == 8  # the best at 2, then three that were no better
+    assert json.loads((tmp_path / "run" / "best.json").read_text())["step"] == 2
+
+
+def test_patience_goes_on_counting_after_a_stop(tmp_path, data):
+    still = {
+        "train.evaluate_every": "2",
+        "train.early_stopping_patience": "3",
+        "train.optimizer.lr": "0",
+        "generator.norm": "none",
+    }
+    still |= SELDOM | {"metrics": "l1"}
+    trainer.fit(job(tmp_path / "run", {**still, "train.steps": "5"}, dataset=data))
+    assert trainer.fit(go_on(tmp_path / "run", {**still, "train.steps": "50"}, dataset=data)).step == 8
+
+
+def test_an_unknown_metric_is_refused_by_name(tmp_path, data):
+    made = job(tmp_path / "run", {"train.best_metric": "pnsr"}, dataset=data)
+    with pytest.raises(ConfigError, match=r"train\.best_metric: no metric 'pnsr' in this run; did you mean 'psnr'"):
+        CheckpointSaver(made)
+    assert best_metric_candidates(job(tmp_path / "other", dataset=data).model.config) == {"l1": False}
+
+
+@pytest.mark.parametrize(("count", "seed"), [(25, 1), pytest.param(1000, 2, marks=pytest.mark.slow)])
+def test_no_sequence_of_saves_crashes_and_clearing_up_leaves_nothing_whole(count, seed, tmp_path):
+    rng = random.Random(seed)
+    for number in range(count):
+        folder, saved = tmp_path / f"run-{number}", False
+        folder.mkdir()
+        for step in range(1, rng.randrange(3, 12)):
+            saved = one_event(folder, step, rng) or saved
+            whole = [p for p in checkpoint_paths.newest_first(folder) if not atomic_io.faults(p)]
+            assert whole or not saved, (seed, number, step)
+
+
+def one_event(folder, step, rng):
+    """A save that is cleared up after, or one that crashed; whether it was committed."""
+    event = rng.choice(["save", "save", "crash", "half a folder", "stray"])
+    place = folder / f"step-{step:06}"
+    if event == "save":
+        with atomic_io.staged_folder(place) as stage:
+            atomic_io.write_file(stage / "model.safetensors", lambda path: path.write_bytes(b"x" * step))
+        checkpoint_paths.prune(folder, keep=rng.choice([1, 2, 3]), milestone_every=rng.choice([None, 4]))
+        return True
+    if event == "half a folder":
+        place.mkdir()
+        (place / "model.safetensors").write_bytes(b"x")
+    elif event == "crash":
+        (folder / f".step-{step:06}.1.tmp").mkdir()
+    else:
+        (folder / "step-abc").mkdir(exist_ok=True)
+    return False
+
+
+def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path):
+    """`train.best_metric` takes the metric's name or one of its numbers, and each number points its own way."""
+    chosen = {"metrics": '["ssim", "pixel-accuracy"]'}
+
+    def of(best):
+        return best_metric_candidates(config({**chosen, **({"train.best_metric": best} if best else {})}))
+
+    assert of("") == {"ssim": True, "ssim_same": True}
+    assert of("pixel-accuracy") == {"rmse": False, "accuracy_5": True, "accuracy_10": True}
+    assert of("accuracy_5") == {"accuracy_5": True}
+    with pytest.raises(ConfigError, match="accuracy_5"):
+        of("accuracy_6")

@@ -1,0 +1,104 @@
+"""The gate for the design: six other ideas, as plugins made through the public interface only."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from imtrans.config.resolve import resolve
+from imtrans.config.sources import Assignment, Layer
+from imtrans.engine import build
+from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.inference.translator import Translator
+from imtrans.engine.training import setup, trainer
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Selection, discover
+
+SKETCHES = {
+    "fake-cyclegan": ((20, 24, 1), (20, 24, 3)),
+    "fake-wgan-gp": ((30, 33, 3), (30, 33, 3)),
+    "fake-simultaneous": ((32, 32, 3), (32, 32, 3)),
+    "fake-multiscale": ((32, 40, 1), (32, 40, 3)),
+    "fake-diffusion": ((16, 17, 3), (16, 17, 3)),
+    "fake-volume": ((8, 7, 8, 1), (8, 7, 8, 1)),
+}
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "fake_plugins"))
+    found = discover(Selection(allow=frozenset({"fake-sketches"})))
+    assert not found.broken, [r.complaint for r in found.broken]
+    return found
+
+
+@pytest.mark.parametrize("recipe", SKETCHES)
+def test_a_sketch_trains_five_steps_is_saved_and_loaded_and_translates(recipe, plugins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(plugins.records)
+    five = Layer(
+        "test", [Assignment(("train", "steps"), 5, "steps"), Assignment(("train", "num_samples"), 2, "samples")]
+    )
+    config = resolve(catalog, recipe, layers=[five])
+    job = setup.setup_training(
+        config, catalog=catalog, plugins=plugins, folder=tmp_path / "runs" / recipe, is_quiet=True
+    )
+    before = {k: v.clone() for n in job.model.networks.values() for k, v in n.state_dict().items()}
+    result = trainer.fit(job)
+    after = {k: v for n in job.model.networks.values() for k, v in n.state_dict().items()}
+    assert result.step == 5
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+    assert list((tmp_path / "runs" / recipe / "samples").glob("*.png"))
+
+    folder = checkpoint_paths.find(tmp_path / "runs" / recipe)
+    loaded = checkpoints_io.load(
+        folder, catalog=catalog, maker=build.ComponentFactory(catalog), device=torch.device("cpu")
+    )
+    trained = Translator(job.model)
+    shape, wanted = SKETCHES[recipe]
+    picture = (np.random.default_rng(0).integers(0, 5, shape)).astype(np.uint8)
+    once = Translator(loaded).translate(picture, seed=3)
+    assert once.shape == wanted
+    np.testing.assert_array_equal(once, trained.translate(picture, seed=3))
+
+
+def test_unpaired_data_take_their_partner_from_the_draw(plugins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(plugins.records)
+    config = resolve(catalog, "fake-cyclegan")
+    loading = open_split(config, "train")
+    from imtrans.engine.data.loader import SampleIndex
+
+    partners = [{loading.pair(SampleIndex(epoch, 0))[0].key for epoch in range(20)}]
+    assert len(partners[0]) > 2
+
+
+def test_a_method_that_needs_pairs_refuses_unpaired_data(plugins, tmp_path, monkeypatch):
+    from imtrans.errors import ConfigError
+    from imtrans.plugins.component import ComponentRef
+
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(plugins.records)
+    config = resolve(catalog, "pix2pix", dataset=ComponentRef("fake-unpaired"))
+    with pytest.raises(ConfigError, match="needs pairs, and data set 'fake-unpaired' has none"):
+        setup.setup_training(config, catalog=catalog, plugins=plugins, folder=tmp_path / "run")
+
+
+def test_image_pools_come_back_from_a_checkpoint(plugins, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(plugins.records)
+    config = resolve(catalog, "fake-cyclegan", layers=[Layer("test", [Assignment(("train", "steps"), 2, "steps")])])
+    job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=tmp_path / "run", is_quiet=True)
+    trainer.fit(job)
+    live = checkpoints_io.load(
+        checkpoint_paths.find(tmp_path / "run"),
+        catalog=catalog,
+        maker=build.ComponentFactory(catalog),
+        device=torch.device("cpu"),
+    )
+    own, other = job.model.method.state_dict(), live.method.state_dict()
+    assert sorted(own) == ["source.0000", "source.0001", "target.0000", "target.0001"] == sorted(other)
+    assert all(torch.equal(own[k], other[k]) for k in own)
