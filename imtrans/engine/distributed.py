@@ -102,7 +102,7 @@ def join(device: torch.device, *, patience: int, environment: Mapping[str, str] 
 
 @contextlib.contextmanager
 def map_peer_errors() -> Iterator[None]:
-    """Errors that say that another process has gone, or kept this one waiting for too long, as Lost."""
+    """Errors that say that another process has gone, or kept this one waiting for too long, as PeerLostError."""
     try:
         yield
     except RuntimeError as error:

@@ -16,7 +16,7 @@ SIZE = 224  # what it was trained at
 class Lite0:
     """The network; pictures are (B, 3, H, W) in [-1, 1], which is how it wants them (mean and std 0.5).
 
-    NotInstalled, beginning with the name of what wants it, where its package is not there.
+    NotInstalledError, beginning with the name of what wants it, where its package is not there.
     """
 
     def __init__(self, metric: str) -> None:

@@ -140,7 +140,7 @@ class EvalProtocol:
     Pictures are compared at `size` (height, width), where the filter `resize` brings both translation and target;
     empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
     out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
-    (`imtrans.errors.NotInstalled`). With `has_ceiling` the targets themselves, as the model was given them, are scored,
+    (`imtrans.errors.NotInstalledError`). With `has_ceiling` the targets themselves, as the model was given them, are scored,
     too: no translation can do better. Fewer than `min_samples` pictures get a warning.
     """
 

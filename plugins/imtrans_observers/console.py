@@ -66,7 +66,7 @@ class Console:
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
         self._close()
-        self._say(run, f"Diagnosis: {self._coach.verdict().line}")
+        self._say(run, f"Verdict: {self._coach.verdict().line}")
 
     def _show(self, run: Run, step: int, values: Mapping[str, float]) -> None:
         told = "  ".join(p for p in (*self._state(run, step), self._health()) if p)

@@ -73,7 +73,7 @@ class FCN8s(nn.Module):
 
 
 def pretrained(*, weights: Path | None, height: int, width: int) -> FCN8s:
-    """The network with the weights of a file. NotInstalled without one, CheckpointError for one that does not fit."""
+    """The network with the weights of a file. NotInstalledError without one, CheckpointError for one that does not fit."""
     if weights is None:
         raise NotInstalledError(
             "network 'fcn8s': it comes without weights",

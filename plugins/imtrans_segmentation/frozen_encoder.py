@@ -21,7 +21,7 @@ class Painter(nn.Module):
 
     The stages of EfficientNet-lite0, frozen, are brought to an eighth of the size, and three convolutions make of them
     what is enlarged to the whole. Little is learned, from few pictures, and what it knows is photographs: what is none
-    confuses it, which is what a judge of generated photos is for. NotInstalled without the extra "metrics".
+    confuses it, which is what a judge of generated photos is for. NotInstalledError without the extra "metrics".
     """
 
     def __init__(self, *, out_channels: int = 3, width: int = 128, is_image: bool = True) -> None:

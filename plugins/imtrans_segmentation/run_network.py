@@ -23,7 +23,7 @@ class LabelTranslator(nn.Module):
     """Classes of photos, (B, 1, h, w) int64, of photos (B, 3, H, W) in [-1, 1]; h and w are those it was trained at.
 
     Each photo is brought to that size as the run's own pictures were, translated on the photo's device, and read by
-    the nearest colour of the palette; a run whose targets are labels gives them as they are. NotInstalled where there
+    the nearest colour of the palette; a run whose targets are labels gives them as they are. NotInstalledError where there
     is no such run, CheckpointError for one that cannot be used.
     """
 

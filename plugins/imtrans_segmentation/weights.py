@@ -19,7 +19,7 @@ SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 def read(path: Path, *, name: str) -> dict[str, Tensor]:
     """The tensors of a file by name, on the CPU, for the network `name`.
 
-    NotInstalled where the file is not there, CheckpointError for what is no such file. Pickles are read by torch with
+    NotInstalledError where the file is not there, CheckpointError for what is no such file. Pickles are read by torch with
     `weights_only`, numpy's without: no code in them runs.
     """
     path = path.expanduser()

@@ -116,7 +116,7 @@ def test_u11_a_flag_wins_over_the_file_and_the_origin_is_shown(cli: Callable, tm
     shown = cli(*DRY, "--config", "c.toml", "--seed", "7", "--set", "data.batch_size=4").out
     assert re.search(r"^train\.seed +7 +flag$", shown, re.MULTILINE)
     assert re.search(r"^data\.batch_size +4 +flag$", shown, re.MULTILINE)
-    assert re.search(r"^train\.samples +3 +c\.toml$", shown, re.MULTILINE)
+    assert re.search(r"^train\.num_samples +3 +c\.toml$", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["cuda:77", "gpu", "", "-1"])

@@ -455,7 +455,7 @@ class Theirs:
     def __init__(self, skip_invalid):
         from imtrans.interfaces import Issue, DataSpec
 
-        self.signals = DataSpec()
+        self.data_spec = DataSpec()
         self.issues = [Issue(code="no-sound", what="film 3 has no sound", hint="Dub it.")] if skip_invalid else []
 
     def __len__(self):

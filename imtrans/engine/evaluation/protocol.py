@@ -82,7 +82,7 @@ def bind_metrics(
 ) -> BoundMetrics:
     """The protocol's metrics, ready to measure; `lacking` is what no batch will hold.
 
-    NotInstalled if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
+    NotInstalledError if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
     """
     made: list[BoundMetric] = []
     left_out: dict[str, ConfigError | NotInstalledError] = {}

@@ -194,7 +194,7 @@ def test_the_rate_begins_anew_where_a_run_goes_back_to_a_checkpoint():
 def test_the_verdict_is_the_consoles_last_line(tmp_path, capsys):
     run, console = spoken(tmp_path, capsys)
     console.imtrans_run_finished(run, None)
-    assert capsys.readouterr().err.startswith("Diagnosis: too early to tell: ")
+    assert capsys.readouterr().err.startswith("Verdict: too early to tell: ")
 
 
 @pytest.mark.parametrize(("columns", "colour"), [("20", "1"), ("80", None)], ids=["20 without colours", "80"])
