@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from imtrans.engine.device import tune_malloc
 from imtrans.engine.optim.optimizer_step import OptimizerStep
-from imtrans.engine.optim.optimizers import optimizer
+from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.interfaces import Batch
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.plugins.recipe import OptimizerOptions
@@ -31,7 +31,7 @@ from imtrans_unet.network import UNet
 
 def ours(generator: nn.Module, discriminator: nn.Module, batch: Batch) -> Callable[[], None]:
     groups = {"generator": list(generator.parameters()), "discriminator": list(discriminator.parameters())}
-    update = OptimizerStep.of({g: optimizer(p, OptimizerOptions()) for g, p in groups.items()})
+    update = OptimizerStep.of({g: create_optimizer(p, OptimizerOptions()) for g, p in groups.items()})
     method = ConditionalGAN(
         generator=generator,
         discriminator=discriminator,

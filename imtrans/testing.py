@@ -105,13 +105,13 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     """A data set gives pairs as its signals say, the same each time, for training and validation."""
     import numpy as np
 
-    from imtrans.engine.build import ComponentFactory
+    from imtrans.engine.build import options_of
     from imtrans.engine.data.source import DatasetSource
 
     catalog = Catalog(discover().records)
-    component, made = catalog.component("dataset", name), ComponentFactory(catalog)
+    component = catalog.component("dataset", name)
     for split in ("train", "val"):
-        chosen = made.options(component, ComponentRef(name, options))
+        chosen = options_of(component, ComponentRef(name, options))
         inner = catalog.named_sets(specs(component.options).values(), values(chosen))
         source = DatasetSource(component=component, options=chosen, split=split, size=tuple(size), inner=inner)
         dataset = source.dataset

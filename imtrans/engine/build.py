@@ -29,30 +29,28 @@ class ComponentFactory:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def make(self, kind: Kind, use: ComponentRef, **context: Any) -> Any:
-        component = self._catalog.component(kind, use.name)
-        return build(component, options_of(component, use), self.context(**context))
+    def make(self, kind: Kind, ref: ComponentRef, **context: Any) -> Any:
+        """The component that a reference names, with its options."""
+        component = self._catalog.component(kind, ref.name)
+        return build(component, options_of(component, ref), self.context(**context))
 
-    def options(self, component: Component, use: ComponentRef) -> Any:
-        """The component's option record with the values of `use`, typed and checked."""
-        return options_of(component, use)
-
-    def choice(self, choice: ResolvedComponent, **context: Any) -> Any:
-        return build(choice.component, choice.options, self.context(**context))
+    def from_resolved(self, resolved: ResolvedComponent, **context: Any) -> Any:
+        """The component that a configuration chose."""
+        return build(resolved.component, resolved.options, self.context(**context))
 
     def context(self, **fields: Any) -> Context:
-        """A context whose `make` passes on what this component was told: the parts of a network see its data, too."""
+        """A context whose `make` passes on these fields: the parts of a network see its data, too."""
         return Context(make=functools.partial(self.make, **fields), **fields)
 
 
-def options_of(component: Component, use: ComponentRef) -> Any:
-    """The component's option record with the values of `use`, typed and checked."""
+def options_of(component: Component, ref: ComponentRef) -> Any:
+    """The component's option record with the values of `ref`, typed and checked."""
     known = specs(component.options)
-    unknown = next((k for k in use.options if k not in known), None)
+    unknown = next((name for name in ref.options if name not in known), None)
     if unknown:
-        raise ConfigError(f"{component.kind} {use.name!r} has no option {unknown!r}{nearest(unknown, known)}")
-    given = {k: coerce(v, known[k], where=f"{use.name}.{k}") for k, v in use.options.items()}
-    return dataclasses.replace(default_record(component.options), **given)
+        raise ConfigError(f"{component.kind} {ref.name!r} has no option {unknown!r}{nearest(unknown, known)}")
+    options = {name: coerce(value, known[name], where=f"{ref.name}.{name}") for name, value in ref.options.items()}
+    return dataclasses.replace(default_record(component.options), **options)
 
 
 def build(component: Component, options: Any, context: Context) -> Any:
@@ -76,15 +74,15 @@ def load_target(component: Component) -> Any:
     """The object that `component.target` names."""
     module, _, attribute = component.target.partition(":")
     try:
-        found: Any = importlib.import_module(module)
+        target: Any = importlib.import_module(module)
         for name in attribute.split("."):
-            found = getattr(found, name)
+            target = getattr(target, name)
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"{component.kind} {component.name!r}: its target {component.target} cannot be imported: {error}",
             hint="Install what is missing, or tell the plugin's authors.",
         ) from error
-    return found
+    return target
 
 
 @dataclass(kw_only=True)
@@ -101,10 +99,11 @@ class Model:
 
 def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device, seed: int) -> Model:
     """The method with its slots filled, freshly initialised from `seed` alone."""
+    # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parts = {slot: _fill(config, slot, data_spec, maker=maker, device=device) for slot in config.info.slots}
-        method = maker.choice(
+        parts = {slot: _fill_slot(config, slot, data_spec, maker=maker, device=device) for slot in config.info.slots}
+        method = maker.from_resolved(
             config.method, data_spec=data_spec, size=config.data.size, parts=parts, policy=config.inference
         )
     networks = {name: network.to(device) for name, network in method.networks.items()}
@@ -119,39 +118,45 @@ def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, de
 
 
 def augmentations(config: RunConfig, maker: ComponentFactory) -> list[Augmentation]:
-    return [maker.choice(c, size=config.data.size) for c in config.augment]
+    """The augmentations of a configuration, in order."""
+    return [maker.from_resolved(c, size=config.data.size) for c in config.augment]
 
 
 def metrics(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> dict[str, Metric]:
-    return {c.name: maker.choice(c, data_spec=data_spec) for c in config.metrics}
+    """The metrics of a configuration by name."""
+    return {c.name: maker.from_resolved(c, data_spec=data_spec) for c in config.metrics}
 
 
-def _fill(config: RunConfig, slot: str, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device) -> Any:
-    wanted, chosen = config.info.slots[slot], config.parts[slot]
-    seen = data_spec.reversed() if wanted.reverse else data_spec
-    made = [maker.choice(c, data_spec=seen, size=config.data.size) for c in chosen]
-    for part in made:
+def _fill_slot(
+    config: RunConfig, name: str, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device
+) -> Any:
+    slot, chosen = config.info.slots[name], config.parts[name]
+    data_spec = data_spec.reversed() if slot.reverse else data_spec
+    parts = [maker.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in chosen]
+    for part in parts:
         if isinstance(part, nn.Module):
             part.to(device)
-    if wanted.kind in ("loss", "penalty", "adversarial"):
-        terms = [Weighted(c.weight, part) for c, part in zip(chosen, made, strict=True)]
-        return AdversarialTerms(terms) if wanted.kind == "adversarial" else Terms(terms)
-    for c, part in zip(chosen, made, strict=True):
-        if wanted.kind in NETWORKS and not isinstance(part, nn.Module):
-            raise PluginError(f"{wanted.kind} {c.name!r} gave {type(part).__name__}, not a torch.nn.Module")
-    return made if wanted.many else made[0]
+    if slot.kind in ("loss", "penalty", "adversarial"):
+        terms = [Weighted(c.weight, part) for c, part in zip(chosen, parts, strict=True)]
+        return AdversarialTerms(terms) if slot.kind == "adversarial" else Terms(terms)
+    for c, part in zip(chosen, parts, strict=True):
+        if slot.kind in NETWORKS and not isinstance(part, nn.Module):
+            raise PluginError(f"{slot.kind} {c.name!r} gave {type(part).__name__}, not a torch.nn.Module")
+    return parts if slot.many else parts[0]
 
 
 def _averages(config: RunConfig, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
     if not config.train.ema:
         return {}
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(config.train.ema)  # type: ignore[no-untyped-call]
+    # A discriminator is never run after training: averaging it would cost memory and time for nothing.
     translating = [n for n in networks if n in config.info.slots and config.info.slots[n].kind != "discriminator"]
     return {n: torch.optim.swa_utils.AveragedModel(networks[n], multi_avg_fn=average) for n in translating}
 
 
 @contextlib.contextmanager
 def _signature_checked(component: Component, target: Any, keywords: Mapping[str, Any]) -> Iterator[None]:
+    """A TypeError of the call itself as PluginError; one from inside the target stays what it is."""
     try:
         yield
     except ImtransError:

@@ -96,7 +96,7 @@ def _check(
 ) -> None:
     """Compare names and shapes with a network that takes no memory: the file's numbers have not earned any yet."""
     with torch.device("meta"):
-        own = maker.choice(config.parts[slot][0], data_spec=data_spec).state_dict()
+        own = maker.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
     odd = sorted(set(own) ^ set(part.weights)) or [k for k, v in own.items() if v.shape != part.weights[k].shape]
     if odd:
         raise CheckpointError(

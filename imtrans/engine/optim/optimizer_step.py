@@ -1,4 +1,4 @@
-"""How losses become steps of optimisers."""
+"""How losses become steps of optimizers."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
-from imtrans.engine.optim.optimizers import Factor, constant, factor, optimizer
-from imtrans.errors import ConfigError
+from imtrans.engine.optim.optimizers import create_optimizer
+from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
+from imtrans.errors import ConfigError, PluginError, join_names, nearest
 
 
 @dataclass(kw_only=True)
 class Group:
-    """An optimiser with its parameters, its scaler and the learning rate that its schedule starts from."""
+    """An optimizer with its parameters, its scaler and the learning rate that its schedule starts from."""
 
     parameters: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
@@ -26,12 +27,12 @@ class Group:
 
 @dataclass(kw_only=True)
 class OptimizerStep:
-    """`update` as methods see it: gradients of every loss of one call first, then the optimisers' steps.
+    """What methods call as `update`: gradients of every loss of one call first, then the optimizers' steps.
 
     Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
     They are summed over the processes and the parts of a batch, each with its share of the pictures. Where a batch
     comes in parts, calls only add gradients, and the groups step after the last part in the order of their first call.
-    A step whose gradient is not finite is left out: on CUDA by the optimiser itself, so that nothing waits for it.
+    A step whose gradient is not finite is left out: on CUDA by the optimizer itself, so that nothing waits for it.
     `norms` holds the length of each group's last gradient, `faults` the group and whether its step was left out.
     """
 
@@ -48,13 +49,13 @@ class OptimizerStep:
 
     @classmethod
     def of(cls, optimizers: Mapping[str, torch.optim.Optimizer]) -> "OptimizerStep":
-        """An updater over bare optimisers, in float32 and without a schedule: for benchmarks and tests."""
-        made = {}
+        """A step over bare optimizers, in float32 and without a schedule: for benchmarks and tests."""
+        groups = {}
         for name, bare in optimizers.items():
             parameters = [p for settings in bare.param_groups for p in settings["params"]]
             lr, scaler = bare.param_groups[0]["lr"], torch.amp.GradScaler("cpu", enabled=False)
-            made[name] = Group(parameters=parameters, optimizer=bare, scaler=scaler, lr=lr)
-        return cls(groups=made)
+            groups[name] = Group(parameters=parameters, optimizer=bare, scaler=scaler, lr=lr)
+        return cls(groups=groups)
 
     def begin(self, step: int) -> None:
         """Set the learning rates of this step (counted from 0)."""
@@ -68,7 +69,14 @@ class OptimizerStep:
         self._weight, self._is_partial, self._of_part = weight, is_partial, []
 
     def __call__(self, losses: Mapping[str, Tensor]) -> None:
-        """{optimiser group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
+        """{optimizer group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
+        unknown = next((name for name in losses if name not in self.groups), None)
+        if unknown is not None:
+            raise PluginError(
+                f"the method updates {unknown!r}, and there is no such optimizer group{nearest(unknown, self.groups)}",
+                hint=f"The groups that its slots declare: {join_names(self.groups)}.",
+            )
+        # A constant has nothing to backpropagate: a term that rests in this step, say.
         real = {name: loss for name, loss in losses.items() if loss.requires_grad}
         for left, (name, loss) in zip(reversed(range(len(real))), real.items(), strict=True):
             group = self.groups[name]
@@ -122,6 +130,7 @@ class OptimizerStep:
     def _sum(self, group: Group) -> None:
         if self.world.size == 1:
             return
+        # A parameter may have a gradient in one process only: the flat transfer needs the same tensors in all.
         for parameter in group.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -134,39 +143,55 @@ def _full_precision(device: str) -> contextlib.AbstractContextManager[Any]:
 
 
 def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
-    """A step, unless the gradient is bad. torch's fused optimisers look for themselves, on the device."""
+    """A step, unless the gradient is bad. torch's fused optimizers look for themselves, on the device."""
     if is_bad.device.type == "cpu" or not getattr(optimizer, "_step_supports_amp_scaling", False):
         if not is_bad:
             optimizer.step()
         return
-    asked: Any = optimizer
-    asked.grad_scale, asked.found_inf = None, is_bad.float()
+    # The two attributes by which torch's GradScaler tells a fused optimizer to skip, without a wait for the device.
+    fused: Any = optimizer
+    fused.grad_scale, fused.found_inf = None, is_bad.float()
     optimizer.step()
-    del asked.grad_scale, asked.found_inf
+    del fused.grad_scale, fused.found_inf
 
 
-def updater(model: Model, *, steps: int, world: ProcessGroup | None = None) -> OptimizerStep:
-    """The updater of a model, with the optimisers that its configuration asks for."""
+def optimizer_step(model: Model, *, steps: int, world: ProcessGroup | None = None) -> OptimizerStep:
+    """The step of a model, with the optimizers that its configuration asks for."""
     train, is_half = model.config.train, model.config.train.precision == "fp16"
     groups = {
         name: Group(
             parameters=parameters,
-            optimizer=optimizer(parameters, model.config.optimizers[name], group=name),
+            optimizer=create_optimizer(parameters, model.config.optimizers[name], group=name),
             scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
             lr=model.config.optimizers[name].lr,
         )
         for name, parameters in parameter_groups(model).items()
     }
     return OptimizerStep(
-        groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=factor(train, steps)
+        groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=lr_schedule(train, steps)
     )
 
 
 def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
-    """The trainable parameters of each optimiser group, in the order of the slots."""
+    """The trainable parameters of each optimizer group, in the order of the slots.
+
+    PluginError for a network that is no slot's, which would be saved and never trained, and for a group without
+    parameters.
+    """
     groups: dict[str, list[nn.Parameter]] = {}
+    slots = model.config.info.slots
     for name, network in model.networks.items():
-        slot = model.config.info.slots.get(name)
-        if slot and slot.group:
-            groups.setdefault(slot.group, []).extend(p for p in network.parameters() if p.requires_grad)
+        if name not in slots:
+            raise PluginError(
+                f"method {model.config.method.name!r}: network {name!r} is none of its slots{nearest(name, slots)}",
+                hint=f"Declare a slot for it, with an optimizer group; the slots are {join_names(slots)}.",
+            )
+        if slots[name].group:
+            groups.setdefault(str(slots[name].group), []).extend(p for p in network.parameters() if p.requires_grad)
+    empty = next((name for name, parameters in groups.items() if not parameters), None)
+    if empty:
+        raise PluginError(
+            f"method {model.config.method.name!r}: optimizer group {empty!r} has no trainable parameters",
+            hint="A network that is never trained belongs to a slot without a group.",
+        )
     return groups

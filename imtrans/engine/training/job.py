@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from imtrans.config.schema import RunConfig
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.data.pair_loader import PairLoader
@@ -23,14 +24,14 @@ class TrainingJob:
 
     run: Run
     model: Model
-    augment: Sequence[Augmentation]
     training: PairLoader
     validation: PairLoader
     plain_training: PairLoader
-    metrics: Mapping[str, Metric]
     update: OptimizerStep
     observers: HookCaller
     plugins: Mapping[str, Any]
+    augment: Sequence[Augmentation] = ()
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     start: Path | None = None
     random: Mapping[str, Any] | None = None
@@ -46,11 +47,9 @@ class TrainingResult:
     checkpoint: Path
 
 
-def order(config: Any, count: int, progress: Progress) -> EpochSampler:
+def remaining_samples(config: RunConfig, count: int, progress: Progress) -> EpochSampler:
     """The rest of a run over `count` training samples; its length follows from steps, else from epochs."""
-    given = config.data
-    whole = EpochSampler(
-        count=count, batch_size=given.batch_size, seed=config.train.seed, steps=0, start=progress.position
-    )
-    wanted = config.train.steps
-    return replace(whole, steps=max(0, wanted - progress.step) if wanted else whole.steps_to(config.train.epochs))
+    train, position = config.train, progress.position
+    rest = EpochSampler(count=count, batch_size=config.data.batch_size, seed=train.seed, steps=0, start=position)
+    steps = max(0, train.steps - progress.step) if train.steps else rest.steps_to(train.epochs or 0)
+    return replace(rest, steps=steps)

@@ -1,4 +1,4 @@
-"""Watches that training stays among the finite numbers."""
+"""The guard against NaN and infinity in training."""
 
 import sys
 from collections import deque
@@ -13,13 +13,12 @@ from imtrans.engine.optim.optimizer_step import OptimizerStep
 MOST_IN_ROW = 5  # a spike may last a few steps; after five in a row the weights themselves are to blame
 WINDOW, MOST_IN_WINDOW = 1000, 10  # more than 1 % of steps left out is another training than was asked for
 LEAST_SCALE = 2.0**-14  # fp16: below this even the largest half number would not overflow; the loss itself does
-MOST_ROLLBACKS = 3
 
 
 class NonFiniteError(Exception):
     """Steps are no longer finite: which groups, at which step, and the samples of that step.
 
-    Not yet an error: the loop goes back to a checkpoint first.
+    Not yet the end of a run: the loop goes back to a checkpoint first.
     """
 
     def __init__(self, what: str, step: int, places: list[SampleIndex]) -> None:
@@ -44,7 +43,7 @@ class NonFiniteGuard:
         return self._in_row == 0
 
     def note(self, step: int, places: list[SampleIndex]) -> None:
-        """Take what the updater found in this step. Diverging when too much of it was bad."""
+        """Take what the update found in this step. NonFiniteError when too much of it was bad."""
         faults = self.update.faults
         if faults:
             flags = torch.stack([flag for _, flag in faults])
@@ -59,14 +58,14 @@ class NonFiniteGuard:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        told = torch.cat([flags for *_, flags in pending]).tolist()
+        bad = torch.cat([flags for *_, flags in pending]).tolist()  # one transfer from the device for all of them
         for step, places, names, flags in pending:
-            mine, told = told[: len(flags)], told[len(flags) :]
-            self._judge(step, places, [name for name, is_bad in zip(names, mine, strict=True) if is_bad])
+            of_step, bad = bad[: len(flags)], bad[len(flags) :]
+            self._count(step, places, [name for name, is_bad in zip(names, of_step, strict=True) if is_bad])
         if self.update.scale() < LEAST_SCALE:
             raise NonFiniteError("the loss, at any scale of fp16,", pending[-1][0], pending[-1][1])
 
-    def _judge(self, step: int, places: list[SampleIndex], bad: list[str]) -> None:
+    def _count(self, step: int, places: list[SampleIndex], bad: list[str]) -> None:
         self._recent.append(bool(bad))
         self._in_row = self._in_row + 1 if bad else 0
         if not bad:

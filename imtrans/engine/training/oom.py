@@ -34,25 +34,25 @@ def map_oom_errors(device: torch.device, *, size: int, workers: int, fitting: Ca
         if is_lost_device(error):
             raise ResourceError(
                 f"{device} was lost: {str(error).splitlines()[0]}",
-                hint="Go on from the last checkpoint with imtrans resume.",
+                hint="Resume from the last checkpoint: imtrans resume RUN",
             ) from error
         if not is_shortage(error):
             raise
         traceback.clear_frames(error.__traceback__)  # what failed is still held there, and takes the room
-        used, found = _used(device), fitting()
+        used, size_that_fits = _used(device), fitting()
         raise ResourceError(
-            f"out of memory with {size} pictures at once on {device}{used}", hint=_advice(found, size, workers)
+            f"out of memory with {size} pictures at once on {device}{used}", hint=_hint(size_that_fits, size, workers)
         ) from error
 
 
-def largest(size: int, tried: Callable[[int], None]) -> int:
-    """The largest of size/2, size/4, ... for which `tried` does not run out of memory; 0 if none."""
+def largest(size: int, attempt: Callable[[int], None]) -> int:
+    """The largest of size/2, size/4, ... for which `attempt` does not run out of memory; 0 if none."""
     while size > 1:
         size //= 2
         try:
-            tried(size)
+            attempt(size)
             return size
-        except Exception:  # noqa: BLE001 - libraries say in many ways that they found no room
+        except Exception:  # noqa: BLE001 - libraries report lack of memory by many classes
             continue
     return 0
 
@@ -64,12 +64,12 @@ def _used(device: torch.device) -> str:
     return f" ({(whole - free) / 1e9:.1f} of {whole / 1e9:.1f} GB used)"
 
 
-def _advice(found: int, size: int, workers: int) -> str:
-    if found:
-        parts = -(-size // found)
+def _hint(size_that_fits: int, size: int, workers: int) -> str:
+    if size_that_fits:
+        parts = -(-size // size_that_fits)
         return (
-            f"{found} at once fit: --set train.grad_accum_steps={parts} gives the same gradients in {parts} parts, "
-            f"--batch-size {found} makes smaller steps."
+            f"{size_that_fits} at once fit: --set train.grad_accum_steps={parts} gives the same gradients in {parts} "
+            f"parts, --batch-size {size_that_fits} makes smaller steps."
         )
     rest = f" Loading holds {workers} x 4 batches, too: --workers 0." if workers else ""
     return f"Use a smaller --set data.size=..., generator.width or another --device.{rest}"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from factories import job, pairs
 
-from imtrans.engine.optim.optimizers import factor
+from imtrans.engine.optim.schedules import lr_schedule as factor
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
 from imtrans.plugins.recipe import TrainOptions

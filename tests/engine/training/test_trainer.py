@@ -40,18 +40,25 @@ def test_a_signal_saves_after_the_step_and_leaves(number, code, tmp_path):
     assert signal.getsignal(number) is handler
 
 
-def test_an_interrupted_run_is_told_by_the_command_line_and_in_run_json(cli, tmp_path, monkeypatch):
-    def between(self, *, waited):
-        os.kill(os.getpid(), signal.SIGINT)
+STOPPER = """
+import os, signal
+from imtrans import hookimpl
 
-    monkeypatch.setattr(trainer._Training, "_between", between)
+@hookimpl
+def imtrans_logged(run, step, values):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupted_run_is_reported_by_the_command_line_and_in_run_json(cli, tmp_path):
+    (tmp_path / "stopper.py").write_text(STOPPER)
     small = ["--set", "generator.depth=3", "--set", "generator.width=2", "--set", "data.size=16"]
-    done = cli("run", "pix2pix", "--steps", "5", "--set", "dataset.pairs=4", *small)
+    done = cli("-p", "stopper.py", "run", "pix2pix", "--steps", "5", "--set", "dataset.pairs=4", *small)
     assert done.code == 130
     assert "stopped by SIGINT after step 1" in done.err
     assert "Traceback" not in done.err
-    told = json.loads((tmp_path / "runs" / "pix2pix-toy" / "run.json").read_text())
-    assert told["status"] == "interrupted"
+    record = json.loads((tmp_path / "runs" / "pix2pix-toy" / "run.json").read_text())
+    assert record["status"] == "interrupted"
 
 
 def test_divergence_names_the_loss_the_step_and_the_batch(tmp_path):
@@ -111,7 +118,9 @@ def test_a_group_may_be_updated_several_times_in_a_step():
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "lion"])
 def test_optimisers_come_by_name(name):
-    made = optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name=name, betas=(0.9, 0.99), lr=0.5))
+    made = optimizers.create_optimizer(
+        [nn.Parameter(torch.ones(1))], OptimizerOptions(name=name, betas=(0.9, 0.99), lr=0.5)
+    )
     assert type(made).__name__.lower() == name
     assert made.param_groups[0]["lr"] == 0.5
     assert tuple(made.param_groups[0]["betas"]) == (0.9, 0.99)
@@ -119,18 +128,20 @@ def test_optimisers_come_by_name(name):
 
 def test_an_optimiser_that_nobody_knows_is_refused_by_name():
     with pytest.raises(ConfigError, match="no optimiser 'adma'; did you mean 'adam"):
-        optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="adma"))
+        optimizers.create_optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="adma"))
 
 
 def test_an_optimiser_gets_what_it_has_a_use_for():
-    made = optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(name="sgd", lr=0.5, weight_decay=0.1))
+    made = optimizers.create_optimizer(
+        [nn.Parameter(torch.ones(1))], OptimizerOptions(name="sgd", lr=0.5, weight_decay=0.1)
+    )
     assert "betas" not in made.param_groups[0]
     assert made.param_groups[0]["weight_decay"] == 0.1
 
 
 def test_betas_are_two():
     with pytest.raises(ConfigError, match="must be two numbers"):
-        optimizers.optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(betas=(0.5,)))
+        optimizers.create_optimizer([nn.Parameter(torch.ones(1))], OptimizerOptions(betas=(0.5,)))
 
 
 def test_epochs_and_steps_give_the_length(tmp_path):

@@ -1,0 +1,72 @@
+"""One training step: a batch, in parts, through the method; averages and meters brought up to date."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from imtrans.engine.data.loader import prepare
+from imtrans.engine.data.pair_loader import HostBatch
+from imtrans.engine.data.sampler import StepSamples
+from imtrans.engine.training import oom
+from imtrans.engine.training.job import TrainingJob
+from imtrans.engine.training.meters import HEALTH, LossMeter
+
+
+class TrainStep:
+    """Takes one step of a job at each call."""
+
+    def __init__(self, job: TrainingJob, meter: LossMeter) -> None:
+        self.job, self.model, self.meter = job, job.model, meter
+        self.last_batch: HostBatch | None = None
+
+    def __call__(self, samples: StepSamples, host_batches: Sequence[HostBatch]) -> None:
+        """Train on the parts of one step's batch. The progress of the job counts the step."""
+        update, progress, world = self.job.update, self.job.progress, self.job.world
+        whole = samples.count(world.size)
+        update.begin(progress.step)
+        for part in host_batches:
+            self._train_part(part, whole=whole, is_partial=len(host_batches) > 1)
+        update.end()
+        for name, average in self.model.averages.items():
+            average.update_parameters(self.model.networks[name])
+        norms = {f"{HEALTH}gradient.{name}": norm for name, norm in update.norms.items()}
+        self.meter.add(norms, whole / world.size)
+        progress.since += whole
+        progress.step, progress.position = progress.step + 1, samples.after
+
+    def largest_fitting_batch(self) -> int:
+        """How many pictures of the last batch fit into memory at once, found by trying; 0: not even one.
+
+        To be called when training has failed for lack of memory: the weights are of no use afterwards.
+        """
+        batch, self.job.update.faults = self.last_batch, []
+        if batch is None or len(batch.keys) < 2:
+            return 0
+        self.job.update.end()
+        return oom.largest(len(batch.keys), lambda size: self._try(batch, size))
+
+    def _try(self, batch: HostBatch, size: int) -> None:
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.job.update.begin(self.job.progress.step)
+        self._train_part(_first(batch, size), whole=size, is_partial=False)
+
+    def _train_part(self, host_batch: HostBatch, *, whole: int, is_partial: bool) -> None:
+        self.last_batch = host_batch
+        batch = prepare(host_batch, self.model.data_spec, self.model.device, self.job.augment)
+        self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial)
+        with _autocast(self.model.device, self.model.config.train.precision):
+            values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)
+        self.meter.add(values, len(host_batch.keys))
+
+
+def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    return torch.autocast(device.type, half) if half else contextlib.nullcontext()
+
+
+def _first(batch: HostBatch, count: int) -> HostBatch:
+    extras = {k: v[:count] for k, v in batch.extras.items()}
+    return HostBatch(batch.source[:count], batch.target[:count], extras, batch.keys[:count], batch.draws[:count])
