@@ -21,24 +21,27 @@ ROOM = 1.2  # of the last checkpoint's size is asked to be free before the next 
 
 
 class CheckpointSaver:
-    """Writes the checkpoints of a run. A failed save costs nothing but itself; the third in a row ends the run."""
+    """Writes the checkpoints of a run. Training goes on after a failed save; the third in a row ends the run."""
 
     def __init__(self, job: "TrainingJob") -> None:
         self.job, self.failures = job, 0
         self.last: Path | None = None
-        self.judges = best_metric_candidates(job.model.config)
-        self.metric = next(iter(self.judges), "")
+        self.candidates = best_metric_candidates(job.model.config)
+        self.metric = next(iter(self.candidates), "")
 
     def save(self, *, must: bool = False) -> Path | None:
-        """Save the present state, unless it is saved. None where that failed and training may go on; with `must`, and
-        at the third time, the ResourceError is raised. Diverging if anything is not finite."""
+        """Save the present state, unless it is saved; returns the checkpoint, or None where that failed.
+
+        With `must`, and at the third failure in a row, the ResourceError is raised. NonFiniteError if anything is not
+        finite.
+        """
         self.check_finite()
         job, step = self.job, self.job.progress.step
         if self.last and checkpoint_paths.step_of(self.last) == step:
             return self.last
         ranks = job.world.gather(state.rank_state(job.model, job.progress))
         try:
-            self.last = job.world.on_first(lambda: self._written(ranks))
+            self.last = job.world.on_first(lambda: self._write(ranks))
         except ResourceError as error:
             self.failures += 1
             if must or self.failures >= MOST_FAILURES:
@@ -52,7 +55,7 @@ class CheckpointSaver:
         return self.last
 
     def check_finite(self) -> None:
-        """Diverging, if a weight, a buffer or a moment of an optimiser is not finite: it must not be saved."""
+        """NonFiniteError if a weight, a buffer or a moment of an optimizer is not finite: it must not be saved."""
         bad = list(state.not_finite(self.job.model, self.job.update))
         if bad:
             raise NonFiniteError(join_names(bad, most=3), self.job.progress.step, [])
@@ -60,12 +63,12 @@ class CheckpointSaver:
     def update_best(self, metrics: Mapping[str, float]) -> bool:
         """Whether these metrics are the best so far; counts the evaluations that are not."""
         progress = self.job.progress
-        name = self._judge_in(metrics)
+        name = next((name for name in self.candidates if name in metrics), None)
         if name is None:
             return False
-        value = metrics[name]
+        self.metric, value = name, metrics[name]
         before = progress.best[1] if progress.best else None
-        is_best = before is None or (value > before if self.judges[name] else value < before)
+        is_best = before is None or (value > before if self.candidates[name] else value < before)
         progress.best = (progress.step, value) if is_best else progress.best
         progress.idle = 0 if is_best else progress.idle + 1
         return is_best
@@ -77,16 +80,10 @@ class CheckpointSaver:
             return
         name = f"step-{best[0]:06}"
         if (folder / name).is_dir():
-            told = {"step": best[0], "metric": self.metric, "value": best[1], "checkpoint": name}
-            atomic_io.replace_json(folder / checkpoint_paths.BEST, told)
+            record = {"step": best[0], "metric": self.metric, "value": best[1], "checkpoint": name}
+            atomic_io.replace_json(folder / checkpoint_paths.BEST, record)
 
-    def _judge_in(self, metrics: Mapping[str, float]) -> str | None:
-        """The number of these that tells the best."""
-        found = next((name for name in self.judges if name in metrics), None)
-        self.metric = found or self.metric
-        return found
-
-    def _written(self, ranks: list[Any]) -> Path:
+    def _write(self, ranks: list[Any]) -> Path:
         job, train = self.job, self.job.model.config.train
         folder = job.run.folder
         if not folder.is_dir():
@@ -94,7 +91,7 @@ class CheckpointSaver:
         if self.last and self.last.is_dir():
             atomic_io.need_room(folder, int(ROOM * sum(p.stat().st_size for p in self.last.iterdir())))
         progress, shared = job.progress.tree(), state.shared_state(job.model, job.update)
-        made = checkpoints_io.save(
+        checkpoint = checkpoints_io.save(
             job.model,
             folder,
             step=job.progress.step,
@@ -103,12 +100,13 @@ class CheckpointSaver:
             shared=shared,
             ranks=ranks,
         )
-        found = atomic_io.faults(made)
-        if found:
-            raise ResourceError(f"checkpoint {made} cannot be read back: {found[0]}", hint="Look at that disk.")
+        # Read back before an older one is removed: a disk may take bytes that it cannot give again.
+        faults = atomic_io.faults(checkpoint)
+        if faults:
+            raise ResourceError(f"checkpoint {checkpoint} cannot be read back: {faults[0]}", hint="Check that disk.")
         checkpoint_paths.prune(folder, keep=train.keep_last, milestone_every=train.milestone_every)
         atomic_io.sweep(folder)
-        return made
+        return checkpoint
 
 
 def best_metric_candidates(config: RunConfig) -> dict[str, bool]:
@@ -119,15 +117,14 @@ def best_metric_candidates(config: RunConfig) -> dict[str, bool]:
     """
     infos = {c.name: c.component.info or MetricInfo() for c in config.metrics}
     numbers = {name: list(info.numbers) or [name] for name, info in infos.items()}
-    wanted = config.train.best_metric or next(iter(infos), "")
-    owner = wanted if wanted in infos else next((n for n, each in numbers.items() if wanted in each), None)
+    best = config.train.best_metric or next(iter(infos), "")
+    owner = best if best in infos else next((n for n, each in numbers.items() if best in each), None)
     if owner is None:
         if not config.train.best_metric:
             return {}
         known = [*infos, *(n for each in numbers.values() for n in each if n not in infos)]
         raise ConfigError(
-            f"train.best_metric: no metric {wanted!r} in this run{nearest(wanted, known)}",
+            f"train.best_metric: no metric {best!r} in this run{nearest(best, known)}",
             hint=f"It has {join_names(known)}.",
         )
-    chosen = numbers[owner] if wanted == owner else [wanted]
-    return {name: infos[owner].points_up(name) for name in chosen}
+    return {name: infos[owner].points_up(name) for name in (numbers[owner] if best == owner else [best])}

@@ -1,4 +1,4 @@
-"""Telling the observers, so that one that fails is left out and never stops training."""
+"""The hooks of a run, called so that an observer that fails is left out and never stops training."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ import pluggy
 
 
 class HookCaller:
-    """The plugins that watch runs; they hear of nothing unless `is_on`: in other processes than the first."""
+    """Calls the observers' hooks; nothing is called unless `is_on`: in other processes than the first."""
 
     def __init__(self, manager: pluggy.PluginManager, *, is_on: bool = True) -> None:
         self._manager, self._is_on = manager, is_on
@@ -21,6 +21,7 @@ class HookCaller:
                 self._call(plugin, f"imtrans_{event}", values)
 
     def _call(self, plugin: Any, hook: str, values: dict[str, Any]) -> None:
+        # Called alone: within one call of pluggy the first failure would keep the hook from all plugins after it.
         others = [p for p in self._manager.get_plugins() if p is not plugin]
         try:
             self._manager.subset_hook_caller(hook, others)(**values)

@@ -19,8 +19,11 @@ from imtrans.interfaces import Augmentation, Metric, Run
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """Everything a training needs, built. `progress` is where it begins, `start` the checkpoint that it comes from,
-    `random` the state of the generators there (none: they begin with the seed)."""
+    """Everything a training needs, built.
+
+    `progress` is where it begins, `start` the checkpoint that it is resumed from, `random` the state of the generators
+    there (None: they are seeded). `plain_training` has the training pairs without augmentation, for the mean image.
+    """
 
     run: Run
     model: Model

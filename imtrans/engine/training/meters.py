@@ -1,4 +1,4 @@
-"""What a run measures of itself: the means of what its method tells, and how healthy it is."""
+"""Means of what a method logs, and the share of time spent waiting for data."""
 
 import math
 import time
@@ -24,8 +24,8 @@ class LossMeter:
         """Take scalars that are means over so many pictures of this process."""
         sums = self.progress.sums
         for name, value in values.items():
-            here = value.detach().float()
-            sums[name] = sums.get(name, torch.zeros_like(here)) + here * pictures
+            scalar = value.detach().float()  # half floats would lose what is added to a large sum
+            sums[name] = sums.get(name, torch.zeros_like(scalar)) + scalar * pictures
 
     def read(self, *, waited: float) -> dict[str, float]:
         """The means since the last reading, and the share of time spent waiting for data (`waited`: seconds in all)."""
