@@ -1,4 +1,4 @@
-"""Image-to-image translation: what plugin authors and users import. All names are lazy."""
+"""Image-to-image translation: the names that plugin authors and users import. All of them are lazy."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imtrans.plugins.recipe import Recipe as Recipe
     from imtrans.plugins.recipe import WeightedRef as WeightedRef
 
+# A declaration imports `imtrans`: eager names would make `imtrans list` load torch.
 _HOMES = {
     "imtrans.plugins.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "MetricInfo", "Slot"),
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),

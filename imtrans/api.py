@@ -1,4 +1,4 @@
-"""What users call from Python."""
+"""The Python interface for users: load a trained model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = None) -> "Translator":
     """The newest checkpoint of a run folder (or one checkpoint folder, or a model's file), ready to translate.
 
-    Raises CheckpointError if there is none, it is broken, or a plugin that it needs is missing.
+    `plugins` are discovered unless given. Raises CheckpointError if there is no checkpoint, it is broken, or a plugin
+    that it needs is missing.
     """
+    # Here, not above: `import imtrans.api` must not import torch.
     from imtrans.engine import build
     from imtrans.engine import device as devices
     from imtrans.engine.checkpoints import checkpoint_paths
@@ -22,8 +24,8 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
     from imtrans.engine.inference.translator import Translator
 
     catalog = Catalog((plugins or discover()).records)
-    found = checkpoint_paths.find(Path(run))
-    live = checkpoints_io.load(
-        found, catalog=catalog, maker=build.ComponentFactory(catalog), device=devices.choose(device)
+    checkpoint = checkpoint_paths.find(Path(run))
+    model = checkpoints_io.load(
+        checkpoint, catalog=catalog, maker=build.ComponentFactory(catalog), device=devices.choose(device)
     )
-    return Translator(live)
+    return Translator(model)

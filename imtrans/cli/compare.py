@@ -12,7 +12,8 @@ from imtrans.cli.run_comparison import RunSummary
 from imtrans.cli.session import Session
 from imtrans.errors import ConfigError, printable
 
-GROUPS = ("run", "configuration", "metrics", "verdict")  # the other groups are protocols, and are named
+# Between these an empty line is enough in the table; a protocol's group gets its name as a heading.
+GROUPS = ("run", "configuration", "metrics", "verdict")
 WIDEST = 48  # characters of a value in the table
 
 
@@ -22,53 +23,51 @@ WIDEST = 48  # characters of a value in the table
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 @click.pass_obj
 def command(session: Session, runs: tuple[str, ...], output: str | None, as_json: bool) -> None:
-    """Show what differs between runs: configuration, time, metrics and the coach's verdict."""
+    """Show what differs between runs: configuration, time, metrics and the verdict of the diagnostics."""
     suffix = Path(output).suffix.lower() if output else ""
     if output and suffix not in (".html", ".png"):
         raise ConfigError(
             f"-o {output}: a page is .html, a picture .png", hint=f"For example -o {Path(output).stem}.html"
         )
-    read = _distinct([run_comparison.read(run) for run in runs])
-    best = run_comparison.best(read, session.catalog)
+    summaries = _distinct([run_comparison.read(run) for run in runs])
+    best = run_comparison.best(summaries, session.catalog)
     if output:
         from imtrans.cli import compare_page
 
-        compare_page.write(Path(output), read, rows=list(rows(read, best)), notes=notes(read))
-    click.echo(_as_json(read, best) if as_json else "\n".join(_lines(read, best, output=output)))
+        compare_page.write(Path(output), summaries, rows=list(rows(summaries, best)), notes=notes(summaries))
+    click.echo(_as_json(summaries, best) if as_json else "\n".join(_lines(summaries, best, output=output)))
 
 
 def rows(runs: Sequence[RunSummary], best: Mapping[str, str]) -> Iterator[tuple[str, str, list[str], list[bool]]]:
-    """Group, what, the value of each run as text, and for each whether it is the best."""
-    nothing = [False] * len(runs)
-    yield "run", "status", [r.status for r in runs], nothing
-    yield "run", "steps", [f"{r.past.step:,} of {r.steps:,}" for r in runs], nothing
-    yield "run", "time", [_clock(r.seconds) for r in runs], nothing
+    """Group, name of the row, the value of each run as text, and for each whether it is the best."""
+    none_best = [False] * len(runs)
+    yield "run", "status", [r.status for r in runs], none_best
+    yield "run", "steps", [f"{r.past.step:,} of {r.steps:,}" for r in runs], none_best
+    yield "run", "time", [_clock(r.seconds) for r in runs], none_best
     if any(r.parameters for r in runs):
-        yield "run", "parameters", [r.parameters or "-" for r in runs], nothing
+        yield "run", "parameters", [r.parameters or "-" for r in runs], none_best
     for key, values in run_comparison.differences(runs).items():
-        yield "configuration", key, [_text(v) for v in values], nothing
+        yield "configuration", key, [_text(v) for v in values], none_best
     for name in dict.fromkeys(n for r in runs for n in r.metrics):
-        told = [r.metrics.get(name) for r in runs]
-        marks = [best.get(name) == r.name for r in runs]
-        yield "metrics", name, ["-" if v is None else f"{v:.4g}" for v in told], marks
-    seen = ""
-    for found in run_comparison.protocol_rows(runs):
-        if found.protocol != seen:
-            seen = found.protocol
-            records = [r.evaluations.get(seen, {}) for r in runs]
-            yield seen, "checkpoint", [Path(str(r.get("checkpoint", "-"))).name for r in records], nothing
-        shown = ["-" if v is None else f"{v:.4g}" for v in found.values]
-        yield found.protocol, found.name, shown, [i == found.best for i in range(len(runs))]
-    yield "verdict", "verdict", [r.verdict["name"] or "-" for r in runs], nothing
+        is_best = [best.get(name) == r.name for r in runs]
+        yield "metrics", name, [_number(r.metrics.get(name)) for r in runs], is_best
+    protocol = ""
+    for row in run_comparison.protocol_rows(runs):
+        if row.protocol != protocol:
+            protocol = row.protocol
+            records = [r.evaluations.get(protocol, {}) for r in runs]
+            yield protocol, "checkpoint", [Path(str(r.get("checkpoint", "-"))).name for r in records], none_best
+        yield protocol, row.name, [_number(v) for v in row.values], [i == row.best for i in range(len(runs))]
+    yield "verdict", "verdict", [r.verdict["name"] or "-" for r in runs], none_best
 
 
 def notes(runs: Sequence[RunSummary]) -> list[str]:
-    """What keeps numbers of the runs from being compared."""
+    """Why numbers of these runs cannot be compared, a line each; empty where they can."""
     return [*run_comparison.obstacles(runs), *run_comparison.protocol_mismatches(runs)]
 
 
 def _distinct(runs: list[RunSummary]) -> list[RunSummary]:
-    """Runs of one name in different folders are called by their folders."""
+    """The runs, those of one name in different folders named by their folders."""
     from dataclasses import replace
 
     names = [r.name for r in runs]
@@ -76,36 +75,43 @@ def _distinct(runs: list[RunSummary]) -> list[RunSummary]:
 
 
 def _lines(runs: Sequence[RunSummary], best: Mapping[str, str], *, output: str | None) -> Iterator[str]:
-    told = list(rows(runs, best))
-    cells = [[_cut(v) + (" *" if mark else "") for v, mark in zip(v, m, strict=True)] for _, _, v, m in told]
+    table = list(rows(runs, best))
+    cells = [
+        [_cut(v) + (" *" if b else "") for v, b in zip(values, is_best, strict=True)] for *_, values, is_best in table
+    ]
     heads = [_cut(r.name) for r in runs]
+    # Not rich's table: where the output is no terminal that wraps cells at 80 columns, and scripts read these lines.
     widths = [max(len(head), *(len(row[i]) for row in cells)) for i, head in enumerate(heads)]
-    first = max(len(what) for _, what, _, _ in told)
+    first = max(len(name) for _, name, _, _ in table)
     yield _joined("", heads, first=first, widths=widths)
     group = "run"
-    for (now, what, _, _), row in zip(told, cells, strict=True):
-        if now != group:
-            group = now
-            yield "" if now in GROUPS else f"\n{now}"
-        yield _joined(what, row, first=first, widths=widths)
-    if any(any(marks) for _, _, _, marks in told):
+    for (group_of_row, name, _, _), row in zip(table, cells, strict=True):
+        if group_of_row != group:
+            group = group_of_row
+            yield "" if group in GROUPS else f"\n{group}"
+        yield _joined(name, row, first=first, widths=widths)
+    if any(any(is_best) for *_, is_best in table):
         yield "\n* the best"
     yield from (f"Note: {note}" for note in notes(runs))
     for run in runs:
         if run.verdict["hint"]:
-            yield printable(f"To try for {run.name}: {run.verdict['mend']}")
+            yield printable(f"To try for {run.name}: {run.verdict['hint']}")
     if output:
         yield f"Page:     {output}" if output.endswith(".html") else f"Picture:  {output}"
 
 
-def _joined(what: str, cells: Sequence[str], *, first: int, widths: Sequence[int]) -> str:
-    told = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)]
-    return "  ".join([f"{what:<{first}}", *told]).rstrip()
+def _joined(name: str, cells: Sequence[str], *, first: int, widths: Sequence[int]) -> str:
+    padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)]
+    return "  ".join([f"{name:<{first}}", *padded]).rstrip()
 
 
 def _cut(text: str) -> str:
     plain = printable(" ".join(text.split()))
     return plain if len(plain) <= WIDEST else plain[: WIDEST - 3] + "..."
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _text(value: Any) -> str:
@@ -121,7 +127,7 @@ def _clock(seconds: float) -> str:
 
 
 def _as_json(runs: Sequence[RunSummary], best: Mapping[str, str]) -> str:
-    told = [
+    trees = [
         {
             "name": r.name,
             "folder": str(r.folder),
@@ -130,16 +136,12 @@ def _as_json(runs: Sequence[RunSummary], best: Mapping[str, str]) -> str:
             "steps": r.steps,
             "seconds": round(r.seconds, 3),
             "parameters": r.parameters or None,
+            # JSON has no infinity: a PSNR of equal pictures is null.
             "metrics": {k: v if abs(v) < float("inf") else None for k, v in r.metrics.items()},
             "verdict": r.verdict if r.verdict["name"] else None,
             "evaluations": {k: {n: e[n] for n in ("hash", "numbers")} for k, e in r.evaluations.items()},
         }
         for r in runs
     ]
-    whole = {
-        "runs": told,
-        "differences": run_comparison.differences(runs),
-        "best": dict(best),
-        "notes": notes(runs),
-    }
-    return json.dumps(whole, indent=1, default=str)
+    comparison = {"differences": run_comparison.differences(runs), "best": dict(best), "notes": notes(runs)}
+    return json.dumps({"runs": trees, **comparison}, indent=1, default=str)

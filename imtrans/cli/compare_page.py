@@ -1,4 +1,4 @@
-"""The page, or the picture, of runs beside each other: their curves in one plot each, and the same samples in a row."""
+"""The page, or the picture, that compares runs: their curves in one plot each, and the same samples in a row."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[str, str, list[str], list[bool]]]
 TEMPLATE = Path(__file__).with_name("compare.html.j2")
-MOST_SAMPLES, MOST_IN_PICTURE = 12, 6
+MOST_SAMPLES, MOST_IN_PICTURE = 12, 6  # rows of samples: every picture is embedded, and a page must stay small
 
 
 def write(path: Path, runs: Sequence[RunSummary], *, rows: Rows, notes: Sequence[str]) -> None:
     """Write the page or, for .png, the picture. ResourceError if it cannot be written."""
     from imtrans.atomic_io import replace_text
 
-    strips, told = _strips(runs)
+    strips, notes_on_samples = _strips(runs)
     if path.suffix.lower() == ".png":
         _write_picture(path, runs, strips)
     else:
-        replace_text(path, _page(runs, strips, rows=rows, notes=[*notes, *told]))
+        replace_text(path, _page(runs, strips, rows=rows, notes=[*notes, *notes_on_samples]))
 
 
 def charts(runs: Sequence[RunSummary]) -> "Iterator[Chart]":
-    """One chart for each metric and each loss that any run has, and for the accuracy of D; a line for each run."""
+    """A chart for each metric and each loss that any run has, and for the accuracy of D; a line in it for each run."""
     from imtrans.kit.report.html_report import Chart, Series
     from imtrans.kit.report.metric_history import BESIDE, HEALTH
 
@@ -44,17 +44,18 @@ def charts(runs: Sequence[RunSummary]) -> "Iterator[Chart]":
 def _page(runs: Sequence[RunSummary], strips: "list[list[Sample]]", *, rows: Rows, notes: Sequence[str]) -> str:
     from imtrans.kit.report import html_report as pages
 
+    # All at once: the page takes each picture in the order of the strips.
     panels = [p for strip in strips for p in _panels(strip)]
-    made = iter(pages.embedded(panels))
+    images = iter(pages.embedded(panels))
     return pages.render(
         TEMPLATE,
         {
             "names": [r.name for r in runs],
-            "rows": [(group, what, list(zip(values, marks, strict=True))) for group, what, values, marks in rows],
+            "rows": [(group, name, list(zip(values, is_best, strict=True))) for group, name, values, is_best in rows],
             "notes": notes,
             "verdicts": [(r.name, r.verdict) for r in runs if r.verdict["name"]],
             "charts": pages.charts_of(charts(runs)),
-            "strips": [(strip[0].key, [next(made) for _ in _panels(strip)]) for strip in strips],
+            "strips": [(strip[0].key, [next(images) for _ in _panels(strip)]) for strip in strips],
             "has_targets": any(strip[0].target is not None for strip in strips),
         },
     )
@@ -66,31 +67,33 @@ def _write_picture(path: Path, runs: Sequence[RunSummary], strips: "list[list[Sa
 
     heads = ["source", *(r.name for r in runs), "target"]
     samples = [sheet([_panels(strip)]) for strip in strips[:MOST_IN_PICTURE]]
-    whole = stacked(plots(list(charts(runs))), samples, heads=heads)
+    image = stacked(plots(list(charts(runs))), samples, heads=heads)
     try:
-        whole.save(path)
+        image.save(path)
     except OSError as error:
         raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _strips(runs: Sequence[RunSummary]) -> "tuple[list[list[Sample]], list[str]]":
-    """For each picture that all runs show: its sample of each run. And what could not be put together."""
+    """For each picture that all runs show, its sample of each run; and notes: the steps, or why there are none."""
     from imtrans.kit.report import samples
 
     newest = [(r.name, samples.newest(r.folder)) for r in runs]
-    lacking = [name for name, shown in newest if shown is None]
-    if lacking:
-        return [], [f"no samples side by side: none in {', '.join(lacking)}"]
-    by_key = [{s.key: s for s in shown.samples} for _, shown in newest if shown]
-    common = [key for key in by_key[0] if all(key in each for each in by_key)]
-    alike = [key for key in common if _is_same([each[key] for each in by_key])]
-    if not alike:
+    without = [name for name, grid in newest if grid is None]
+    if without:
+        return [], [f"no samples side by side: none in {', '.join(without)}"]
+    by_key = [{s.key: s for s in grid.samples} for _, grid in newest if grid]
+    common = [key for key in by_key[0] if all(key in samples_of_run for samples_of_run in by_key)]
+    # Keys alone do not do: in two data sets they may be the same file names.
+    strips = [[samples_of_run[key] for samples_of_run in by_key] for key in common]
+    strips = [strip for strip in strips if _have_same_source(strip)]
+    if not strips:
         return [], ["no samples side by side: the runs show different pictures"]
-    steps = ", ".join(f"{name} at step {shown.step:,}" for name, shown in newest if shown)
-    return [[each[key] for each in by_key] for key in alike[:MOST_SAMPLES]], [f"samples: {steps}"]
+    steps = ", ".join(f"{name} at step {grid.step:,}" for name, grid in newest if grid)
+    return strips[:MOST_SAMPLES], [f"samples: {steps}"]
 
 
-def _is_same(samples: "Sequence[Sample]") -> bool:
+def _have_same_source(samples: "Sequence[Sample]") -> bool:
     import numpy as np
 
     first = samples[0].source

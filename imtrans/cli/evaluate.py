@@ -27,7 +27,7 @@ MOST = 100  # columns or rows of a grid
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """The command line of `imtrans evaluate`."""
+    """The command line of `imtrans evaluate`; `what` is one run, or two folders of pictures."""
 
     what: tuple[str, ...]
     names: tuple[str, ...]
@@ -47,10 +47,12 @@ class EvaluateOptions:
 
     @property
     def keeps_pictures(self) -> bool:
+        """Whether all pictures are written; a grid is made of them."""
         return self.pictures or self.grid is not None
 
     @property
     def grid_shape(self) -> "Grid | None":
+        """The sheet that --grid describes. ConfigError if it describes none."""
         return None if self.grid is None else _grid(self.grid)
 
 
@@ -64,7 +66,7 @@ class EvaluateOptions:
 @click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
 @click.option("--source", metavar="DIR", help="With two folders: what was translated, for protocols that need it.")
 @click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
-@click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash tells so.")
+@click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash depends on it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
 @click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
 @click.option("--grid", metavar="COLUMNSxROWS[@SIZE]", help="Also the first pictures on one sheet: 8x1, or 6x6@32.")
@@ -81,21 +83,20 @@ def command(session: Session, options: EvaluateOptions) -> None:
     if len(options.what) > 2:
         raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")
     tune_malloc()
-    evaluations = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
-    records = [_show(*found, as_json=options.as_json) for found in evaluations]
+    results = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
+    records = [_show(*result, as_json=options.as_json) for result in results]
     if options.as_json:
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
 
 
 def _protocol(session: Session, name: str, options: EvaluateOptions, config: RunConfig | None = None) -> EvalProtocol:
-    from imtrans.engine.evaluation import protocol
+    from imtrans.engine.evaluation.protocol import find
 
     settings = [a for a in layer(ConfigFlags(settings=options.settings)).assignments if a.path[0] == "metrics"]
-    found = protocol.find(session.catalog, name, settings, config=config)
     changes: dict[str, Any] = {"split": options.split} if options.split else {}
     if options.size:
         changes["size"] = _size(options.size)
-    return dataclasses.replace(found, **changes)
+    return dataclasses.replace(find(session.catalog, name, settings, config=config), **changes)
 
 
 def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
@@ -116,6 +117,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
         config = _configured(session, model.config, protocol, options)
         base = Path(options.output or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
         with progress(protocol.name) as tick:
+            # One protocol at a time is printed as soon as it is measured; each can take minutes.
             yield evaluate_run(
                 dataclasses.replace(model, config=config),
                 folder,
@@ -132,9 +134,9 @@ def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[Evaluat
     from imtrans.engine.evaluation.protocol import USUAL
     from imtrans.engine.evaluation.run_evaluation import evaluate_folders
 
-    odd = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
-    if odd:
-        raise ConfigError(f"--{odd.replace('_', '-')} goes with a run; two folders are taken as they are")
+    flag = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
+    if flag:
+        raise ConfigError(f"--{flag.replace('_', '-')} goes with a run; two folders are taken as they are")
     beside = {"source": options.source, "labels": options.labels}
     for name in options.names or [USUAL]:
         protocol = _protocol(session, name, options)
@@ -153,67 +155,73 @@ def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[Evaluat
 
 
 def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, options: EvaluateOptions) -> RunConfig:
-    """The run's configuration with the data and the inference policy that are asked for."""
+    """The run's configuration with the data and the inference policy of the command line and the protocol."""
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
     from imtrans.config.resolve import restore
 
-    wanted = layer(ConfigFlags(data_root=options.data_root, settings=options.settings))
+    flags = layer(ConfigFlags(data_root=options.data_root, settings=options.settings)).assignments
+    flags = [a for a in flags if a.path[0] != "metrics"]  # `_protocol` takes these
     policy = [Assignment(("inference", k), v, f"protocol {protocol.name}") for k, v in protocol.inference.items()]
-    mine = [a for a in wanted.assignments if a.path[0] != "metrics"]
-    odd = next((a for a in mine if a.path[0] not in ("inference", "dataset", "data")), None)
-    if odd:
-        raise ConfigError(f"{odd.where}: a trained model has this for good", hint="Set metrics.* and inference.* here.")
-    layers = [Layer(f"protocol {protocol.name}", policy), Layer("flag", mine)]
+    fixed = next((a for a in flags if a.path[0] not in ("inference", "dataset", "data")), None)
+    if fixed:
+        raise ConfigError(
+            f"{fixed.where}: a trained model has this for good", hint="Set metrics.* and inference.* here."
+        )
+    layers = [Layer(f"protocol {protocol.name}", policy), Layer("flag", flags)]
     if options.dataset:
         chosen = dataset(session.catalog, options.dataset)
+        # First: --set dataset.OPTION then sets an option of this one.
         layers.insert(0, Layer("flag", [Assignment(("dataset",), chosen, "--dataset")]))
-    asked = restore(session.catalog, config.tree(), origin="the run", layers=layers)
-    fetch_if_missing(asked.dataset, is_offline=options.offline)
-    return asked
+    configured = restore(session.catalog, config.tree(), origin="the run", layers=layers)
+    fetch_if_missing(configured.dataset, is_offline=options.offline)
+    return configured
 
 
 def _show(
-    judged: "Evaluation", about: dict[str, Any], table: Path, page: Path | None, *, as_json: bool
+    evaluation: "Evaluation", about: dict[str, Any], table: Path, page: Path | None, *, as_json: bool
 ) -> dict[str, Any]:
     from imtrans.engine.evaluation import eval_report
 
     if not as_json:
-        click.echo("\n".join(_lines(judged, about)))
-        click.echo(f"{'each picture' if judged.pictures else 'its record'}: {printable(str(table))}")
+        click.echo("\n".join(_lines(evaluation, about)))
+        click.echo(f"{'each picture' if evaluation.pictures else 'its record'}: {printable(str(table))}")
         if page:
             click.echo(f"page:         {printable(str(page))}")
-    return {**eval_report.record(judged, about=about), "table": str(table), **({"page": str(page)} if page else {})}
+    return {**eval_report.record(evaluation, about=about), "table": str(table), **({"page": str(page)} if page else {})}
 
 
-def _lines(judged: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
+def _lines(evaluation: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
     from imtrans.engine.evaluation.eval_report import format_interval, format_number
 
-    yield f"{judged.protocol.name} v{judged.protocol.version} #{judged.hash}: {_meaning(judged, about)}"
+    yield f"{evaluation.protocol.name} v{evaluation.protocol.version} #{evaluation.hash}: {_meaning(evaluation, about)}"
+    # A column that no number fills is left out: a terminal has 80 columns.
     columns: list[tuple[str, Callable[[Any], str]]] = [
         ("value", lambda n: format_number(n.value)),
         ("95 % interval", format_interval),
         ("ceiling", lambda n: format_number(n.ceiling)),
         ("mean picture", lambda n: format_number(n.baseline)),
     ]
-    cells = [[show(n) for n in judged.numbers.values()] for _, show in columns]
-    kept = [i for i in range(len(columns)) if i == 0 or any(c != "-" for c in cells[i])]
-    widths = [max(len(columns[i][0]), *(len(c) for c in cells[i])) for i in kept]
-    first = max(len(name) for name in judged.numbers) if judged.numbers else 0
-    heads = [f"{columns[i][0]:>{w}}" for i, w in zip(kept, widths, strict=True)]
+    cells = [[show(n) for n in evaluation.numbers.values()] for _, show in columns]
+    shown = [i for i in range(len(columns)) if i == 0 or any(c != "-" for c in cells[i])]
+    widths = [max(len(columns[i][0]), *(len(c) for c in cells[i])) for i in shown]
+    first = max(len(name) for name in evaluation.numbers) if evaluation.numbers else 0
+    heads = [f"{columns[i][0]:>{w}}" for i, w in zip(shown, widths, strict=True)]
     yield "  ".join(["  " + " " * first, *heads])
-    for row, name in enumerate(judged.numbers):
-        yield "  ".join([f"  {name:<{first}}", *(f"{cells[i][row]:>{w}}" for i, w in zip(kept, widths, strict=True))])
-    yield from (f"Note: {printable(note)}" for note in judged.notes)
+    for row, name in enumerate(evaluation.numbers):
+        yield "  ".join([f"  {name:<{first}}", *(f"{cells[i][row]:>{w}}" for i, w in zip(shown, widths, strict=True))])
+    yield from (f"Note: {printable(note)}" for note in evaluation.notes)
 
 
-def _meaning(judged: "Evaluation", about: Mapping[str, Any]) -> str:
-    """On what, at which size and how, in words."""
-    size, made_at = (judged.choices[k] for k in ("size", "made_at"))
+def _meaning(evaluation: "Evaluation", about: Mapping[str, Any]) -> str:
+    """What was evaluated, at which size and with which inference policy, in words."""
+    size, made_at = (evaluation.choices[k] for k in ("size", "made_at"))
     shown = " x ".join(map(str, size)) if isinstance(size, list) else size
-    made = "" if size == made_at or not isinstance(made_at, list) else f" (made at {' x '.join(map(str, made_at))})"
-    policy = ", ".join(f"{k} {_on_off(v)}" for k, v in judged.choices.get("inference", {}).items())
-    count = len(judged.keys)
-    return "; ".join(p for p in (printable(about["judged"]), f"{count} of {count} pictures", shown + made, policy) if p)
+    resized = "" if size == made_at or not isinstance(made_at, list) else f" (made at {' x '.join(map(str, made_at))})"
+    policy = ", ".join(f"{k} {_on_off(v)}" for k, v in evaluation.choices.get("inference", {}).items())
+    count = len(evaluation.keys)
+    return "; ".join(
+        p for p in (printable(about["judged"]), f"{count} of {count} pictures", shown + resized, policy) if p
+    )
 
 
 def _on_off(value: Any) -> Any:
@@ -223,8 +231,8 @@ def _on_off(value: Any) -> Any:
 def _grid(text: str) -> "Grid":
     from imtrans.kit.images.image_grid import Grid
 
-    found = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
-    columns, rows, size = (int(n) if n else None for n in found.groups()) if found else (0, 0, 0)
+    match = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
+    columns, rows, size = (int(n) if n else None for n in match.groups()) if match else (0, 0, 0)
     if not columns or not rows or size == 0 or max(columns, rows) > MOST:
         raise ConfigError(
             f"--grid {text!r}: must be columns and rows, 1 to {MOST} of each, and may have a size in pixels",

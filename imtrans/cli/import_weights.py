@@ -11,22 +11,22 @@ from imtrans.errors import printable
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--name", metavar="NAME", help="Name of the run that is made; else the file's, or its folder's.")
+@click.option("--name", metavar="NAME", help="Name of the new run; without it: the file's, or its folder's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as inference.dropout.")
 @click.pass_obj
 def command(session: Session, /, files: tuple[str, ...], name: str | None, settings: tuple[str, ...]) -> None:
-    """Make a run of another program's weights: a generator, and its discriminator if you give it, too.
+    """Make a run from another program's weights: a generator, and also its discriminator if given.
 
-    Pickled files (.pth) are read with tensors alone allowed: what asks for anything else is refused, none of it run.
+    From pickled files (.pth) only tensors are read; a file that holds anything else is refused, and none of it runs.
     """
     from imtrans.engine.importing import weight_import
 
     paths = [Path(f) for f in files]
     versions = session.plugins.versions()
-    made = weight_import.import_run(
+    result = weight_import.import_run(
         paths, catalog=session.catalog, plugins=versions, name=name, layers=[layer(ConfigFlags(settings=settings))]
     )
-    for line in made.lines:
+    for line in result.lines:  # they hold names of tensors, which come from the file
         click.echo(printable(line))
-    folder = made.checkpoint.parent
-    click.echo(f"Model:    {made.checkpoint}\nUse it:   imtrans translate {folder} PICTURES -o OUT")
+    folder = result.checkpoint.parent
+    click.echo(f"Model:    {result.checkpoint}\nUse it:   imtrans translate {folder} PICTURES -o OUT")

@@ -20,10 +20,10 @@ from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
     "run": "Train a recipe on a data set.",
-    "resume": "Go on with a run.",
-    "rerun": "Repeat a run from its folder.",
+    "resume": "Resume a run.",
+    "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
-    "import": "Bring in another program's weights, safely.",
+    "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
@@ -32,7 +32,7 @@ COMMANDS = {
 
 
 class CommandLine(NamedTuple):
-    """A command line as it came, and whether tracebacks are wanted."""
+    """The arguments as they were given, and whether tracebacks are shown."""
 
     arguments: Sequence[str]
     is_debugging: bool
@@ -42,16 +42,19 @@ class Commands(click.Group):
     """Imports a command's file only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of this name, from its file. UsageError names the nearest one if there is none."""
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
         module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
-        found: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
-        return found
+        command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the commands with their summaries; click's own method would import every file for them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -73,9 +76,9 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
 @click.pass_context
 def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
     """Image-to-image translation: train, translate, evaluate. --debug, anywhere, shows tracebacks."""
-    asked = ctx.obj or CommandLine((), False)
+    line = ctx.obj or CommandLine((), False)
     selection = Selection.from_environment(others=not no_plugins, files=files)
-    ctx.obj = Session(selection, is_debugging=asked.is_debugging, arguments=asked.arguments)
+    ctx.obj = Session(selection, is_debugging=line.is_debugging, arguments=line.arguments)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -107,13 +110,14 @@ def run(arguments: Sequence[str]) -> int:
         _silence_stdout()
         full = ResourceError(f"{error.filename or 'standard output'}: {error.strerror}", hint="Make room for it.")
         return _explain(full, is_debugging)
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug, told with the place of its traceback
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, reported with the path of its traceback
         return _report_bug(error, is_debugging)
 
 
 @contextlib.contextmanager
 def _termination() -> Iterator[None]:
-    """SIGTERM as an exception, as Ctrl-C is one: what is under way is put away. A host's own handler stays."""
+    """SIGTERM as an exception, like Ctrl-C, so that `finally` blocks run. A handler of the host program stays."""
+    # Python sets handlers in the main thread only.
     is_ours = threading.current_thread() is threading.main_thread()
     if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
@@ -130,7 +134,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
 
 
 def _silence_stdout() -> None:
-    """The interpreter flushes at exit what could not be written, and must not complain again."""
+    """Send stdout to nowhere: the interpreter flushes at exit what could not be written, and would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -169,12 +173,12 @@ def _report_bug(error: Exception, is_debugging: bool) -> int:
 
     if is_debugging:
         traceback.print_exception(error)
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    fault = " ".join(f"{type(error).__name__}: {error}".split())
     try:
-        place = cache_dir() / "error.log"
-        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        told = f"The traceback is in {place}; please report it."
+        path = cache_dir() / "error.log"
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        hint = f"The traceback is in {path}; please report it."
     except (ImtransError, OSError):
-        told = "Run it again with --debug for the traceback, and please report it."
-    click.echo(f"Error: a fault in imtrans or a plugin: {printable(what)}\n{told}", err=True)
+        hint = "Run it again with --debug for the traceback, and please report it."
+    click.echo(f"Error: a fault in imtrans or a plugin: {printable(fault)}\n{hint}", err=True)
     return 1

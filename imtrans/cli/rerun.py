@@ -18,7 +18,7 @@ from imtrans.errors import CheckpointError
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
 def command(session: Session, /, run: str, name: str | None, as_json: bool) -> None:
-    """Repeat RUN from its folder, in a new one. Other versions or pictures than then are named."""
+    """Train RUN again from its folder, in a new one. Warns where versions or pictures are not those of RUN."""
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.runs import provenance, run_dir
 
@@ -26,20 +26,21 @@ def command(session: Session, /, run: str, name: str | None, as_json: bool) -> N
     config = run_location.previous_config(session.catalog, folder, None)
     for line in differences(folder, provenance.environment("")):
         click.echo(f"Warning: {line}", err=True)
-    told = run_dir.record(folder)
-    if told.get("resumes"):
-        click.echo(f"Note: {folder} was resumed {len(told['resumes'])} times; it is repeated in one go", err=True)
+    resumes = run_dir.record(folder).get("resumes")
+    if resumes:
+        click.echo(f"Note: {folder} was resumed {len(resumes)} times; it is repeated in one go", err=True)
     if _has_other_data(folder, config):
         click.echo("Warning: the pictures are not those that the run began with", err=True)
     train(session, config, lambda: (run_dir.free_folder(config, name), None), as_json=as_json)
 
 
 def differences(folder: Path, now: dict[str, Any]) -> list[str]:
-    """What of the surroundings is not as it was, a line each."""
+    """One line for each version or thread count that is not what the run had."""
     try:
         then = json.loads((folder / "env.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return [f"{folder / 'env.json'} cannot be read: nobody knows which versions the run had"]
+        return [f"{folder / 'env.json'} cannot be read: the versions that the run had are unknown"]
+    # The number of threads changes the order of sums on a CPU, and so the last bits.
     names = ("python", "torch", "imtrans", "threads")
     return [f"{n} was {then.get(n)} and is {now.get(n)}" for n in names if then.get(n) != now.get(n)]
 
@@ -50,6 +51,6 @@ def _has_other_data(folder: Path, config: Any) -> bool:
 
     try:
         resume.check_data(folder, {s: open_split(config, s) for s in ("train", "val")})
-    except CheckpointError:
+    except CheckpointError:  # for a resumed run this is an error; a new one trains on the data as they are
         return True
     return False

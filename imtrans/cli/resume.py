@@ -37,27 +37,29 @@ class ResumeOptions(ConfigFlags):
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
 @click.option("--data-root", metavar="DIR", help="Where the data set lies now.")
-@click.option("--accept-dataset-change", is_flag=True, help="Go on although the pictures have changed.")
+@click.option("--accept-dataset-change", is_flag=True, help="Resume although the pictures have changed.")
 @click.option("--resume-weights-only", is_flag=True, help="Take the weights; optimisers and random numbers begin anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
 @as_record(ResumeOptions)
 def command(session: Session, options: ResumeOptions) -> None:
-    """Go on with RUN, a run folder, its name or one of its checkpoints, as if it had never stopped."""
+    """Resume RUN (a run folder, its name or one of its checkpoints) as if it had never stopped."""
     from imtrans.engine.checkpoints import checkpoint_paths
 
     if options.devices:
         torchrun.launch_local(options.devices, session.arguments)
     path, catalog = Path(options.run), session.catalog
+    # A path with a step in its name is a checkpoint; of a run the newest one is found below.
     checkpoint = checkpoint_paths.find(path) if checkpoint_paths.step_of(path) is not None else None
     folder = checkpoint.parent if checkpoint else checkpoint_paths.folder_of(path)
-    newest = checkpoint or checkpoint_paths.newest(folder)
-    config = run_location.previous_config(catalog, folder, newest, [layer(options)])
-    done = finished(folder, config, session)
-    if done:
-        click.echo(done)
+    start = checkpoint or checkpoint_paths.newest(folder)
+    config = run_location.previous_config(catalog, folder, start, [layer(options)])
+    end = finished(folder, config, session)
+    if end:
+        click.echo(end)
         return
 
+    # Called later, by the first process alone: it locks the folder.
     def where() -> run_location.RunLocation:
         return run_location.resume_at(
             catalog,
@@ -72,21 +74,22 @@ def command(session: Session, options: ResumeOptions) -> None:
 
 
 def finished(folder: Path, config: RunConfig, session: Session) -> str:
-    """What to say of a run that has nothing left to do; empty where it has."""
+    """Why a run needs no more training, in words; empty where it does. CheckpointError for an imported run."""
     from imtrans.engine.runs import run_dir
 
-    told = run_dir.record(folder)
-    if told.get("status") == "imported":
+    record = run_dir.record(folder)
+    if record.get("status") == "imported":
         raise CheckpointError(
-            f"run {folder} was imported: it holds a model alone, nothing to go on with",
-            hint=f"Start a new run with its weights: imtrans run pix2pix --init {folder} --dataset DATA",
+            f"run {folder} was imported: it holds a model alone, and no state of a training",
+            hint=f"Start a new run with its weights: imtrans run {config.recipe} --init {folder} --dataset DATA",
         )
-    if told.get("status") != "finished":
+    if record.get("status") != "finished":
         return ""
     old, now = run_location.previous_config(session.catalog, folder, None).train, config.train
+    # Epochs are compared with epochs: how many steps they are is known only when the data set is open.
     extended = "To train it further: imtrans resume RUN --steps N, or --epochs N"
-    if now.steps and now.steps <= int(told.get("step", 0)):
-        return f"{folder} is already finished: {told['step']:,} of {told['steps']:,} steps\n{extended}"
+    if now.steps and now.steps <= int(record.get("step", 0)):
+        return f"{folder} is already finished: {record['step']:,} of {record['steps']:,} steps\n{extended}"
     if not now.steps and not old.steps and (now.epochs or 0) <= (old.epochs or 0):
         return f"{folder} is already finished: {old.epochs} of {old.epochs} epochs\n{extended}"
     return ""

@@ -28,7 +28,7 @@ class RunOptions(ConfigFlags):
 @click.command("run")
 @click.argument("recipe")
 @click.option(
-    "--dataset", metavar="NAME|PATH", help="Data set by name, a folder or a file of pairs; without it: drawn pictures."
+    "--dataset", metavar="NAME|PATH", help="Data set by name, a folder or a file of pairs; without it: the default one."
 )
 @click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
 @click.option("--config", "file", metavar="FILE", help="TOML or JSON file with configuration keys.")
@@ -43,12 +43,12 @@ class RunOptions(ConfigFlags):
 @click.option("--seed", metavar="N", help="Number from which all random draws follow.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
-@click.option("--resume", is_flag=True, help="Go on with this run where it is unfinished.")
+@click.option("--resume", is_flag=True, help="Resume this run where it is unfinished.")
 @click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
 @click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
 @click.option("--skip-invalid", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl.")
 @click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
-@click.option("--accept-dataset-change", is_flag=True, help="With --resume: go on although the pictures have changed.")
+@click.option("--accept-dataset-change", is_flag=True, help="With --resume: resume although the pictures have changed.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
 @click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
@@ -59,14 +59,16 @@ def command(session: Session, options: RunOptions) -> None:
     config = configured(session.catalog, options.recipe, options)
     if options.dry_run:
         click.echo(table(config))
-        return
+        return  # before torch is imported
     from imtrans.cli.shared import run_location, torchrun
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
 
+    # Before the processes start: several would download the same archive.
     fetch_if_missing(config.dataset, is_offline=options.offline)
     if options.devices:
         torchrun.launch_local(options.devices, session.arguments)
     accepts, catalog, name = options.accept_dataset_change, session.catalog, options.name
+    # torchrun starts the same command line again after a fault: a new run each time would train nothing to its end.
     if options.resume or run_location.is_restart():
         where = lambda: run_location.unfinished(catalog, config, name, accepts)  # noqa: E731
     else:
@@ -75,8 +77,8 @@ def command(session: Session, options: RunOptions) -> None:
 
 
 def table(config: RunConfig) -> str:
-    """Every key, its value and its origin; then what found no taker."""
+    """Every key, its value and its origin; then the values that apply to nothing."""
     rows = [(key, "none" if value is None else json.dumps(value), origin) for key, value, origin in config.rows()]
-    wide, deep = (max(len(r[i]) for r in rows) for i in (0, 1))
-    lines = [f"{key:<{wide}}  {value:<{min(deep, 40)}}  {origin}".rstrip() for key, value, origin in rows]
+    key_width, value_width = (max(len(row[i]) for row in rows) for i in (0, 1))
+    lines = [f"{key:<{key_width}}  {value:<{min(value_width, 40)}}  {origin}".rstrip() for key, value, origin in rows]
     return "\n".join([*lines, *(f"left out: {line}" for line in config.dropped)])

@@ -1,4 +1,4 @@
-"""Runs as records beside each other: what differs, and which is best. Nothing here needs torch."""
+"""The comparison of runs by their records: what differs, and which is best. Nothing here needs torch."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +15,11 @@ from imtrans.plugins.component import MetricInfo
 if TYPE_CHECKING:
     from imtrans.kit.report.metric_history import History
 
-ALIKE = ("data set", "validation pictures", "size")
+MUST_AGREE = ("data set", "validation pictures", "size")  # keys of RunSummary.data
 
 
 class ProtocolRow(NamedTuple):
-    """One number of a protocol: its value for each run, and the place of the best where that can be told."""
+    """One number of a protocol: its value for each run, and the index of the best if they can be compared."""
 
     protocol: str
     name: str
@@ -29,7 +29,7 @@ class ProtocolRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """One run as its folder tells it."""
+    """One run as the records in its folder describe it."""
 
     name: str
     folder: Path
@@ -45,7 +45,7 @@ class RunSummary:
 
     @property
     def seconds(self) -> float:
-        """The time spent in training, without the pauses before it went on."""
+        """The time spent in training, without the pauses before it was resumed."""
         return self.past.seconds(self.resumed)
 
     @property
@@ -57,31 +57,35 @@ class RunSummary:
 
 
 def read(run: str) -> RunSummary:
-    """The run meant by a path or name. CheckpointError names what is missing or broken."""
+    """The summary of the run at a path or of a name. CheckpointError names what is missing or broken."""
     from imtrans.engine.checkpoints.checkpoint_paths import folder_of
     from imtrans.kit.report import metric_history
 
     folder = folder_of(Path(run))
-    told, config = _json(folder / "run.json"), _config(folder)
+    record, config = _json(folder / "run.json"), _config(folder)
     try:
-        return _compared(folder, told, config=config, past=metric_history.read(folder))
+        return _summary(folder, record, config=config, past=metric_history.read(folder))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _broken(folder, f"its records cannot be understood: {type(error).__name__}: {error}") from error
 
 
-def _compared(folder: Path, told: Mapping[str, Any], *, config: Mapping[str, Any], past: "History") -> RunSummary:
-    summary, data = (_json(folder / name, must=False) for name in ("summary.json", "dataset.json"))
+def _summary(folder: Path, record: Mapping[str, Any], *, config: Mapping[str, Any], past: "History") -> RunSummary:
+    # An observer writes summary.json, and it can be left out; an imported run has no dataset.json.
+    summary, data = (_json(folder / name, must_exist=False) for name in ("summary.json", "dataset.json"))
     verdict = summary.get("verdict") or {}
     return RunSummary(
         name=folder.name,
         folder=folder,
-        status=str(told.get("status", "?")),
+        status=str(record.get("status", "?")),
         config=config,
         past=past,
-        steps=int(told.get("steps") or 0),
-        resumed=[int(r["step"]) for r in told.get("resumes") or ()],
+        steps=int(record.get("steps") or 0),
+        resumed=[int(r["step"]) for r in record.get("resumes") or ()],
         parameters=str((summary.get("facts") or {}).get("parameters", "")),
-        verdict={k: str(verdict.get(k, "")) for k in ("name", "sentence", "hint")},
+        verdict={
+            **{k: str(verdict.get(k, "")) for k in ("name", "sentence")},
+            "hint": str(verdict.get("hint", verdict.get("mend", ""))),  # "mend": in runs of format 1
+        },
         data={
             "data set": str(config.get("dataset.name", "?")),
             "validation pictures": str((data.get("hash") or {}).get("val", "")),
@@ -92,80 +96,81 @@ def _compared(folder: Path, told: Mapping[str, Any], *, config: Mapping[str, Any
 
 
 def _broken(folder: Path, fault: str) -> CheckpointError:
-    return CheckpointError(f"run {folder}: {fault}", hint="It is no whole run; leave it out.")
+    return CheckpointError(f"run {folder}: {fault}", hint="It is not a complete run; leave it out.")
 
 
 def differences(runs: Sequence[RunSummary]) -> dict[str, list[Any]]:
     """The configuration keys whose values are not the same everywhere; None where a run has no such key."""
     keys = list(dict.fromkeys(key for run in runs for key in run.config))
+    # A key that only one run has differs as well: another network has other options.
     values = {key: [run.config.get(key) for run in runs] for key in keys}
     return {key: each for key, each in values.items() if any(v != each[0] for v in each)}
 
 
 def obstacles(runs: Sequence[RunSummary]) -> list[str]:
-    """Why the metrics of these runs cannot be compared; nothing where they can."""
-    found = []
-    for what in ALIKE:
-        told = list(dict.fromkeys(run.data[what] for run in runs))
-        if len(told) > 1:
-            shown = "" if what == "validation pictures" else f" ({', '.join(told)})"
-            found.append(f"not the same {what}{shown}: no metric says which run is better")
-    return found[:1]
+    """Why the metrics of these runs cannot be compared, one line; empty where they can."""
+    for name in MUST_AGREE:
+        values = list(dict.fromkeys(run.data[name] for run in runs))
+        if len(values) > 1:
+            shown = "" if name == "validation pictures" else f" ({', '.join(values)})"  # hashes say nothing to people
+            return [f"not the same {name}{shown}: no metric says which run is better"]
+    return []
 
 
 def best(runs: Sequence[RunSummary], catalog: Catalog) -> dict[str, str]:
-    """For each metric that all have the name of the run where it is best; nothing where runs cannot be compared."""
+    """For each metric that all runs have the name of the best run; empty where runs cannot be compared."""
     if obstacles(runs) or len(runs) < 2:
         return {}
-    found = {}
+    best_runs = {}
     for name in runs[0].metrics:
         values = [run.metrics.get(name) for run in runs]
         is_higher = _is_higher(name, catalog)
-        known = [v for v in values if v is not None and v == v]
+        known = [v for v in values if v is not None and v == v]  # NaN is not equal to itself
         if is_higher is None or len(known) < len(values) or len(set(known)) == 1:
             continue
-        found[name] = runs[known.index(max(known) if is_higher else min(known))].name
-    return found
+        best_runs[name] = runs[known.index(max(known) if is_higher else min(known))].name
+    return best_runs
 
 
 def protocol_rows(runs: Sequence[RunSummary]) -> Iterator[ProtocolRow]:
-    """What `imtrans evaluate` found of the runs, a row for each number of each protocol."""
+    """What `imtrans evaluate` measured, a row for each number of each protocol."""
     for protocol in dict.fromkeys(p for run in runs for p in run.evaluations):
         records = [run.evaluations.get(protocol) for run in runs]
-        is_alike = len({r["hash"] for r in records if r}) == 1
+        is_same_protocol = len({r["hash"] for r in records if r}) == 1
         tables = [dict(r["numbers"]) if r else {} for r in records]
         for name in dict.fromkeys(n for t in tables for n in t):
             values = [t.get(name, {}).get("value") for t in tables]
             is_higher = any(t.get(name, {}).get("higher_is_better") for t in tables)
             known = [v for v in values if v is not None]
-            can_tell = is_alike and len(known) == len(runs) > 1 and len(set(known)) > 1
-            best = values.index(max(known) if is_higher else min(known)) if can_tell else None
+            can_compare = is_same_protocol and len(known) == len(runs) > 1 and len(set(known)) > 1
+            best = values.index(max(known) if is_higher else min(known)) if can_compare else None
             yield ProtocolRow(protocol, name, values, best)
 
 
 def protocol_mismatches(runs: Sequence[RunSummary]) -> list[str]:
-    """A line for each protocol by which the runs were not measured alike."""
-    found = []
+    """A line for each protocol whose choices were not the same for all runs."""
+    lines = []
     for protocol in dict.fromkeys(p for run in runs for p in run.evaluations):
         hashes = {run.name: run.evaluations[protocol]["hash"] for run in runs if protocol in run.evaluations}
         if len(set(hashes.values())) > 1:
-            told = ", ".join(f"{name} #{value}" for name, value in hashes.items())
-            found.append(f"{protocol}: not measured alike ({told}): these numbers cannot be compared")
-    return found
+            runs_and_hashes = ", ".join(f"{name} #{value}" for name, value in hashes.items())
+            lines.append(f"{protocol}: not measured alike ({runs_and_hashes}): these numbers cannot be compared")
+    return lines
 
 
 def _evaluations(folder: Path) -> dict[str, dict[str, Any]]:
     """The newest record of each protocol."""
-    records = [_json(path, must=False) for path in folder.glob("evaluation/*/*.json")]
+    records = [_json(path, must_exist=False) for path in folder.glob("evaluation/*/*.json")]
+    # Other programs may write JSON into these folders.
     whole = [r for r in records if isinstance(r.get("numbers"), dict) and {"hash", "protocol", "version"} <= r.keys()]
     return {f"{r['protocol']} v{r['version']}": r for r in sorted(whole, key=lambda r: str(r.get("time")))}
 
 
 def _is_higher(metric: str, catalog: Catalog) -> bool | None:
-    """Whether higher is better; None for a metric that nobody here knows."""
-    for offer in catalog.entries("metric"):
-        info = getattr(offer.thing, "info", None) or MetricInfo()
-        if metric in (info.numbers or (offer.name,)):
+    """Whether higher is better; None for a metric that no installed plugin has."""
+    for entry in catalog.entries("metric"):
+        info = getattr(entry.thing, "info", None) or MetricInfo()
+        if metric in (info.numbers or (entry.name,)):
             return info.points_up(metric)
     return None
 
@@ -181,7 +186,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted keys and their values; what stands in a list by its name, as `--set` knows it."""
+    """Dotted keys and their values; the components in a list by their names, as `--set` addresses them."""
     for path, value in flatten(tree):
         key = ".".join(path)
         if isinstance(value, list) and value and all(isinstance(v, Mapping) and "name" in v for v in value):
@@ -192,13 +197,13 @@ def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _json(path: Path, *, must: bool = True) -> dict[str, Any]:
+def _json(path: Path, *, must_exist: bool = True) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(told, dict):
-            return told
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(tree, dict):
+            return tree
         raise ValueError("it holds no table")
     except (OSError, ValueError, RecursionError) as error:
-        if not must:
+        if not must_exist:
             return {}
         raise _broken(path.parent, f"{path.name} cannot be read: {error}") from error

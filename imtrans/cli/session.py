@@ -1,4 +1,4 @@
-"""What the commands of one command line share."""
+"""The session of one command line: its plugins and its global flags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,27 +12,29 @@ from imtrans.plugins.discovery import Plugins, Selection, discover
 
 @dataclass
 class Session:
-    """What the commands share: which plugins may load, and whether tracebacks are wanted."""
+    """Which plugins may load, whether tracebacks are shown, and the arguments as they were given."""
 
     selection: Selection
     is_debugging: bool = False
     arguments: Sequence[str] = ()
-    found: Plugins | None = None
+    discovered: Plugins | None = None
 
     @property
     def plugins(self) -> Plugins:
-        """Discovered once, with a line on stderr for each broken one."""
-        if self.found is None:
-            self.found = discover(self.selection)
-            for record in self.found.broken:
+        """The plugins, discovered once, with a line on stderr for each broken one."""
+        if self.discovered is None:
+            self.discovered = discover(self.selection)
+            # On stderr: the output of a command with --json stays one document.
+            for record in self.discovered.broken:
                 click.echo(printable(f"Warning: {record.complaint}"), err=True)
                 if self.is_debugging:
                     click.echo(record.trace, err=True)
-            if self.found.broken:
-                names = join_names(r.name for r in self.found.broken).replace(" ", "")
-                click.echo(f"Install what is lacking, or leave it out: IMTRANS_DISABLE_PLUGINS={names}", err=True)
-        return self.found
+            if self.discovered.broken:
+                names = join_names(r.name for r in self.discovered.broken).replace(" ", "")
+                click.echo(f"Install what is missing, or leave it out: IMTRANS_DISABLE_PLUGINS={names}", err=True)
+        return self.discovered
 
     @property
     def catalog(self) -> Catalog:
+        """Everything that these plugins provide."""
         return Catalog(self.plugins.records)

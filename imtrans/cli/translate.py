@@ -19,8 +19,8 @@ from imtrans.errors import ConfigError, DataError, printable
     "-o", "--output", required=True, metavar="OUT", help="Folder for the pictures (or a file, for one picture)."
 )
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
-@click.option("--seed", default=0, help="Decides the noise of dropout.")
-@click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
+@click.option("--seed", default=0, help="Seed of the noise of dropout.")
+@click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
 @click.pass_obj
 def command(
     session: Session, run: str, inputs: tuple[str, ...], output: str, device: str, seed: int, overwrite: bool
@@ -39,7 +39,7 @@ def command(
     click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
     for fault in faults:
         click.echo(f"Error: {printable(fault)}", err=True)
-    return 3 if faults else 0
+    return 3 if faults else 0  # as DataError; the other pictures are written
 
 
 def plan(
@@ -47,19 +47,21 @@ def plan(
 ) -> list[tuple[Path, Path]]:
     """Every input file with its output, which in a folder ends in `suffix`.
 
-    Refuses, before any work, what would overwrite an input or an output twice.
+    ConfigError, before any work, where an output would be written twice or would overwrite a file; DataError for inputs
+    that do not exist.
     """
     files = list(_files(inputs))
+    # One picture to a name with a suffix is a file; -o OUT without one stays a folder, as for many.
     is_file = len(files) == 1 and inputs[0].is_file() and output.suffix != "" and not output.is_dir()
     jobs = [(f, output if is_file else output / name.with_suffix(suffix)) for f, name in files]
-    taken: dict[Path, Path] = {}
+    source_of: dict[Path, Path] = {}
     for source, target in jobs:
-        if target in taken:
+        if target in source_of:
             raise ConfigError(
-                f"{taken[target]} and {source} would both become {target}", hint="Translate them into two folders."
+                f"{source_of[target]} and {source} would both become {target}", hint="Translate them into two folders."
             )
-        taken[target] = source
-    sources = {f.resolve() for f, _ in files}
+        source_of[target] = source
+    sources = {f.resolve() for f, _ in files}  # resolved: a link to an input is that input
     for source, target in jobs:
         if target.resolve() in sources and not is_overwriting:
             raise ConfigError(f"{target} is an input", hint="Give another -o folder, or --overwrite.")
@@ -73,10 +75,10 @@ def _files(inputs: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
 
     for path in inputs:
         if path.is_dir():
-            found = sorted(Path(d) / f for d, _, names in os.walk(path) for f in names if is_picture(f))
-            if not found:
+            pictures = sorted(Path(d) / f for d, _, names in os.walk(path) for f in names if is_picture(f))
+            if not pictures:
                 raise DataError(f"0 pictures in {path}; looked for {' '.join(SUFFIXES)}")
-            yield from ((f, f.relative_to(path)) for f in found)
+            yield from ((f, f.relative_to(path)) for f in pictures)
         elif path.exists():
             yield path, Path(path.name)
         else:
@@ -94,7 +96,7 @@ def _translate(translator: Any, jobs: Sequence[tuple[Path, Path]], *, seed: int)
     for source, target in track(jobs, description="translating", console=screen, disable=not screen.is_terminal):
         try:
             picture = translator.translate(source, seed=seed)
-        except DataError as error:
+        except DataError as error:  # one bad picture of thousands must not stop the rest
             faults.append(error.what)
             continue
         _make_folder(target.parent)

@@ -1,4 +1,4 @@
-"""Configuration files: TOML or JSON in, TOML out."""
+"""Configuration files: read from TOML or JSON, written as TOML."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from imtrans.config.schema import RunConfig
 from imtrans.errors import ConfigError
 
 MOST_BYTES = 1_000_000
-MOST_LEVELS = 20
+MOST_LEVELS = 20  # far more than any key needs, far less than what overflows the stack in `_check_depth`
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def read(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep(path) from None
     except ValueError as error:
-        raise ConfigError(f"{path}{_place(error, text)}: {_fault(error)}", hint="Mend that line.") from None
+        raise ConfigError(f"{path}{_position(error, text)}: {_fault(error)}", hint="Fix that line.") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: must be a table of keys, not a {type(tree).__name__}")
     _check_depth(tree, path)
@@ -57,7 +57,10 @@ def read_text(path: Path) -> str:
 
 
 def line_of(text: str, path: Sequence[str]) -> int:
-    """The line (from 1) on which a key stands, or 0 where it cannot be told."""
+    """The line (from 1) on which a key stands, or 0 where it is not found.
+
+    A guess for error messages: neither parser keeps the lines of its keys.
+    """
     table, best = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
@@ -73,7 +76,7 @@ def line_of(text: str, path: Sequence[str]) -> int:
 
 
 def write(config: RunConfig) -> str:
-    """The configuration as TOML, each value followed by where it came from; reading it gives the same run."""
+    """The configuration as TOML, each value followed by its origin as a comment; reading it gives the same run."""
     tree = config.tree()
     lines = [f"recipe = {_value(tree.pop('recipe'))}"]
     for section, value in tree.items():
@@ -82,7 +85,7 @@ def write(config: RunConfig) -> str:
             where = (section, entry["name"]) if isinstance(value, list) else (section,)
             lines += ["", f"[[{section}]]" if isinstance(value, list) else f"[{section}]"]
             lines += _lines(entry, where, config.origins)
-        if value == []:
+        if value == []:  # a plain key: below a table's header it would belong to that table
             lines.insert(1, f"{section} = []")
     return "\n".join(lines) + "\n"
 
@@ -99,7 +102,7 @@ def _lines(table: Mapping[str, Any], where: tuple[str, ...], origins: Mapping[st
 
 
 def _value(value: Any) -> str:
-    import tomlkit
+    import tomlkit  # only a run is written: `imtrans list` does not pay for it
 
     if isinstance(value, Mapping):
         table = tomlkit.inline_table()
@@ -110,17 +113,19 @@ def _value(value: Any) -> str:
     return str(tomlkit.item(value).as_string())
 
 
-def _place(error: ValueError, text: str) -> str:
+def _position(error: ValueError, text: str) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f":{error.lineno}:{error.colno}"
-    found = re.search(r"at line (\d+), column (\d+)", str(error))
-    return f":{found.group(1)}:{found.group(2)}" if found else f":{len(text.splitlines())}:1"
+    # Until Python 3.14 a TOMLDecodeError has its position only in its text, or "at end of document".
+    match = re.search(r"at line (\d+), column (\d+)", str(error))
+    return f":{match.group(1)}:{match.group(2)}" if match else f":{len(text.splitlines())}:1"
 
 
 def _fault(error: ValueError) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else re.sub(r" \(at .*\)$", "", str(error))
 
 
+# Both parsers accept what is nested deeper than the functions that read the tree can follow.
 def _check_depth(value: Any, path: Path, level: int = 0) -> None:
     if level > MOST_LEVELS:
         raise _too_deep(path)

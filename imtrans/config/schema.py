@@ -1,4 +1,4 @@
-"""The resolved configuration of a run: every value typed, checked, and with the place it came from."""
+"""The resolved configuration of a run: every value typed, checked, and with its origin."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from imtrans.plugins.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedComponent:
-    """A component chosen for a place, with all its option values; `name` as it was asked for (maybe dist:name).
+    """A component chosen for a key, with all its option values; `name` as it was written (maybe dist:name).
 
-    `inner` holds the data sets that a data set's own options name: they are made where no catalogue is at hand.
+    `inner` holds the data sets that a data set's own options name: loading processes, which have no catalog, make them.
     """
 
     component: Component
@@ -24,18 +24,24 @@ class ResolvedComponent:
 
     @property
     def is_weighted(self) -> bool:
+        """Whether it is a term of a sum, and `weight` counts."""
         return self.component.kind in ("loss", "adversarial", "penalty")
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
-        """Name, weight and options as TOML and JSON can hold them; what is not set is "none", or None with `unset`."""
+        """Name, weight and options as TOML and JSON can hold them; an unset value is "none", or None with `unset`."""
+        # TOML has no null, and a key that is left out would take the default of a later release.
         weight = {"weight": self.weight} if self.is_weighted else {}
         return {"name": self.name, **weight, **_plain(self.options, unset)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """One run, resolved. `origins` names for each dotted key where its value came from; `dropped` tells which
-    pieces of advice found no taker."""
+    """One run, resolved.
+
+    `parts` holds the components of each slot of the method, `origins` the origin of the value of each dotted key.
+    `dropped` has one line for each value that applies to nothing that was chosen: advice, and options of components
+    that a later layer replaced. `renamed` has one line for each option that was set by a former name.
+    """
 
     recipe: str
     method: ResolvedComponent
@@ -49,14 +55,18 @@ class RunConfig:
     inference: Any
     origins: Mapping[str, str] = field(default_factory=dict)
     dropped: Sequence[str] = ()
+    renamed: Sequence[str] = ()
 
     @property
     def info(self) -> MethodInfo:
+        """What the method declares."""
         info: MethodInfo = self.method.component.info
         return info
 
     @property
     def direction(self) -> Direction:
+        """Which side is the source: `data.direction`, else the data set's."""
+        # `info` is Any: plugins declare one of three classes there.
         direction: Direction = self.data.direction or self.dataset.component.info.direction
         return direction
 
@@ -82,6 +92,7 @@ class RunConfig:
 
     def rows(self) -> Iterator[tuple[str, Any, str]]:
         """Every key with its value and origin, in the order of `tree`."""
+        # Not `flatten`: these keys are those of --set, which addresses the components of a list by their names.
         for key, value in _flat(self.tree(unset=True), ()):
             yield key, value, self.origins.get(key, "default")
 

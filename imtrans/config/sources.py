@@ -1,4 +1,4 @@
-"""What each origin says, as layers of assignments to dotted keys."""
+"""What each source of a configuration sets, as layers of assignments to dotted keys."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,14 @@ from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.options import NONE, CliText, OptionSpec, coerce, parse_toml_value
 from imtrans.plugins.recipe import Recipe
 
+# Without a kind: which component a name means is looked up where its slot is known.
 _ONE_NAME = OptionSpec(name="name", type=ComponentRef, default=None)
 _MANY_NAMES = OptionSpec(name="names", type=tuple[ComponentRef, ...], default=())
 
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """One value for one dotted key; `where` is how the user would find it again."""
+    """One value for one dotted key; `where` names the place as the user wrote it, for errors."""
 
     path: tuple[str, ...]
     value: Any
@@ -24,14 +25,15 @@ class Assignment:
 
     @property
     def key(self) -> str:
+        """The dotted key."""
         return ".".join(self.path)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Assignments of one origin. Those of an advice are dropped where nothing takes them; others are errors.
+    """The assignments of one origin. Those of advice are dropped where nothing takes them; others are errors then.
 
-    A record (`is_record`) was written by a run, maybe of an earlier release: options are also known by former names.
+    `is_record`: it was written by a run, maybe of an earlier release; former names of options are then nothing to warn of.
     """
 
     origin: str
@@ -42,48 +44,53 @@ class Layer:
 
 def layers_of_recipe(catalog: Catalog, name: str) -> list[Layer]:
     """A recipe's values, after those of the recipes it is based on."""
-    return [_of_recipe(r) for r in _chain(catalog, name)]
+    return [_layer_of_recipe(recipe) for recipe in recipe_chain(catalog, name)]
 
 
 def layer_of_advice(dataset: str, advice: Mapping[str, Any]) -> Layer:
     """What a data set advises."""
     origin = f"dataset {dataset}"
-    return Layer(origin, _dotted(advice, origin), is_advice=True)
+    return Layer(origin, _assignments(advice, origin), is_advice=True)
 
 
-def refs_of(a: Assignment, *, many: bool) -> tuple[ComponentRef, ...]:
+def refs_of(assignment: Assignment, *, many: bool) -> tuple[ComponentRef, ...]:
     """The components that the value of an assignment names."""
-    value = coerce(a.value, _MANY_NAMES if many else _ONE_NAME, where=a.where)
-    uses: tuple[ComponentRef, ...] = value if many else (value,)
-    return uses
+    value = coerce(assignment.value, _MANY_NAMES if many else _ONE_NAME, where=assignment.where)
+    refs: tuple[ComponentRef, ...] = value if many else (value,)
+    return refs
 
 
-def nested(current: Any, field: str, a: Assignment) -> ComponentRef:
-    """The component an option names, with one thing about it changed."""
-    value = coerce(a.value, OptionSpec(name=field, type=str, default=""), where=a.where) if field == "name" else a.value
+def nested(current: Any, field: str, assignment: Assignment) -> ComponentRef:
+    """The component that an option names, with its name or one of its options set by the assignment.
+
+    ConfigError if the option names several: the key cannot say which of them is meant.
+    """
+    value = assignment.value
     if field == "name":
-        return ComponentRef(value)
-    one = current[0] if isinstance(current, tuple) and len(current) == 1 else current
-    if not isinstance(one, ComponentRef):
-        raise ConfigError(f"{a.where}: {a.path[-2]} names several components; give the whole list")
+        return ComponentRef(coerce(value, OptionSpec(name=field, type=str, default=""), where=assignment.where))
+    ref = current[0] if isinstance(current, tuple) and len(current) == 1 else current
+    if not isinstance(ref, ComponentRef):
+        raise ConfigError(f"{assignment.where}: {assignment.path[-2]} names several components; give the whole list")
+    # An option inside has no type yet: text is read as TOML, and checked when the component is known.
     return ComponentRef(
-        one.name, {**one.options, field: parse_toml_value(value) if isinstance(value, CliText) else value}
+        ref.name, {**ref.options, field: parse_toml_value(value) if isinstance(value, CliText) else value}
     )
 
 
 def check_exclusive(layer: Layer) -> None:
     """Refuse epochs and steps from one origin: neither can go before the other."""
-    given = [a for a in layer.assignments if a.value not in (None, NONE)]
-    both = [a for a in given if a.path in (("train", "epochs"), ("train", "steps"))]
-    if len({a.path for a in both}) > 1:
-        raise ConfigError(f"{both[0].where} and {both[1].where}: give epochs or steps, not both")
+    lengths = [a for a in layer.assignments if a.path in (("train", "epochs"), ("train", "steps"))]
+    lengths = [a for a in lengths if a.value not in (None, NONE)]  # every record of a run says that one is not set
+    if len({a.path for a in lengths}) > 1:
+        raise ConfigError(f"{lengths[0].where} and {lengths[1].where}: give epochs or steps, not both")
 
 
-def _chain(catalog: Catalog, name: str) -> list[Recipe]:
+def recipe_chain(catalog: Catalog, name: str) -> list[Recipe]:
+    """A recipe after those that it is based on. ConfigError if it is, in the end, based on itself."""
     chain = [catalog.recipe(name)]
     while chain[0].base:
         base = catalog.recipe(chain[0].base)
-        if base in chain:
+        if base in chain:  # else it would be followed for ever
             raise ConfigError(
                 f"recipe {name!r} comes back to its own base {base.name!r}", hint="Tell its plugin's authors."
             )
@@ -91,13 +98,13 @@ def _chain(catalog: Catalog, name: str) -> list[Recipe]:
     return chain
 
 
-def _of_recipe(recipe: Recipe) -> Layer:
+def _layer_of_recipe(recipe: Recipe) -> Layer:
     origin = f"recipe {recipe.name}"
-    given: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
-    given |= {"augment": recipe.augment, "metrics": recipe.metrics}
-    given |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
-    return Layer(origin, _dotted({k: v for k, v in given.items() if v is not None}, origin))
+    tree: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
+    tree |= {"augment": recipe.augment, "metrics": recipe.metrics}
+    tree |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
+    return Layer(origin, _assignments({k: v for k, v in tree.items() if v is not None}, origin))
 
 
-def _dotted(given: Mapping[str, Any], origin: str) -> list[Assignment]:
-    return [Assignment(tuple(key.split(".")), value, f"{origin}: {key}") for key, value in given.items()]
+def _assignments(dotted: Mapping[str, Any], origin: str) -> list[Assignment]:
+    return [Assignment(tuple(key.split(".")), value, f"{origin}: {key}") for key, value in dotted.items()]

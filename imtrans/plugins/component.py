@@ -1,9 +1,10 @@
-"""What a plugin declares: components, their slots and what they tell about themselves, as plain records."""
+"""What a plugin declares: components, their slots and what is known of them before import, as plain records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+# Every kind is used somewhere: one that nothing reads would let a plugin declare components that never run.
 Kind = Literal[
     "generator",
     "discriminator",
@@ -16,12 +17,12 @@ Kind = Literal[
     "dataset",
     "metric",
     "method",
-    "exporter",
     "importer",
-    "command",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Direction = Literal["AtoB", "BtoA"]
+# Sections of config.toml: a slot of such a name would be overwritten by the section when a run is written and read.
+RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "augment", "metrics")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Component:
 
     kind: Kind
     name: str
-    target: str
+    target: str  # text, not the object: importing that would make `imtrans list` load torch
     summary: str
     options: Any = None
     info: Any = None
@@ -62,14 +63,13 @@ class Slot:
 class MethodInfo:
     """What the engine must know of a method before it is imported.
 
-    `policy` is an options record (class or instance): how the trained model is run, the keys `inference.*`; it is
-    stored in the checkpoint. A `capturable` method may be recorded as a CUDA graph.
+    `slots` by name; a name is a Python identifier and none of `RESERVED_SLOTS`. `policy` is an options record (class
+    or instance): how the trained model is run, the keys `inference.*`; it is stored in the checkpoint.
     """
 
     slots: Mapping[str, Slot]
     policy: Any = None
     needs_pairs: bool = True
-    cuda_graph_safe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,14 @@ class Archive:
     """How a data set comes to the disk, and what must be there then.
 
     It is fetched from `url`; without one (a login is needed) a person gets it at the page `site`. `sha256` and `size`
-    in bytes are asked of what arrives; `roughly` bytes are shown where the publisher only rounds. `unpacked` bytes may
-    come out of it, and a tenth more; 0: ten times its own size. `counts` are the samples of each split. They are the
-    pictures in the folder of the split's name, unless `places` says otherwise for a split (another folder, or a
-    pattern of files such as "data_*.bin") and `record` how many bytes of such a file are one sample. `suffixes` are
-    unpacked besides those of pictures and texts.
+    in bytes are checked after the download; `approx_bytes` is shown where the publisher only rounds. At most `unpacked`
+    bytes and a tenth may come out of it; 0: ten times its own size. `counts` are the samples of each split. They are
+    the pictures in the folder of the split's name, unless `split_globs` gives for a split another folder or a pattern
+    of files such as "data_*.bin", of which `record_bytes` bytes are one sample. `suffixes` are unpacked besides those
+    of pictures and texts.
 
-    `originals` are archives by their names that a person may bring instead; `prepare` ("module:function") makes the
-    set from them. It is called as `prepare(paths, folder, counts=counts, tick=tick)`, fills the empty folder, tells
+    `originals` are names of archives that a person may give instead; `prepare` ("module:function") makes the set from
+    them. It is called as `prepare(paths, folder, counts=counts, tick=tick)`, fills the empty folder, calls
     `tick(done, count)`, and raises DataError for what is not right.
     """
 
@@ -93,7 +93,7 @@ class Archive:
     sha256: str = ""
     size: int = 0
     approx_bytes: int = 0
-    unpacked: int = 0
+    unpacked: int = 0  # a bound against archives that unpack to terabytes
     counts: Mapping[str, int] = field(default_factory=dict)
     split_globs: Mapping[str, str] = field(default_factory=dict)
     record_bytes: int = 0
@@ -104,16 +104,16 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What can be said of a data set without reading it.
+    """What is known of a data set without reading it.
 
-    `direction` tells which side is the source unless `data.direction` says otherwise: A is the side that the data set
-    gives first. `advice` maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values
-    go before it. `data_spec` is an `imtrans.interfaces.DataSpec` where every picture is alike, else None. For people:
-    `sides` says what A and B are, `pixels` how large one side is as (height, width) where all are alike, `terms` on
-    which terms of use.
+    `direction` names the source unless `data.direction` does: A is the side that the data set gives first. `advice`
+    maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values go before it.
+    `is_default`: it is used where no data set is named. `path_options` names the options that hold the path of the
+    pairs: `--dataset PATH` sets the first one, and a run is called after the first that is set. For people: `sides`
+    says what A and B are, `pixels` how large one side is as (height, width) where all are equal, `terms` are the terms
+    of use.
     """
 
-    data_spec: Any = None
     is_paired: bool = True
     direction: Direction = "AtoB"
     advice: Mapping[str, Any] = field(default_factory=dict)
@@ -121,16 +121,18 @@ class DatasetInfo:
     terms: str = ""
     sides: tuple[str, str] = ("", "")
     pixels: tuple[int, int] | None = None
+    is_default: bool = False
+    path_options: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """Which way a metric's numbers point, and what it asks for.
+    """Which way a metric's numbers point, and what it needs.
 
     `numbers` names those that are not called as the metric is, or point another way than `higher_is_better`; the first
-    one tells the best checkpoint. `of_set`: a number of a whole set of pictures, such as FID: no picture has it alone,
-    and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the batch beside
-    the target: "source", or the name of an extra.
+    one decides which checkpoint is best. `is_set_level`: a number of a whole set of pictures, such as FID. No picture
+    has it alone, and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the
+    batch beside the target: "source", or the name of an extra.
     """
 
     higher_is_better: bool = False
@@ -139,7 +141,7 @@ class MetricInfo:
     needs: Sequence[str] = ()
 
     def points_up(self, number: str) -> bool:
-        """Whether more is better of this one of its numbers."""
+        """Whether a higher value of this one of its numbers is better."""
         return self.numbers.get(number, self.higher_is_better)
 
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import pluggy
 
-from imtrans.errors import ImtransError, PluginError
+from imtrans.errors import ImtransError, PluginError, nearest
 from imtrans.plugins import hookspecs
-from imtrans.plugins.component import KINDS, Component, DatasetInfo, MethodInfo
-from imtrans.plugins.options import coerce, specs
+from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, MethodInfo
+from imtrans.plugins.options import check_declaration, specs
 from imtrans.plugins.recipe import EvalProtocol, Recipe
 
 GROUP = "imtrans"
@@ -33,7 +33,7 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PluginRecord:
-    """One entry point (or one-file plugin): where it comes from, what it gave, and why it is broken if it is."""
+    """One entry point (or one-file plugin): where it comes from, what it provides, and why it is broken if it is."""
 
     name: str
     target: str
@@ -46,6 +46,7 @@ class PluginRecord:
 
     @property
     def is_builtin(self) -> bool:
+        """Whether it ships with imtrans."""
         return self.distribution == DISTRIBUTION
 
     @property
@@ -55,31 +56,35 @@ class PluginRecord:
 
     @property
     def complaint(self) -> str:
+        """One line for people that names the plugin and why it is not loaded."""
         named = f"{self.name} {self.version}".strip()
         return f"plugin {named} (dist {self.distribution}) not loaded: {self.error}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plugins:
-    """The plugin manager with the good plugins registered, and a record of every one found."""
+    """The plugin manager with the working plugins registered, and a record of every plugin, broken ones included."""
 
     manager: pluggy.PluginManager
     records: Sequence[PluginRecord]
 
     @property
     def broken(self) -> list[PluginRecord]:
+        """The plugins that could not be loaded."""
         return [r for r in self.records if r.error]
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What a run folder and a checkpoint remember of the plugins that were there."""
-        good = [r for r in self.records if not r.error]
-        told = [{"distribution": r.distribution, "version": r.version, "target": r.target} for r in good]
-        return {f"{r.distribution}:{r.name}": t for r, t in zip(good, told, strict=True)}
+        """The loaded plugins as a run folder and a checkpoint record them, by "distribution:name"."""
+        return {
+            f"{r.distribution}:{r.name}": {"distribution": r.distribution, "version": r.version, "target": r.target}
+            for r in self.records
+            if not r.error
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which plugins may be imported: `allow` None means all; `others` False, only what ships with imtrans."""
+    """Which plugins may be imported. `allow` None: all; `others` False: only what ships with imtrans."""
 
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
@@ -88,7 +93,7 @@ class Selection:
 
     @classmethod
     def from_environment(cls, *, others: bool = True, files: Iterable[str] = ()) -> "Selection":
-        """IMTRANS_PLUGINS is the allow-list, IMTRANS_DISABLE_PLUGINS the deny-list (1: everybody else's)."""
+        """The choice of IMTRANS_PLUGINS (allow-list) and IMTRANS_DISABLE_PLUGINS (deny-list; 1: all but built-ins)."""
         allow, deny = os.environ.get("IMTRANS_PLUGINS"), os.environ.get("IMTRANS_DISABLE_PLUGINS", "")
         return cls(
             allow=None if allow is None else _names(allow),
@@ -98,6 +103,7 @@ class Selection:
         )
 
     def admits(self, name: str, distribution: str) -> bool:
+        """Whether a plugin may be imported. A built-in is left out only by its own name in the deny-list."""
         names, deny = _normal(name, distribution), _normal(*self.deny)
         if _normal(name) & deny or (names & deny and distribution != DISTRIBUTION):
             return False
@@ -106,17 +112,21 @@ class Selection:
 
 
 def discover(selection: Selection | None = None) -> Plugins:
-    """Load every admitted plugin of the entry-point group, sorted by name, built-ins first."""
+    """Every admitted plugin of the entry-point group, loaded, sorted by name, built-ins first.
+
+    A broken one costs only itself: its record says why. PluginError for a broken file of `selection.files`.
+    """
+    # A manager for each call, not one of the module: tests, and programs that import imtrans, must not share plugins.
     selection = selection or Selection.from_environment()
     manager = pluggy.PluginManager("imtrans")
     manager.add_hookspecs(hookspecs)
     records = []
-    for found, load in _entry_points():
-        if selection.admits(found.name, found.distribution):
-            records.append(found if found.error else _load(manager, found, load))
+    for record, load in _entry_points():
+        if selection.admits(record.name, record.distribution):
+            records.append(record if record.error else _load(manager, record, load))
     for file in selection.files:
-        found = PluginRecord(name=Path(file).stem, target=file, distribution=Path(file).stem)
-        records.append(_load(manager, found, partial(_import_file, Path(file))))
+        record = PluginRecord(name=Path(file).stem, target=file, distribution=Path(file).stem)
+        records.append(_load(manager, record, partial(_import_file, Path(file))))
     _refuse_broken_files(records, selection.files)
     return Plugins(manager, records)
 
@@ -126,24 +136,24 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _normal(*names: str) -> set[str]:
-    """Names as packaging compares them: imtrans_foo is Imtrans-Foo, so that no list passes one over."""
+    """Names as packaging compares them: imtrans_foo is Imtrans-Foo, so that a list matches every spelling."""
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
 def _entry_points() -> list[tuple[PluginRecord, Any]]:
     """Every entry point with what loads it, built-ins first; what cannot be read is a record with its error."""
-    found: list[tuple[PluginRecord, Any]] = []
+    records: list[tuple[PluginRecord, Any]] = []
     points: list[tuple[importlib.metadata.EntryPoint, Any]] = []
     try:
         points = [(p, p.dist) for p in importlib.metadata.entry_points(group=GROUP)]
-    except Exception:  # noqa: BLE001 - one broken distribution spoils the common list; each is then read by itself
+    except Exception:  # noqa: BLE001 - one broken distribution breaks the common list; each is then read by itself
         for distribution in importlib.metadata.distributions():
             try:
                 points += [(p, distribution) for p in distribution.entry_points.select(group=GROUP)]
             except Exception as error:  # noqa: BLE001 - its metadata may be broken in any way; it costs only itself
-                found.append((_unreadable(distribution, error), None))
-    found += [(_record(point, distribution), point.load) for point, distribution in points]
-    return sorted(found, key=lambda f: (not f[0].is_builtin, f[0].name, f[0].distribution))
+                records.append((_unreadable(distribution, error), None))
+    records += [(_record(point, distribution), point.load) for point, distribution in points]
+    return sorted(records, key=lambda r: (not r[0].is_builtin, r[0].name, r[0].distribution))
 
 
 def _record(point: importlib.metadata.EntryPoint, distribution: Any) -> PluginRecord:
@@ -157,42 +167,46 @@ def _record(point: importlib.metadata.EntryPoint, distribution: Any) -> PluginRe
 
 
 def _unreadable(distribution: Any, error: Exception, *, name: str = "") -> PluginRecord:
-    folder = str(getattr(distribution, "_path", "unknown"))  # importlib has no public name for the one thing sure
+    folder = str(
+        getattr(distribution, "_path", "unknown")
+    )  # the one thing that always exists; importlib has no public name for it
     stem = Path(folder).stem
     fault = f"metadata in {folder}: {_reason(error)}"
     return PluginRecord(name=name or stem, target="", distribution=stem, error=fault)
 
 
-def _load(manager: pluggy.PluginManager, found: PluginRecord, load: Any) -> PluginRecord:
+def _load(manager: pluggy.PluginManager, record: PluginRecord, load: Any) -> PluginRecord:
     begun = time.perf_counter()
-    name = f"{found.distribution}:{found.name}"
+    name = f"{record.distribution}:{record.name}"
     try:
+        # What a plugin prints at import would spoil the output of --json.
         with contextlib.redirect_stdout(sys.stderr):
             plugin = load()
             plugin = plugin() if isinstance(plugin, type) else plugin
             manager.register(plugin, name=name)
-            manager.check_pending()
+            manager.check_pending()  # without it pluggy ignores a misspelt hook
             provided = _provided(manager, plugin)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code may fail in any way; it costs only itself
         if manager.has_plugin(name):
             manager.unregister(name=name)
-        return dataclasses.replace(found, error=_reason(error), trace=traceback.format_exc())
-    return dataclasses.replace(found, provided=provided, seconds=time.perf_counter() - begun)
+        return dataclasses.replace(record, error=_reason(error), trace=traceback.format_exc())
+    return dataclasses.replace(record, provided=provided, seconds=time.perf_counter() - begun)
 
 
 def _provided(manager: pluggy.PluginManager, plugin: Any) -> tuple[Provided, ...]:
+    # The hook of this plugin alone, through pluggy, which passes only the arguments that an implementation takes.
     others = [p for p in manager.get_plugins() if p is not plugin]
     caller = manager.subset_hook_caller("imtrans_provide", others)
-    given = caller()
-    if len(given) < len(caller.get_hookimpls()):
+    results = caller()
+    if len(results) < len(caller.get_hookimpls()):
         raise PluginError("imtrans_provide gave None: must be a list of Component, Recipe or EvalProtocol")
-    provided = tuple(thing for things in given for thing in things)
+    provided = tuple(thing for things in results for thing in things)
     for thing in provided:
         _check(thing)
-    seen = [(type(t), getattr(t, "kind", ""), t.name) for t in provided]
-    twice = next((s[2] for s in seen if seen.count(s) > 1), None)
-    if twice:
-        raise PluginError(f"declares {twice!r} twice")
+    identities = [(type(t), getattr(t, "kind", ""), t.name) for t in provided]
+    duplicate = next((i[2] for i in identities if identities.count(i) > 1), None)
+    if duplicate:
+        raise PluginError(f"declares {duplicate!r} twice")
     return provided
 
 
@@ -206,27 +220,60 @@ def _check(thing: Any) -> None:
 
 
 def _check_component(component: Component) -> None:
-    if component.kind not in KINDS:
-        raise PluginError(f"{component.name}: no kind {component.kind!r}; the kinds are {', '.join(KINDS)}")
+    _check_kind(component.kind, where=component.name)
     if not _TARGET.fullmatch(component.target):
         raise PluginError(f"{component.name}: target {component.target!r} must have the form module:attribute")
-    if component.kind == "method" and not isinstance(component.info, MethodInfo):
+    _check_options(component.options, where=component.name)
+    if component.kind == "method":
+        _check_method(component)
+    if component.kind == "dataset":
+        _check_dataset(component)
+
+
+def _check_kind(kind: str, *, where: str) -> None:
+    if kind not in KINDS:
+        raise PluginError(f"{where}: no kind {kind!r}{nearest(kind, KINDS)}", hint=f"The kinds: {', '.join(KINDS)}")
+
+
+def _check_options(options: Any, *, where: str) -> None:
+    for name, spec in specs(options).items():
+        if name in ("name", "weight"):  # keys of every component in a configuration
+            raise PluginError(f"{where}: an option may not be called {name!r}")
+        check_declaration(spec, where=where)
+
+
+def _check_method(component: Component) -> None:
+    info = component.info
+    if not isinstance(info, MethodInfo):
         raise PluginError(f"{component.name}: a method needs info=MethodInfo(...)")
-    if component.kind == "dataset" and not isinstance(component.info, DatasetInfo):
+    for name, slot in info.slots.items():
+        if name in RESERVED_SLOTS:
+            raise PluginError(
+                f"{component.name}: a slot may not be called {name!r}: the configuration has a key of that name",
+                hint=f"Rename it; these are taken: {', '.join(RESERVED_SLOTS)}",
+            )
+        if not name.isidentifier():  # the method gets it as a keyword, and "." separates keys
+            raise PluginError(f"{component.name}: slot {name!r} must be a Python identifier")
+        _check_kind(slot.kind, where=f"{component.name}: slot {name!r}")
+    _check_options(info.policy, where=f"{component.name}: policy")
+
+
+def _check_dataset(component: Component) -> None:
+    info, known = component.info, specs(component.options)
+    if not isinstance(info, DatasetInfo):
         raise PluginError(f"{component.name}: a data set needs info=DatasetInfo(...)")
-    for name, spec in specs(component.options).items():
-        if name in ("name", "weight"):
-            raise PluginError(f"{component.name}: an option may not be called {name!r}")
-        coerce(spec.default, spec, where=f"{component.name}: the default of option {name}")
+    for name in info.path_options:
+        if name not in known:
+            raise PluginError(f"{component.name}: path_options: no option {name!r}{nearest(name, known)}")
 
 
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise PluginError(f"{path} is not a Python file")
-    other = _namesake(path)
-    if other:
-        raise PluginError(f"a module {path.stem!r} exists already: {other}; give the file another name")
+    origin = _other_origin(path)
+    if origin:
+        raise PluginError(f"a module {path.stem!r} exists already: {origin}; give the file another name")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # its targets say "stem:attribute"
     try:
@@ -237,8 +284,8 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _namesake(path: Path) -> str:
-    """Where else a module of this name comes from; it must not be put out of the way."""
+def _other_origin(path: Path) -> str:
+    """Where another module of this name comes from, empty if there is none; a plugin file must not shadow it."""
     if path.stem in sys.stdlib_module_names:
         return "Python's own"
     other = importlib.machinery.PathFinder.find_spec(path.stem)
@@ -256,4 +303,4 @@ def _reason(error: BaseException) -> str:
 def _refuse_broken_files(records: Iterable[PluginRecord], files: Sequence[str]) -> None:
     for r in records:
         if r.error and r.target in files:
-            raise PluginError(f"plugin file {r.target}: {r.error}", hint="Mend the file, or leave out -p.")
+            raise PluginError(f"plugin file {r.target}: {r.error}", hint="Fix the file, or leave out -p.")

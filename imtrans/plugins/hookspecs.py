@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from imtrans.plugins.component import Component
     from imtrans.plugins.recipe import EvalProtocol, Recipe
 
+# pluggy passes arguments by name: an implementation may leave out those that it does not use.
 hookspec = pluggy.HookspecMarker("imtrans")
 hookimpl = pluggy.HookimplMarker("imtrans")
 
 
+# A hook specification has no body: pluggy reads its signature and never calls it.
 @hookspec
 def imtrans_provide() -> "Iterable[Component | Recipe | EvalProtocol]":  # type: ignore[empty-body]
     """What the plugin offers. Called once, before torch is imported: import nothing heavy here."""

@@ -1,4 +1,4 @@
-"""Typed options: how a component says what it can be told, and how text becomes such a value."""
+"""Typed options: what a component can be configured with, and how text becomes such a value."""
 
 import dataclasses
 import math
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from imtrans.errors import ConfigError, nearest
-from imtrans.plugins.component import ComponentRef, Kind
+from imtrans.errors import ConfigError, PluginError, nearest
+from imtrans.plugins.component import KINDS, ComponentRef, Kind
 
 
 def option(
@@ -25,16 +25,15 @@ def option(
 ) -> Any:
     """One field of an options record: its default, a line of help, inclusive bounds for numbers.
 
-    `former` holds the names that the option had in earlier releases, each with what its values became (None: the same):
-    checkpoints and run folders of then still load.
+    `former` holds the names that the option had in earlier releases, each with what its values became (None: the same),
+    so that checkpoints and run folders of those releases still load. `affects_hash` False: the option only says where
+    something is found, and stays out of a protocol's hash.
 
-    One that only says where something is found does not decide what comes out: it stays out of a protocol's hash.
-
-    Types: bool, int, float, str, Literal, Path, Use, a tuple of one of them, or one of them | None.
+    Types: bool, int, float, str, Literal, Path, ComponentRef, a tuple of one of them, or one of them | None.
     A field of type ComponentRef (or tuple of ComponentRef) names in `kind` what kind of component it takes.
     """
-    about = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash, "former": former or {}}
-    return dataclasses.field(default=default, metadata=about)
+    metadata = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash}
+    return dataclasses.field(default=default, metadata={**metadata, "former": former or {}})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +58,12 @@ class OptionSpec:
 
     @property
     def is_tuple(self) -> bool:
+        """Whether it takes several values."""
         return get_origin(_without_none(self.type)) is tuple
 
     @property
     def is_optional(self) -> bool:
+        """Whether it may be None."""
         return type(None) in get_args(self.type)
 
     @property
@@ -97,7 +98,7 @@ class NoOptions:
 def specs(options: Any) -> dict[str, OptionSpec]:
     """The options of a record (or class, or None) by name, with this record's values as the defaults."""
     defaults = default_record(options)
-    hints = typing.get_type_hints(type(defaults))
+    hints = typing.get_type_hints(type(defaults))  # `field.type` is text under `from __future__ import annotations`
     return {f.name: _spec(f, hints[f.name], getattr(defaults, f.name)) for f in dataclasses.fields(defaults)}
 
 
@@ -107,7 +108,7 @@ def values(options: Any) -> dict[str, Any]:
 
 
 def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
-    """`value` as the option's type; ConfigError names `where`, the value and what is allowed."""
+    """`value` as the option's type. ConfigError names `where`, the value and what is allowed."""
     parsed = _parse(value, spec) if isinstance(value, CliText) else value
     if spec.is_optional and (parsed is None or (isinstance(parsed, str) and parsed.strip() == NONE)):
         return None
@@ -115,6 +116,15 @@ def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
         items = parsed if isinstance(parsed, list | tuple) else [parsed]
         return tuple(_item(item, spec, where=where) for item in items)
     return _item(parsed, spec, where=where)
+
+
+def check_declaration(spec: OptionSpec, *, where: str) -> None:
+    """Refuse an option whose declaration is wrong: PluginError for its kind, ConfigError for its default."""
+    if spec.item is ComponentRef and spec.kind not in KINDS:
+        guess = nearest(str(spec.kind), KINDS) if spec.kind else ""
+        fault = f"no kind {spec.kind!r}{guess}" if spec.kind else "it names a component, but no kind of component"
+        raise PluginError(f"{where}: option {spec.name!r}: {fault}", hint=f"Give it kind=...: {', '.join(KINDS)}")
+    coerce(spec.default, spec, where=f"{where}: the default of option {spec.name}")
 
 
 def parse_toml_value(text: str) -> Any:
@@ -144,8 +154,9 @@ def refs(spec: OptionSpec, value: Any) -> Iterator[ComponentRef]:
 
 
 def _spec(field: "dataclasses.Field[Any]", hint: Any, default: Any) -> OptionSpec:
-    known = {k: field.metadata[k] for k in ("low", "high", "kind", "affects_hash", "former") if k in field.metadata}
-    return OptionSpec(name=field.name, type=hint, default=default, help=field.metadata.get("help", ""), **known)
+    names = ("help", "low", "high", "kind", "affects_hash", "former")
+    metadata = {k: field.metadata[k] for k in names if k in field.metadata}
+    return OptionSpec(name=field.name, type=hint, default=default, **metadata)
 
 
 def _without_none(hint: Any) -> Any:
@@ -156,18 +167,20 @@ def _without_none(hint: Any) -> Any:
 
 def _parse(text: CliText, spec: OptionSpec) -> Any:
     value = parse_toml_value(text)
+    # --name 12 is text although TOML reads a number.
     is_text = spec.item in (str, Path) or get_origin(spec.item) is Literal
-    is_endless = isinstance(value, float) and not math.isfinite(value)  # told as it was written: 1e400, not inf
-    return str(text) if is_endless or (is_text and not isinstance(value, str | list)) else value
+    is_infinite = isinstance(value, float) and not math.isfinite(value)  # errors show it as written: 1e400, not inf
+    return str(text) if is_infinite or (is_text and not isinstance(value, str | list)) else value
 
 
 def _item(value: Any, spec: OptionSpec, *, where: str) -> Any:
     if get_origin(spec.item) is Literal:
         return _choice(value, spec, where=where)
     if spec.item is ComponentRef:
-        return _use(value, where=where)
+        return _component_ref(value, where=where)
     if spec.item in (str, Path) and isinstance(value, str | Path):
         return spec.item(value)
+    # To Python a bool is an int: without the first condition "true" would pass for the number 1.
     fits = isinstance(value, bool) == (spec.item is bool) and isinstance(
         value, (int, float) if spec.item is float else spec.item
     )
@@ -178,13 +191,13 @@ def _item(value: Any, spec: OptionSpec, *, where: str) -> Any:
 
 def _choice(value: Any, spec: OptionSpec, *, where: str) -> Any:
     choices = get_args(spec.item)
-    if value not in choices or isinstance(value, bool):
+    if value not in choices or isinstance(value, bool):  # True == 1, which may be a choice
         guess = nearest(str(value), map(str, choices))
         raise ConfigError(f"{where} {_short(value)}: must be one of {', '.join(map(str, choices))}{guess}")
     return value
 
 
-def _use(value: Any, *, where: str) -> ComponentRef:
+def _component_ref(value: Any, *, where: str) -> ComponentRef:
     if isinstance(value, ComponentRef):
         return value
     if isinstance(value, str):
@@ -220,4 +233,5 @@ def allowed(spec: OptionSpec) -> str:
 
 def _short(value: Any) -> str:
     text = repr(to_plain(value))
+    # A whole table may have been given by mistake; an error is one line.
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""What a recipe says, and the options that every run has."""
+"""What a recipe and an evaluation protocol declare, and the options that every run has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """The keys `data.*`."""
+    """The keys `data.*`. The `former` names are those in run folders and checkpoints of format 1."""
 
     size: tuple[int, ...] = option((256,), "pixels of a side of a training crop; two numbers: height and width", low=1)
     batch_size: int = option(1, "pictures per step, over all devices", low=1)
@@ -42,6 +42,7 @@ class DataOptions:
 class TrainOptions:
     """The keys `train.*`, but for the optimisers'."""
 
+    # Neither has a default here: the one that a layer sets takes the other away, and 200 epochs come last.
     epochs: int | None = option(None, "passes over the training pictures", low=1)
     steps: int | None = option(None, "training steps, instead of epochs", low=1)
     seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
@@ -61,7 +62,7 @@ class TrainOptions:
         None, "longest gradient of an optimiser group; none: as it is", low=0, former={"clip": None}
     )
     schedule: Literal["constant", "linear", "cosine", "inverse-time"] = option(
-        "constant", "how the learning rate goes; linear: to 0 from train.decay_start on, as CycleGAN"
+        "constant", "schedule of the learning rate; linear: to 0 from train.decay_start on, as CycleGAN"
     )
     decay_start: float = option(0.5, "share of the run after which the linear schedule begins to fall", low=0, high=1)
     decay_rate: float = option(1e-5, "fall per step of the inverse-time schedule", low=0)
@@ -92,6 +93,7 @@ class TrainOptions:
 class OptimizerOptions:
     """The keys `train.optimizer.*` (every group) and `train.optimizer.GROUP.*` (one)."""
 
+    # Rate and betas are the paper's (section 3.3).
     name: str = option("adam", "adam, or any optimiser that timm knows")
     lr: float = option(2e-4, "learning rate", low=0)
     betas: tuple[float, ...] = option((0.5, 0.999), "decay of the two moment estimates", low=0, high=1)
@@ -103,6 +105,7 @@ class OptimizerOptions:
 class InferenceOptions:
     """The keys `inference.*` of a method that has no policy of its own to add."""
 
+    # The paper runs the generator at test time as in training, dropout included (section 3.3).
     norm: Literal["batch", "running"] = option(
         "batch", "statistics of the norm layers: the picture's own, as in the paper, or the running ones of training"
     )
@@ -117,10 +120,15 @@ class Recipe:
     recipe to start from. `data`, `train` and `inference` hold values for the keys of those sections; whatever is left
     out is decided by the data set's advice, else by the defaults. An optimiser's values stand in `train` under
     "optimizer.lr" or "optimizer.GROUP.lr".
+
+    `imtrans list recipes NAME` shows what differs from the recipe `reference`, both on the data set
+    `reference_dataset`; recipes based on this one inherit both. `is_default`: commands that only look at data use it
+    where no recipe is named.
     """
 
     name: str
     summary: str
+    # None, here and below: the base's. An empty sequence is a value, and takes away what the base has.
     method: ComponentRef | None = None
     base: str | None = None
     networks: Mapping[str, ComponentRef] = field(default_factory=dict)
@@ -131,19 +139,23 @@ class Recipe:
     data: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     inference: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    reference_dataset: str = ""
+    is_default: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalProtocol:
-    """What a number means: every choice behind it. Any change wants a new version.
+    """What a number means: every choice behind it. Any change needs a new version.
 
-    Pictures are compared at `size` (height, width), where the filter `resize` brings both translation and target;
-    empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
+    Pictures are compared at `size` (height, width); the filter `resize` brings both translation and target there.
+    Empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
     out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
-    (`imtrans.errors.NotInstalledError`). With `has_ceiling` the targets themselves, as the model was given them, are scored,
-    too: no translation can do better. Fewer than `min_samples` pictures get a warning.
+    (`imtrans.errors.NotInstalledError`). With `has_ceiling` the targets themselves, as the model was given them, are
+    scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning.
     """
 
+    # Both are in every record of an evaluation, beside a hash of the choices below, which finds a forgotten version.
     name: str
     version: int
     metrics: Sequence[ComponentRef]

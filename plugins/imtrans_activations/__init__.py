@@ -1,4 +1,4 @@
-"""The usual activations, all of them torch's own."""
+"""The common activations, all from torch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,11 +8,14 @@ from imtrans import Component, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class LeakyReLU:
+    """Options of leaky-relu."""
+
     slope: float = option(0.2, "slope for negative values; the paper 0.2, Keras's default 0.3", low=0)
 
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """ReLU, leaky ReLU, SiLU and GELU."""
     yield Component(kind="activation", name="relu", target="torch.nn:ReLU", summary="max(0, x)")
     yield Component(
         kind="activation",

@@ -28,6 +28,6 @@ def folder_components() -> Iterable[Component]:
         target="imtrans_datasets.folder:folder",
         summary="your own pairs: --dataset PATH",
         options=FolderOptions,
-        info=DatasetInfo(),
+        info=DatasetInfo(path_options=("path", "target")),
         needs_context=True,
     )

@@ -9,6 +9,8 @@ from imtrans import Component, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class JitterOptions:
+    """Options of the random crop."""
+
     scale: float = option(
         286 / 256,
         "size to load, as a multiple of the size to crop: the paper's 286 for 256; 1: no jitter",
@@ -22,19 +24,24 @@ class JitterOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FlipOptions:
-    probability: float = option(0.5, "how often a pair is mirrored; 0: never", low=0, high=1)
+    """Options of the mirroring."""
+
+    probability: float = option(0.5, "probability that a pair is mirrored; 0: never", low=0, high=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorOptions:
-    brightness: float = option(0.2, "largest change, as a part of the range", low=0, high=1)
-    contrast: float = option(0.2, "largest change of the factor 1", low=0, high=1)
-    saturation: float = option(0.2, "largest change of the factor 1", low=0, high=1)
-    hue: float = option(0.05, "largest turn, as a part of the circle", low=0, high=0.5)
+    """Largest random changes of the colours; each is drawn uniformly from either side of 0."""
+
+    brightness: float = option(0.2, "largest change, as a share of the range", low=0, high=1)
+    contrast: float = option(0.2, "largest deviation of the factor from 1", low=0, high=1)
+    saturation: float = option(0.2, "largest deviation of the factor from 1", low=0, high=1)
+    hue: float = option(0.05, "largest rotation, as a share of the circle", low=0, high=0.5)
 
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """Random crop, mirroring and colour changes."""
     for name, summary, options in (
         ("jitter", "load larger, crop at random: the same for source and target", JitterOptions),
         ("flip", "mirror left and right at random: the same for source and target", FlipOptions),

@@ -1,4 +1,7 @@
-"""Random changes of a batch: the drawing is ours, from the samples' own numbers; kornia moves the pixels."""
+"""Random changes of a batch: random numbers from `Batch.draws`, pixels moved by kornia.
+
+kornia's own generators draw once for a batch: a sample's change would depend on its batch.
+"""
 
 import math
 from collections.abc import Callable
@@ -15,7 +18,7 @@ from imtrans_kornia import ColorOptions, FlipOptions, JitterOptions
 
 
 class Jitter:
-    """Random crop of a picture that was loaded larger (paper, section 3.3: 286 to 256)."""
+    """Random crop of images that were loaded larger (paper, section 3.3: 286 to 256)."""
 
     is_geometric = True
 
@@ -25,9 +28,11 @@ class Jitter:
 
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """What the loader resizes to, with this augmentation's `interpolation`."""
+        # Not round(): Python rounds halves to even, so the direction would depend on the size.
         return tuple(math.ceil(n * self.scale - 0.5) for n in size)
 
     def __call__(self, batch: Batch) -> Batch:
+        """The batch, each pair cropped at a random offset. ShapeError for images smaller than the crop."""
         if not self.size:
             raise ShapeError("kornia-jitter: needs data.size, the size to crop to")
         spatial = batch.source.shape[2:]
@@ -39,17 +44,19 @@ class Jitter:
 
 
 class Flip:
-    """Mirrors source and target together, each pair with its own draw."""
+    """Mirrors source and target together, independently for each pair."""
 
     is_geometric = True
 
-    def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - all augmentations are made alike
+    def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - the signature of all augmentations
         self.probability = options.probability
 
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The same size: nothing is cropped."""
         return size
 
     def __call__(self, batch: Batch) -> Batch:
+        """The batch, with a share `probability` of its pairs mirrored."""
         flips = uniform(batch.draws, 1, stream="kornia-flip")[:, 0] < self.probability
         if not flips.any():
             return batch
@@ -65,32 +72,33 @@ class Color:
             raise ShapeError("kornia-color: the source must have three channels")
 
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The same size: nothing is cropped."""
         return size
 
     def __call__(self, batch: Batch) -> Batch:
+        """The batch with the colours of its sources changed, independently for each pair."""
         o, enhance = self.options, kornia.enhance
         spread = uniform(batch.draws, 4, stream="kornia-color").to(batch.source.device, torch.float32) * 2 - 1
-        x = batch.source / 2 + 0.5
+        x = batch.source / 2 + 0.5  # kornia's colour functions take [0, 1]
         x = enhance.adjust_brightness(x, spread[:, 0] * o.brightness)
         x = enhance.adjust_contrast(x, 1 + spread[:, 1] * o.contrast)
         x = enhance.adjust_saturation(x, 1 + spread[:, 2] * o.saturation)
-        x = enhance.adjust_hue(x, spread[:, 3] * o.hue * 2 * math.pi)
+        x = enhance.adjust_hue(x, spread[:, 3] * o.hue * 2 * math.pi)  # in radians
         return replace(batch, source=x.clamp(0, 1) * 2 - 1)
 
 
 def _corners(numbers: Tensor, spatial: torch.Size, height: int, width: int) -> Tensor:
-    """(B, 2) left and top of each window; every offset that fits is as likely as any other."""
-    room = torch.tensor([spatial[1] - width + 1, spatial[0] - height + 1])
-    return (numbers * room).floor().long()
+    """(B, 2) left and top of each window; all offsets that fit are equally likely."""
+    offsets = torch.tensor([spatial[1] - width + 1, spatial[0] - height + 1])
+    return (numbers * offsets).floor().long()
 
 
 def _windows(x: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
-    """A window of each picture. On the CPU by slices: kornia's way gives the same and takes 3 to 6 times as long."""
+    """A window of each image. On the CPU by slices: kornia gives the same and takes 3 to 6 times as long."""
     if x.device.type == "cpu":
-        cut = [
-            p[:, top : top + height, left : left + width] for p, (left, top) in zip(x, corners.tolist(), strict=True)
-        ]
-        return torch.stack(cut)
+        lefts_and_tops = zip(x, corners.tolist(), strict=True)
+        return torch.stack([p[:, top : top + height, left : left + width] for p, (left, top) in lefts_and_tops])
+    # Corners clockwise from the upper left, inclusive, as crop_by_indices wants them.
     offsets = torch.tensor([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
     boxes = (corners[:, None] + offsets).to(x.device)
     cropped: Tensor = kornia.geometry.transform.crop_by_indices(x, boxes, (height, width))
@@ -98,9 +106,10 @@ def _windows(x: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
 
 
 def _mirrored(x: Tensor, flips: Tensor) -> Tensor:
-    """The pictures of which `flips` says so mirrored; on the CPU the others are only copied."""
+    """The images, mirrored where `flips` is true. On the CPU only those are flipped, the others copied."""
     if x.device.type != "cpu":
         return torch.where(_like(flips.to(x.device), x), kornia.geometry.transform.hflip(x), x)
+    # `flips` is on the CPU: asking each flag waits for no device.
     return torch.stack([p.flip(-1) if is_flipped else p for p, is_flipped in zip(x, flips.tolist(), strict=True)])
 
 

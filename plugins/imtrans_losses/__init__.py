@@ -1,4 +1,4 @@
-"""Losses: distances between pictures, and what discriminator and generator minimise."""
+"""Losses: distances between images, and adversarial losses of discriminator and generator."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,15 +8,18 @@ from imtrans import Component, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class Hinge:
+    """Options of the hinge loss."""
+
     generator_margin: bool = option(
         False,
         "let the generator's loss stop at a margin of 1, as one Keras project does",
-        former={"clamped": None},
+        former={"clamped": None},  # its name in checkpoints of earlier versions
     )
 
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """Two distances and three adversarial losses."""
     yield Component(kind="loss", name="l1", target="torch.nn:L1Loss", summary="mean absolute difference")
     yield Component(kind="loss", name="mse", target="torch.nn:MSELoss", summary="mean squared difference")
     for name, summary in (

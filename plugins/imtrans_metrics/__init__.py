@@ -1,4 +1,4 @@
-"""Metrics of pictures, of pairs and of sets, and the protocols that say what their numbers mean."""
+"""Metrics of image pairs and of sets of images, and the protocols that define how they are computed."""
 
 from collections.abc import Iterable
 
@@ -9,5 +9,6 @@ from imtrans_metrics.protocols import protocols
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component | EvalProtocol]:
+    """All metrics and protocols."""
     yield from metric_components()
     yield from protocols()

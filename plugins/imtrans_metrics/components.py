@@ -1,6 +1,6 @@
-"""Declarations of the metrics: what each is, and which of two numbers is the better one."""
+"""Declarations of the metrics: options, summaries, and whether higher is better."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,55 +10,71 @@ from imtrans import Component, MetricInfo, option
 
 @dataclass(frozen=True, kw_only=True)
 class SSIMOptions:
+    """Options of SSIM."""
+
     padding: Literal["valid", "same"] = option(
-        "valid", "valid: whole windows only, as scikit-image counts; same: mirrored borders, as torchmetrics does"
+        "valid", "valid: full windows only, as in scikit-image; same: mirrored borders, as in torchmetrics"
     )
     window: int = option(11, "pixels of a side of the Gaussian window (sigma 1.5)", low=3)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultiScaleOptions:
-    scales: int = option(5, "sizes at which pictures are compared, each half the one before", low=1, high=5)
+    """Options of MS-SSIM."""
+
+    scales: int = option(5, "scales at which images are compared, each half the one before", low=1, high=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsOptions:
+    """Where a metric finds its network."""
+
     weights: Path | None = option(
-        None, "file of the network's weights; none: looked for in the usual places", affects_hash=False
+        None,
+        "file of the network's weights; none: searched for in the cache and in torch hub's folder",
+        affects_hash=False,
     )
-    fetch: bool = option(False, "download the weights where they are not found", affects_hash=False)
+    # False: an evaluation must not download hundreds of megabytes unless the user asks for it.
+    fetch: bool = option(False, "download the weights if they are not found", affects_hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LPIPSOptions(WeightsOptions):
+    """Options of LPIPS."""
+
     net: Literal["alex", "vgg", "squeeze"] = option("alex", "network whose features are compared")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lite0KernelOptions:
+    """Options of a kernel distance, which is averaged over random draws."""
+
     subsets: int = option(100, "draws over which the distance is averaged", low=1)
-    subset_size: int = option(1000, "pictures in a draw; all of them where there are fewer", low=2)
+    subset_size: int = option(1000, "images in a draw; all of them if there are fewer", low=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KIDOptions(Lite0KernelOptions, WeightsOptions):
-    pass
+    """Options of KID: of the draws, and of Inception's weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistogramOptions:
-    bins: int = option(51, "bins of each channel; an odd number has grey in the middle of a bin", low=2, high=1000)
+    """Options of the colour histograms."""
+
+    bins: int = option(51, "bins of each channel; with an odd number grey is in the middle of a bin", low=2, high=1000)
 
 
 HIGHER, SET = MetricInfo(higher_is_better=True), MetricInfo(is_set_level=True)
 
 
-def _named(**numbers: bool) -> MetricInfo:
-    """A metric whose numbers have names of their own; true where higher is better."""
+def _numbers(numbers: Mapping[str, bool]) -> MetricInfo:
+    """A metric whose numbers have their own names; true where higher is better."""
     return MetricInfo(higher_is_better=next(iter(numbers.values())), numbers=numbers)
 
 
 def metric_components() -> Iterable[Component]:
+    """All metrics of this plugin."""
     yield _metric("l1", "pixels:L1", "mean absolute difference in [-1, 1]; lower is closer")
     yield _metric("psnr", "pixels:PSNR", "peak signal-to-noise ratio in dB; higher is closer", info=HIGHER)
     yield _metric(
@@ -66,30 +82,30 @@ def metric_components() -> Iterable[Component]:
         "pixels:SSIM",
         "structural similarity (Wang et al. 2004), 1 for equal pictures",
         options=SSIMOptions,
-        info=_named(ssim=True, ssim_same=True),
+        info=_numbers({"ssim": True, "ssim_same": True}),
     )
     yield _metric(
         "ms-ssim",
         "ms_ssim:MultiScaleSSIM",
         "structural similarity at five sizes (Wang et al. 2003), for pictures from 161 px; 1 for equal ones",
         options=MultiScaleOptions,
-        info=_named(ms_ssim=True, **{f"ms_ssim_{n}": True for n in range(1, 5)}),
+        info=_numbers({"ms_ssim": True, **{f"ms_ssim_{n}": True for n in range(1, 5)}}),
     )
     yield _metric(
         "pixel-accuracy",
         "pixels:PixelAccuracy",
-        "colour error of a pixel, and share of pixels that are off by less than 5 and 10 of 255 (GcGAN)",
-        info=_named(rmse=False, accuracy_5=True, accuracy_10=True),
+        "colour error of a pixel, and share of pixels with errors below 5 and below 10 of 255 (GcGAN)",
+        info=_numbers({"rmse": False, "accuracy_5": True, "accuracy_10": True}),
     )
     yield _metric(
         "lab-histogram",
         "lab_histogram:LabHistogram",
-        "how far the colours of all pictures overlap with those of all targets, in Lab; 1: the same",
+        "overlap of the colours of all predictions with those of all targets, in Lab; 1: the same",
         options=HistogramOptions,
-        info=_named(lab_l=True, lab_a=True, lab_b=True),
+        info=_numbers({"lab_l": True, "lab_a": True, "lab_b": True}),
     )
     yield from _perceptual()
-    yield from _of_sets()
+    yield from _set_level()
 
 
 def _perceptual() -> Iterable[Component]:
@@ -98,17 +114,17 @@ def _perceptual() -> Iterable[Component]:
         "perceptual:LPIPS",
         "learned perceptual distance (Zhang et al. 2018); lower is closer; needs imtrans[metrics] and weights",
         options=LPIPSOptions,
-        info=_named(lpips_alex=False, lpips_vgg=False, lpips_squeeze=False),
+        info=_numbers({"lpips_alex": False, "lpips_vgg": False, "lpips_squeeze": False}),
     )
     yield _metric(
         "lite0-distance",
         "perceptual:Lite0Distance",
         "distance of EfficientNet-lite0 features, offline; lower is closer; needs imtrans[metrics]",
-        info=_named(lite0_distance=False),
+        info=_numbers({"lite0_distance": False}),
     )
 
 
-def _of_sets() -> Iterable[Component]:
+def _set_level() -> Iterable[Component]:
     yield _metric(
         "fid",
         "distribution:fid",

@@ -1,4 +1,4 @@
-"""Distances between two sets of features: a row for each picture holds its own and its target's."""
+"""Distances between two sets of features; each row holds the features of a prediction and of its target."""
 
 import warnings
 from collections.abc import Mapping
@@ -12,51 +12,62 @@ from imtrans.interfaces import Batch
 from imtrans.kit.pretrained import package
 from imtrans_metrics.inception import Inception
 from imtrans_metrics.lite0 import Lite0
-from imtrans_metrics.tensor_checks import check, void
+from imtrans_metrics.tensor_checks import check, nan_where_broken
 
 
 class Extractor(Protocol):
-    def pooled(self, pictures: Tensor) -> Tensor: ...
-    def fingerprint(self) -> str: ...
+    """A network that gives one feature vector for each image."""
+
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """(B, features) of images (B, 1 or 3, H, W) in [-1, 1]."""
+
+    def fingerprint(self) -> str:
+        """Identifies the network's weights."""
 
 
-class OfFeatures:
-    """Rows (B, 2, features): what the network sees in prediction and target."""
+class FeatureMetric:
+    """A metric whose rows, (B, 2, features), are the features of prediction and target."""
 
     def __init__(self, extractor: Extractor, name: str) -> None:
         self.extractor, self.name = extractor, name
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """The features, (B, 2, features); NaN for images that are not finite."""
         check(prediction, batch.target)
         with torch.no_grad():
-            sides = [self.extractor.pooled(p) for p in (prediction, batch.target)]
-        return void(torch.stack(sides, 1), prediction, batch.target)
+            sides = [self.extractor.pooled(side) for side in (prediction, batch.target)]
+        return nan_where_broken(torch.stack(sides, 1), prediction, batch.target)
 
     def fingerprint(self) -> str:
+        """Identifies the weights: distances in different feature spaces are never compared."""
         return self.extractor.fingerprint()
 
 
-class Frechet(OfFeatures):
+class Frechet(FeatureMetric):
     """Fréchet distance of two Gaussians with the features' means and covariances (Heusel et al. 2017), in float64.
 
-    0 or more. It falls with the number of pictures: compare sets of the same size only. Nothing for a single picture.
+    0 or more. It falls with the number of images: compare sets of the same size only. No number for a single image.
     """
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The distance; NaN if any image is not finite, nothing for fewer than two images."""
         if len(rows) < 2:
             return {}
         if not rows.isfinite().all():
             return {self.name: torch.nan}
-        metric = package("torchmetrics.image.fid", metric=self.name).FrechetInceptionDistance(_AsIs(rows.shape[-1]))
-        _feed(metric, rows.cpu().double())
-        return {self.name: max(0.0, float(metric.compute()))}  # rounding can take it below
+        metric = package("torchmetrics.image.fid", metric=self.name).FrechetInceptionDistance(
+            _Precomputed(rows.shape[-1])
+        )
+        # float64 on the CPU: the matrix square root loses too many digits in float32, and MPS has no float64.
+        _update(metric, rows.cpu().double())
+        return {self.name: max(0.0, float(metric.compute()))}  # rounding can make it negative
 
 
-class Kernel(OfFeatures):
+class Kernel(FeatureMetric):
     """Squared maximum mean discrepancy of the features, cubic kernel (Bińkowski et al. 2018), its mean over draws.
 
     Unbiased, so that equal sets may give a little less than 0. With the standard deviation over the draws where these
-    differ: where there are more pictures than one draw takes. The draws are the same each time.
+    differ, that is if there are more images than one draw takes. The draws are the same each time.
     """
 
     def __init__(self, extractor: Extractor, name: str, *, subsets: int, subset_size: int) -> None:
@@ -64,26 +75,30 @@ class Kernel(OfFeatures):
         self.subsets, self.subset_size = subsets, subset_size
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The distance and its deviation; NaN if any image is not finite, nothing for fewer than two images."""
         count = len(rows)
         if count < 2:
             return {}
         if not rows.isfinite().all():
             return {self.name: torch.nan}
+        # A draw of all images is the same every time: one is enough, and its deviation says nothing.
         is_whole = count <= self.subset_size
-        maker = package("torchmetrics.image.kid", metric=self.name).KernelInceptionDistance
+        metric_class = package("torchmetrics.image.kid", metric=self.name).KernelInceptionDistance
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
-            torch.default_generator.manual_seed(0)  # torch.manual_seed would seed the accelerators, too
-            metric = maker(
-                _AsIs(rows.shape[-1]), subsets=1 if is_whole else self.subsets, subset_size=min(count, self.subset_size)
+            torch.default_generator.manual_seed(0)  # not torch.manual_seed: it would reseed the accelerators, too
+            metric = metric_class(
+                _Precomputed(rows.shape[-1]),
+                subsets=1 if is_whole else self.subsets,
+                subset_size=min(count, self.subset_size),
             )
-            _feed(metric, rows.cpu().float())
+            _update(metric, rows.cpu().float())
             mean, deviation = metric.compute()
         return {self.name: float(mean)} if is_whole else {self.name: float(mean), f"{self.name}_std": float(deviation)}
 
 
-class _AsIs(nn.Identity):
-    """In place of a network: the features are given."""
+class _Precomputed(nn.Identity):
+    """Takes the place of torchmetrics' network: the features are already computed."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
@@ -91,22 +106,26 @@ class _AsIs(nn.Identity):
 
 
 def fid(*, weights: Path | None, fetch: bool) -> Frechet:
+    """The Fréchet distance of Inception features."""
     return Frechet(Inception("fid", file=weights, fetch=fetch), "fid")
 
 
 def kid(*, weights: Path | None, fetch: bool, subsets: int, subset_size: int) -> Kernel:
+    """The kernel distance of Inception features."""
     extractor = Inception("kid", file=weights, fetch=fetch)
     return Kernel(extractor, "kid", subsets=subsets, subset_size=subset_size)
 
 
 def lite0_frechet() -> Frechet:
+    """The Fréchet distance of EfficientNet-lite0 features."""
     return Frechet(Lite0("lite0-frechet"), "lite0_frechet")
 
 
 def lite0_kernel(*, subsets: int, subset_size: int) -> Kernel:
+    """The kernel distance of EfficientNet-lite0 features."""
     return Kernel(Lite0("lite0-kernel"), "lite0_kernel", subsets=subsets, subset_size=subset_size)
 
 
-def _feed(metric: nn.Module, rows: Tensor) -> None:
+def _update(metric: nn.Module, rows: Tensor) -> None:
     for side, is_real in enumerate((False, True)):
         metric.update(rows[:, side], real=is_real)  # type: ignore[operator]

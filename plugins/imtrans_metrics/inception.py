@@ -17,28 +17,30 @@ FEATURES = "2048"
 
 
 class Inception:
-    """Its pooled features, (B, 2048), of pictures (B, 1 or 3, H, W) in [-1, 1], which it sees as 8 bits store them.
+    """Pooled features, (B, 2048), of images (B, 1 or 3, H, W) in [-1, 1], rounded to 8 bits as in a file.
 
-    Pictures are brought to 299 px as TensorFlow 1 did, without smoothing: what the published numbers were made with.
+    Images are resized to 299 px as TensorFlow 1 did, without antialiasing: published numbers were computed that way.
     """
 
     def __init__(self, metric: str, *, file: Path | None, fetch: bool) -> None:
         module = pretrained.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
         path = pretrained.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)
-        # Read before: torch-fidelity would run whatever code is in the file.
+        # Read first, by a reader that runs nothing: torch-fidelity unpickles, and would run any code in the file.
         pretrained.read(path)
         try:
             with pretrained.forked_rng():
                 self.network: Any = module.FeatureExtractorInceptionV3(metric, [FEATURES], str(path))
         except RuntimeError:
             raise pretrained.mismatch_error(path, "they do not fit torch-fidelity's Inception") from None
-        self.network.eval().requires_grad_(False)  # torch-fidelity 0.3 leaves that to its own callers
+        self.network.eval().requires_grad_(False)  # torch-fidelity 0.3 does not
         self.metric = metric
 
     def pooled(self, pictures: Tensor) -> Tensor:
-        whole = stored(colour(self.metric, pictures)).nan_to_num(0).byte()
-        features: Tensor = self.network.to(pictures.device)(whole)[0]
+        """The features, (B, 2048) float32, on the device of the images."""
+        pixels = stored(colour(self.metric, pictures)).nan_to_num(0).byte()
+        features: Tensor = self.network.to(pictures.device)(pixels)[0]
         return features
 
     def fingerprint(self) -> str:
+        """Identifies the weights."""
         return pretrained.fingerprint(self.network)

@@ -1,4 +1,4 @@
-"""The colours of all pictures against those of all targets."""
+"""The colours of all predictions compared with those of all targets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imtrans.interfaces import Batch
 from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
-from imtrans_metrics.tensor_checks import check, colour, stored, void
+from imtrans_metrics.tensor_checks import check, colour, nan_where_broken, stored
 
 Array = np.ndarray[Any, Any]
 NAMES = ("lab_l", "lab_a", "lab_b")
@@ -21,19 +21,22 @@ class LabHistogram:
 
     The sum over bins of the smaller share: 1 for sets of the same colours, 0 for sets that share none. Rows are counts,
     (B, 2, 3, bins) float64: of prediction and target, of lightness in [0, 100], a and b in [-110, 110]. The pix2pix
-    paper (figure 7(d)) does not tell its bins; with fewer of them every number rises.
+    paper (figure 7(d)) does not state its bins; with fewer of them every number rises.
     """
 
     def __init__(self, *, bins: int = 51) -> None:
         self.bins = bins
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """Counts of pixels, (B, 2, 3, bins); NaN for images that are not finite."""
         check(prediction, batch.target)
         sides = [self._counts(colour("lab-histogram", p)) for p in (prediction, batch.target)]
-        return void(torch.stack(sides, 1), prediction, batch.target)
+        return nan_where_broken(torch.stack(sides, 1), prediction, batch.target)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        counts = rows.double().sum(0)  # of as many pixels on either side: shares of them need no rounding before
+        """The intersection for each of L, a and b."""
+        # Both sides count equally many pixels, so the intersection of the counts is divided once, by either sum.
+        counts = rows.double().sum(0)
         return dict(zip(NAMES, (counts.amin(0).sum(-1) / counts[0].sum(-1)).tolist(), strict=True))
 
     def _counts(self, pictures: Tensor) -> Tensor:
@@ -44,5 +47,6 @@ class LabHistogram:
         """(3, bins) float64 of (H, W, 3) uint8."""
         lab = np.concatenate(split_lab(picture), axis=-1).reshape(-1, 3)
         columns = zip(lab.T, RANGES, strict=True)
+        # Clipped: np.histogram ignores values outside its range, and rounding can put a colour just outside.
         counts = [np.histogram(values.clip(*ends), self.bins, ends)[0] for values, ends in columns]
         return np.stack(counts).astype(np.float64)

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 as the metrics see it: grey pictures are taken, too."""
+"""EfficientNet-lite0 for metrics: accepts grey images as well as RGB."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from imtrans_metrics.tensor_checks import colour
 
 
 class Lite0(efficientnet.Lite0):
-    """Features of pictures (B, 1 or 3, H, W) in [-1, 1]."""
+    """Features of images (B, 1 or 3, H, W) in [-1, 1]."""
 
     def _input(self, pictures: Tensor) -> Tensor:
         return colour(self.metric, pictures).float()

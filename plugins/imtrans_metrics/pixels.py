@@ -1,4 +1,4 @@
-"""Metrics that compare pixels: a number for each picture, then the mean over all."""
+"""Metrics that compare pixels: one number for each image, then the mean over all."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -8,17 +8,19 @@ from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
-from imtrans_metrics.tensor_checks import check, stored, void
+from imtrans_metrics.tensor_checks import check, nan_where_broken, stored
 
 
 class L1:
     """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions."""
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """The mean absolute difference of each image, (B,)."""
         check(prediction, batch.target)
         return (prediction - batch.target).abs().flatten(1).mean(1)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The mean over all images."""
         return {"l1": float(rows.double().mean())}
 
 
@@ -29,41 +31,46 @@ class PSNR:
     """
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """The ratio of each image, (B,)."""
         check(prediction, batch.target)
+        # 4: the squared peak of values in [-1, 1].
         return 10 * torch.log10(4 / (prediction - batch.target).square().flatten(1).mean(1))
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The mean of the ratios in decibels; inf as soon as one pair is equal."""
         return {"psnr": float(rows.double().mean())}
 
 
 class SSIM:
     """Structural similarity of each picture, (B,), for (B, C, H, W) in [-1, 1]; Gaussian window, sigma 1.5.
 
-    The variant is in the name of the number: "ssim" counts whole windows only, "ssim_same" mirrors the borders.
+    The variant is in the name of the number: "ssim" has full windows only, "ssim_same" mirrors the borders.
     """
 
     def __init__(self, *, padding: Literal["valid", "same"] = "valid", window: int = 11) -> None:
         self.padding, self.window = padding, window
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """The similarity of each image, (B,). ShapeError for images smaller than the window."""
         check(prediction, batch.target)
-        # Imported here: the other metrics need not pay for kornia.
+        # Imported here: kornia takes a second to import, and the other metrics do not need it.
         from kornia.metrics import ssim
 
         if min(batch.target.shape[2:]) < self.window:
             raise ShapeError(
                 f"ssim: pictures of {tuple(batch.target.shape[2:])} are smaller than its window {self.window}"
             )
-        values: Any = ssim(prediction / 2 + 0.5, batch.target / 2 + 0.5, self.window, padding=self.padding)
-        similarity: Tensor = values.flatten(1).mean(1)
+        similarity_map: Any = ssim(prediction / 2 + 0.5, batch.target / 2 + 0.5, self.window, padding=self.padding)
+        similarity: Tensor = similarity_map.flatten(1).mean(1)
         return similarity
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The mean over all images, named after the padding."""
         return {"ssim" if self.padding == "valid" else "ssim_same": float(rows.double().mean())}
 
 
 class PixelAccuracy:
-    """Colour error and right pixels of each picture, (B, 3), as GcGAN measures maps (Fu et al. 2019, section 4.2).
+    """Colour error and pixel accuracy of each image, (B, 3), as GcGAN measures maps (Fu et al. 2019, section 4.2).
 
     "rmse": root of the mean over pixels of the squared difference, summed over the channels as in the authors' program,
     in units of 255. "accuracy_5" and "accuracy_10": share of pixels whose channels all differ by less than that. Values
@@ -71,13 +78,15 @@ class PixelAccuracy:
     """
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """The error and both accuracies of each image, (B, 3)."""
         check(prediction, batch.target)
-        off = (stored(prediction) - stored(batch.target)).abs()
-        error = off.square().sum(1).flatten(1).mean(1).sqrt()
-        largest = off.amax(1).flatten(1)
-        right = [(largest < delta).float().mean(1) for delta in (5, 10)]
-        return void(torch.stack([error, *right], 1), prediction, batch.target)
+        difference = (stored(prediction) - stored(batch.target)).abs()
+        error = difference.square().sum(1).flatten(1).mean(1).sqrt()
+        largest = difference.amax(1).flatten(1)
+        accuracies = [(largest < delta).float().mean(1) for delta in (5, 10)]
+        return nan_where_broken(torch.stack([error, *accuracies], 1), prediction, batch.target)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The means of the three columns."""
         names = ("rmse", "accuracy_5", "accuracy_10")
         return dict(zip(names, rows.double().mean(0).tolist(), strict=True))

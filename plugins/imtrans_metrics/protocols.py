@@ -1,4 +1,4 @@
-"""The protocols declared here: any change but to a summary wants a new version."""
+"""The evaluation protocols of this plugin. Any change except to a summary needs a new version."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,18 @@ from imtrans import ComponentRef, EvalProtocol
 
 
 def protocols() -> Iterable[EvalProtocol]:
+    """The four protocols. Metrics that need an extra or downloaded weights are optional: others run offline."""
     yield EvalProtocol(
         name="image",
         version=1,
-        summary="each translation against its own target: pixels, structure, features",
+        summary="each translation compared with its target: pixels, structure, features",
         metrics=[ComponentRef("l1"), ComponentRef("psnr"), ComponentRef("ssim"), ComponentRef("ms-ssim")],
         optional=[ComponentRef("lpips"), ComponentRef("lite0-distance")],
     )
     yield EvalProtocol(
         name="distribution",
         version=1,
-        summary="all translations against all targets: distances between two sets of features",
+        summary="all translations compared with all targets: distances between two sets of features",
         metrics=[],
         optional=[
             ComponentRef("fid"),
@@ -31,12 +32,12 @@ def protocols() -> Iterable[EvalProtocol]:
     yield EvalProtocol(
         name="lab-histogram",
         version=1,
-        summary="colours of all translations against those of all targets, as in figure 7(d) of the pix2pix paper",
+        summary="colours of all translations compared with those of all targets, as in the pix2pix paper, figure 7(d)",
         metrics=[ComponentRef("lab-histogram")],
     )
     yield EvalProtocol(
         name="aerial-map",
         version=1,
-        summary="maps drawn from aerial photos: colour error and share of right pixels, as GcGAN counts them",
+        summary="maps from aerial photos: colour error and share of correct pixels, as in GcGAN",
         metrics=[ComponentRef("pixel-accuracy"), ComponentRef("l1")],
     )

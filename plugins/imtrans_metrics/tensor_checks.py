@@ -1,4 +1,4 @@
-"""What metrics ask of pictures before they compare them."""
+"""What metrics require of images before they compare them."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from imtrans.errors import ShapeError
 
 
 def check(prediction: Tensor, target: Tensor) -> None:
-    """Broadcasting would silently compare every picture with every other."""
+    """ShapeError unless both have the same shape: broadcasting would silently compare every image with every other."""
     if prediction.shape != target.shape:
         raise ShapeError(f"prediction is {tuple(prediction.shape)}, target {tuple(target.shape)}")
 
@@ -20,7 +20,7 @@ def check_side(metric: str, picture: Tensor, smallest: int) -> None:
 
 
 def colour(metric: str, picture: Tensor) -> Tensor:
-    """(B, 3, H, W): as it is, or a grey plane three times. ShapeError for anything else."""
+    """(B, 3, H, W): RGB unchanged, grey repeated three times. ShapeError for any other number of channels."""
     if picture.dim() != 4 or picture.shape[1] not in (1, 3):
         raise ShapeError(f"{metric}: compares pictures of 1 or 3 channels, and these are {tuple(picture.shape[1:])}")
     return picture.expand(-1, 3, -1, -1)
@@ -31,7 +31,10 @@ def stored(picture: Tensor) -> Tensor:
     return (picture.float() + 1).mul(127.5).clamp(0, 255).round()
 
 
-def void(rows: Tensor, *pictures: Tensor) -> Tensor:
-    """The rows (B, *S), but NaN for pictures with a value that is not finite: as whole numbers those would be any."""
+def nan_where_broken(rows: Tensor, *pictures: Tensor) -> Tensor:
+    """The rows (B, *S), but NaN for images with a value that is not finite.
+
+    `stored` cannot show such values: cast to 8 bits, NaN becomes an arbitrary grey.
+    """
     broken = torch.stack([~p.isfinite().flatten(1).all(1) for p in pictures]).any(0).to(rows.device)
     return rows.masked_fill(broken.view(-1, *[1] * (rows.dim() - 1)), torch.nan)

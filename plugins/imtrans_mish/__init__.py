@@ -7,6 +7,7 @@ from imtrans import Component, hookimpl
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """One activation: the shortest complete plugin."""
     yield Component(
         kind="activation",
         name="mish",

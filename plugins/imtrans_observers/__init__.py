@@ -1,1 +1,1 @@
-"""What watches a run: progress, log, pictures, report. Each class is an entry point of its own."""
+"""Observers of a run: progress, log, sample images, report. Each class has its own entry point in pyproject.toml."""

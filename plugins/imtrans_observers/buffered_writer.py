@@ -1,4 +1,4 @@
-"""Writing beside a training: what cannot be written now is told once and tried again; nothing is written too often."""
+"""Files written beside a training: a write that fails is reported once and retried, and none takes much time."""
 
 import contextlib
 import os
@@ -14,17 +14,17 @@ from imtrans.errors import ResourceError
 MOST_LINES = 10_000  # that wait in memory for a full disk: about 3 MB
 
 
-class Lines:
+class BufferedLog:
     """A file that lines are added to. While the disk refuses them they wait, 10,000 at most, the oldest lost first."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lost = 0
         self._waiting: deque[tuple[int, str]] = deque()
-        self._is_told = False
+        self._has_warned = False
 
     def add(self, step: int, line: str) -> None:
-        """Add the line of a step. Waiting lines of later steps are forgotten: the run has gone back."""
+        """Add the line of a step. Waiting lines of later steps are dropped: the run was rolled back."""
         while self._waiting and self._waiting[-1][0] > step:
             self._waiting.pop()
         self._waiting.append((step, line))
@@ -34,16 +34,16 @@ class Lines:
         self.flush()
 
     def flush(self) -> None:
-        """Write what waits, if the disk takes it; one warning for the first time that it does not."""
+        """Write the waiting lines, if the disk accepts them; warn the first time that it does not."""
         if not self._waiting:
             return
         size = self._size()
         try:
             append_text(self.path, "".join(line + "\n" for _, line in self._waiting))
         except ResourceError as error:
-            with contextlib.suppress(OSError):  # half a line may be there; taking away needs no room
+            with contextlib.suppress(OSError):  # half a line may be written; truncating needs no free space
                 os.truncate(self.path, size)
-            self._tell(error)
+            self._warn(error)
             return
         self._waiting.clear()
 
@@ -54,19 +54,19 @@ class Lines:
             if self.path.is_file():
                 sync(self.path)
         except OSError as error:
-            self._tell(ResourceError(f"{self.path}: cannot be written: {error.strerror or error}"))
+            self._warn(ResourceError(f"{self.path}: cannot be written: {error.strerror or error}"))
 
     def close(self) -> None:
-        """Write what waits; what cannot be written now is lost, and told."""
+        """Write the waiting lines; those that cannot be written now are lost, and a warning says how many."""
         self.flush()
         lost = self.lost + len(self._waiting)
         if lost:
             warn(f"{self.path}: {lost:,} lines could not be written and are lost")
 
-    def _tell(self, error: ResourceError) -> None:
-        if not self._is_told:
-            self._is_told = True
-            warn(f"{error.what}; training goes on, and its lines wait in memory")
+    def _warn(self, error: ResourceError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            warn(f"{error.what}; training continues, and its lines wait in memory")
 
     def _size(self) -> int:
         try:
@@ -76,25 +76,25 @@ class Lines:
 
 
 class Writer:
-    """Calls what writes a file; a disk that refuses is told once, and the next time it is tried again."""
+    """Calls functions that write a file; the first failure is a warning, and the next call tries again."""
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._has_warned = False
 
     def __call__(self, write: Callable[[], object]) -> bool:
         """Whether it was written."""
         try:
             write()
         except ResourceError as error:
-            if not self._is_told:
-                self._is_told = True
-                warn(f"{error.what}; training goes on, and it is tried again later")
+            if not self._has_warned:
+                self._has_warned = True
+                warn(f"{error.what}; training continues, and the file is written later")
             return False
         return True
 
 
-class Pace:
-    """Keeps work that may wait below a fiftieth of the time, and some seconds apart."""
+class Throttle:
+    """Keeps optional work below a fiftieth of the time, and at least `seconds` apart."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -102,18 +102,21 @@ class Pace:
 
     @property
     def is_due(self) -> bool:
+        """Whether the work may be done now."""
         return time.monotonic() >= self._next
 
     @contextlib.contextmanager
     def measured(self) -> Iterator[None]:
-        """Around the work itself."""
+        """A context around the work itself: how long it takes decides when it is due again."""
         began = time.monotonic()
         try:
             yield
         finally:
             now = time.monotonic()
+            # On a slow disk the work takes longer, and its pauses grow with it.
             self._next = now + max(self._seconds, 50 * (now - began))
 
 
 def warn(text: str) -> None:
-    print(f"Warning: {text}", file=sys.stderr, flush=True)  # noqa: T201 - observers have no other voice
+    """Print a warning on stderr."""
+    print(f"Warning: {text}", file=sys.stderr, flush=True)  # noqa: T201 - observers have no other output

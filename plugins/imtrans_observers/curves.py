@@ -6,32 +6,33 @@ from imtrans.kit.report.html_report import Chart, Series
 from imtrans.kit.report.metric_history import BESIDE, HEALTH, History
 
 
-def curves(past: History) -> Iterator[Chart]:
-    """Each loss and each metric by itself; of the health what belongs together in one."""
-    for name in past.losses():
-        yield Chart(group="losses", title=name, axis="loss", series=[series(past, name)], log=True)
-    for name in past.names("val"):
+def curves(history: History) -> Iterator[Chart]:
+    """One chart for each loss and metric; health values of one kind share a chart."""
+    for name in history.losses():
+        yield Chart(group="losses", title=name, axis="loss", series=[series(history, name)], log=True)
+    for name in history.names("val"):
         if not name.endswith(BESIDE):
-            yield Chart(group="metrics", title=name, axis=name, series=[series(past, name, "val")])
-    yield from _health(past)
+            yield Chart(group="metrics", title=name, axis=name, series=[series(history, name, "val")])
+    yield from _health(history)
 
 
-def series(past: History, name: str, split: str = "train", *, called: str = "") -> Series:
-    """One column as a line."""
-    return Series(name=called or name, points=past.column(name, split).finite())
+def series(history: History, name: str, split: str = "train", *, label: str = "") -> Series:
+    """One column of the history as a line; `label` defaults to its name."""
+    return Series(name=label or name, points=history.column(name, split).finite())
 
 
-def _health(past: History) -> Iterator[Chart]:
+def _health(history: History) -> Iterator[Chart]:
     groups: dict[str, list[str]] = {}
-    for name in past.names("train"):
+    for name in history.names("train"):
         if name.startswith(HEALTH):
             groups.setdefault(name.removeprefix(HEALTH).partition(".")[0], []).append(name)
-    for what, names in groups.items():
-        lines = [series(past, n, called=n.rpartition(".")[2]) for n in names]
-        title, axis, is_share = _TITLES.get(what, (what, what, False))
-        bounds = (0.0, 1.0) if is_share else (None, None)
-        log = what in ("gradient", "lr")
-        yield Chart(group="health", title=title, axis=axis, series=lines, log=log, low=bounds[0], high=bounds[1])
+    for kind, names in groups.items():
+        lines = [series(history, n, label=n.rpartition(".")[2]) for n in names]
+        title, axis, is_share = _TITLES.get(kind, (kind, kind, False))
+        low, high = (0.0, 1.0) if is_share else (None, None)
+        # Logarithmic where values span orders of magnitude.
+        log = kind in ("gradient", "lr")
+        yield Chart(group="health", title=title, axis=axis, series=lines, log=log, low=low, high=high)
 
 
 _TITLES = {

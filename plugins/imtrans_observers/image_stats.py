@@ -1,4 +1,4 @@
-"""What sample pictures look like as a whole, in a few numbers: whether they differ, and in which colours."""
+"""Statistics of sample images: how much predictions differ from each other, and how colourful they are."""
 
 import math
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-SIDE = 64  # pixels that are enough to see colours; larger pictures are thinned to about that
+SIDE = 64  # pixels of a side that are enough to judge colours; larger images are subsampled to about that
 END = 2  # grey levels from an end of the scale that count as the end
 
 
-class Look(NamedTuple):
-    """Predictions beside targets.
+class ImageStats(NamedTuple):
+    """Predictions compared with targets.
 
     `spread`: how far predictions differ from each other, as a share of how far targets do (1: as much);
     `colours`: the same of the colours of all pixels; `saturated`: the largest share of pixels at an end of a channel,
@@ -31,19 +31,21 @@ class Look(NamedTuple):
 
     @property
     def has_targets(self) -> bool:
+        """Whether the targets differ, so that the shares mean something."""
         return self.target_spread > 0
 
 
-def look_at(samples: Sequence[Sample]) -> Look | None:
-    """The numbers of some samples; None where there are fewer than two with targets, or of different sizes."""
+def image_stats(samples: Sequence[Sample]) -> ImageStats | None:
+    """The statistics of some samples; None where fewer than two have targets, or their sizes differ."""
+    # Imported here: every command loads the observers, also those that need no numpy.
     import numpy as np
 
-    whole = [s for s in samples if s.target is not None and s.target.shape == s.prediction.shape]
-    if len(whole) < 2 or len({s.prediction.shape for s in whole}) > 1:
+    usable = [s for s in samples if s.target is not None and s.target.shape == s.prediction.shape]
+    if len(usable) < 2 or len({s.prediction.shape for s in usable}) > 1:
         return None
-    predictions = np.stack([_small(s.prediction) for s in whole])
-    targets = np.stack([_small(s.target) for s in whole if s.target is not None])
-    return Look(
+    predictions = np.stack([_subsampled(s.prediction) for s in usable])
+    targets = np.stack([_subsampled(s.target) for s in usable if s.target is not None])
+    return ImageStats(
         spread=_share(_spread(predictions), _spread(targets)),
         colours=_share(_colours(predictions), _colours(targets)),
         saturated=float((_at_ends(predictions) - _at_ends(targets)).max()),
@@ -52,30 +54,31 @@ def look_at(samples: Sequence[Sample]) -> Look | None:
     )
 
 
-def _small(picture: "Array") -> "Array":
-    step = max(1, min(picture.shape[:2]) // SIDE)
-    thinned: Array = picture[::step, ::step].astype("float32") / 255
-    return thinned
+def _subsampled(image: "Array") -> "Array":
+    step = max(1, min(image.shape[:2]) // SIDE)
+    pixels: Array = image[::step, ::step].astype("float32") / 255
+    return pixels
 
 
-def _spread(pictures: "Array") -> float:
-    """How far a pixel varies from picture to picture, on average."""
-    return float(pictures.std(axis=0).mean())
+def _spread(images: "Array") -> float:
+    """How far a pixel varies from image to image, on average."""
+    return float(images.std(axis=0).mean())
 
 
-def _colours(pictures: "Array") -> float:
-    """The spread of the two differences between channels, over all pixels: 0 for grey ones, or for one tint."""
-    red, green, blue = (pictures[..., c] for c in range(3))
+def _colours(images: "Array") -> float:
+    """The spread of the two differences between channels, over all pixels: 0 for grey images, or for one tint."""
+    # Differences of channels: brightness cancels out, colour stays.
+    red, green, blue = (images[..., c] for c in range(3))
     return math.sqrt((red - green).var() + (green - blue).var())
 
 
-def _at_ends(pictures: "Array") -> "Array":
+def _at_ends(images: "Array") -> "Array":
     """(3, 2): the share of pixels at the lower and the upper end of each channel."""
     import numpy as np
 
-    low, high = pictures <= END / 255, pictures >= 1 - END / 255
-    return np.stack([end.mean(axis=tuple(range(pictures.ndim - 1))) for end in (low, high)], axis=1)
+    low, high = images <= END / 255, images >= 1 - END / 255
+    return np.stack([end.mean(axis=tuple(range(images.ndim - 1))) for end in (low, high)], axis=1)
 
 
-def _share(value: float, of: float) -> float:
-    return value / of if of else 1.0
+def _share(value: float, reference: float) -> float:
+    return value / reference if reference else 1.0

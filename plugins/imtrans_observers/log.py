@@ -9,44 +9,52 @@ from pathlib import Path
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report.metric_history import METRICS
-from imtrans_observers.buffered_writer import Lines
+from imtrans_observers.buffered_writer import BufferedLog
 
 
 class MetricsLog:
-    """Adds a line at each logging and each evaluation, and brings them safely to the disk with each checkpoint."""
+    """Adds a line for each logged step and each evaluation; with each checkpoint the file is synced to the disk.
+
+    So a run resumed from that checkpoint after a crash of the machine has all lines before it.
+    """
 
     def __init__(self) -> None:
-        self._lines: Lines | None = None
+        self._log: BufferedLog | None = None
 
     @hookimpl
     def imtrans_run_started(self, run: Run) -> None:
-        self._lines = Lines(run.folder / METRICS)
+        """Open metrics.jsonl."""
+        self._log = BufferedLog(run.folder / METRICS)
 
     @hookimpl
     def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
-        self._of(run).add(step, _line(step, "train", values))
+        """Add a line of the split "train"."""
+        self._log_of(run).add(step, _line(step, "train", values))
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:  # noqa: ARG002 - the hook's
+        """Add a line of the split "val", if there are metrics."""
         if metrics:
-            self._of(run).add(step, _line(step, "val", metrics))
+            self._log_of(run).add(step, _line(step, "val", metrics))
 
     @hookimpl
     def imtrans_checkpoint_saved(self, run: Run, step: int, path: Path) -> None:  # noqa: ARG002 - the hook's
-        self._of(run).sync()
+        """Sync the file to the disk."""
+        self._log_of(run).sync()
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
-        self._of(run).close()
+        """Write what still waits."""
+        self._log_of(run).close()
 
-    def _of(self, run: Run) -> Lines:
+    def _log_of(self, run: Run) -> BufferedLog:
         path = run.folder / METRICS
-        if self._lines is None or self._lines.path != path:
-            self._lines = Lines(path)
-        return self._lines
+        if self._log is None or self._log.path != path:
+            self._log = BufferedLog(path)
+        return self._log
 
 
 def _line(step: int, split: str, values: Mapping[str, float]) -> str:
-    """A number that is not finite becomes null: JSON has no other word for it."""
-    plain = {k: v if math.isfinite(v) else None for k, v in values.items()}
-    return json.dumps({"step": step, "time": round(time.time(), 3), "split": split, **plain})
+    # JSON has no NaN and no infinity: null stands for both, and readers turn it into NaN.
+    numbers = {k: v if math.isfinite(v) else None for k, v in values.items()}
+    return json.dumps({"step": step, "time": round(time.time(), 3), "split": split, **numbers})

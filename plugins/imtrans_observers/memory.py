@@ -1,4 +1,4 @@
-"""How much memory this process has taken."""
+"""How much memory this process uses."""
 
 import os
 import sys
@@ -7,31 +7,31 @@ from typing import Any
 
 
 def in_words() -> str:
-    """For example "812 MB", with the GPU's beside it where one is used; empty where the system does not tell."""
-    own, gpu = resident(), _on_gpu()
-    told = [_size(own)] if own else []
-    return " + ".join([*told, f"GPU {_size(gpu)}"] if gpu else told)
+    """For example "812 MB", plus the GPU's where one is used; empty where the system does not report it."""
+    host, gpu = resident(), _on_gpu()
+    parts = [_size(host)] if host else []
+    return " + ".join([*parts, f"GPU {_size(gpu)}"] if gpu else parts)
 
 
 def resident() -> int:
-    """Bytes of this process that lie in memory now; where that is unknown, the most so far; 0 on Windows."""
+    """Bytes of this process in memory now; where that is unknown, the peak so far; 0 on Windows."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
-        return _most()
+        return _peak()
 
 
-def _most() -> int:
+def _peak() -> int:
     if sys.platform == "win32":
         return 0
     import resource
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
 def _on_gpu() -> int:
-    torch: Any = sys.modules.get("torch")  # nothing lies on a GPU where nobody has imported it
+    torch: Any = sys.modules.get("torch")  # nothing is on a GPU while torch is not imported
     return int(torch.cuda.memory_reserved()) if torch and torch.cuda.is_initialized() else 0
 
 

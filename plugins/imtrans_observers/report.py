@@ -1,4 +1,4 @@
-"""report.html: one file to open without a network."""
+"""report.html: the state of a run as one file that opens without a network."""
 
 import base64
 import json
@@ -10,104 +10,113 @@ from typing import Any
 from imtrans import hookimpl
 from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.report import html_report as pages
-from imtrans.kit.report import samples as shelf
+from imtrans.kit.report import html_report
+from imtrans.kit.report import samples as sample_files
 from imtrans.kit.report.metric_history import BESIDE
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
-from imtrans_observers.buffered_writer import Pace, Writer
+from imtrans_observers.buffered_writer import Throttle, Writer
 from imtrans_observers.curves import curves
-from imtrans_observers.diagnostics import Coach
-from imtrans_observers.samples import chosen_by, parted
+from imtrans_observers.run_diagnostics import Diagnostics
+from imtrans_observers.samples import grid_of_worst, split_samples
 
 NAME = "report.html"
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 SECONDS_BETWEEN_PAGES = 20.0
-LARGEST_FILM = 500_000  # bytes; a larger one is linked: the page stays below 3 MB
+LARGEST_TIMELAPSE = 500_000  # bytes; a larger one is linked: the page stays below 3 MB
 
 
 class Report:
-    """Rewrites report.html after evaluations and samples, every 20 s at most, and at the end."""
+    """Rewrites report.html after log lines and evaluations, every 20 s at most, and at the end."""
 
     def __init__(self) -> None:
-        self._coach, self._write, self._pace = Coach(), Writer(), Pace(SECONDS_BETWEEN_PAGES)
+        self._diagnostics, self._write, self._throttle = Diagnostics(), Writer(), Throttle(SECONDS_BETWEEN_PAGES)
         self._pictures = Pictures()
 
     @hookimpl
     def imtrans_run_started(self, run: Run) -> None:
-        self._coach, self._write, self._pace = Coach.of(run), Writer(), Pace(SECONDS_BETWEEN_PAGES)
+        """Begin with what earlier processes of the run left."""
+        self._diagnostics, self._write = Diagnostics.of(run), Writer()
+        self._throttle = Throttle(SECONDS_BETWEEN_PAGES)
         self._pictures = Pictures.of(run)
 
     @hookimpl
     def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
-        self._coach.logged(step, values)
+        """Rewrite the page, if that is due and there are samples to show."""
+        self._diagnostics.logged(step, values)
         self._pictures.cut(step)
-        if self._pace.is_due and self._pictures.usual:
-            self._put(run, step, "running")
+        if self._throttle.is_due and self._pictures.fixed:
+            self._write_page(run, step, "running")
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
-        self._coach.evaluated(step, metrics, samples)
+        """Take the new samples, and rewrite the page, if that is due."""
+        self._diagnostics.evaluated(step, metrics, samples)
         self._pictures.take(run, step, samples)
-        if self._pace.is_due:
-            self._put(run, step, "running")
+        if self._throttle.is_due:
+            self._write_page(run, step, "running")
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:
+        """Write the final page."""
         self._write(lambda: timelapse.refresh(run.folder))
         status = f"ended early: {str(error) or type(error).__name__}" if error is not None else "finished"
-        self._put(run, self._coach.past.step, status)
+        self._write_page(run, self._diagnostics.history.step, status)
 
-    def _put(self, run: Run, step: int, status: str) -> None:
-        with self._pace.measured():
-            text = page(run, step, coach=self._coach, pictures=self._pictures, status=status)
+    def _write_page(self, run: Run, step: int, status: str) -> None:
+        with self._throttle.measured():
+            text = page(run, step, diagnostics=self._diagnostics, pictures=self._pictures, status=status)
             self._write(lambda: replace_text(run.folder / NAME, text))
 
 
 class Pictures:
-    """The newest samples and the worst pictures, made ready for a page once."""
+    """The newest fixed samples and the worst ones; each grid is encoded for the page once."""
 
     def __init__(self) -> None:
-        self.usual: SampleGrid | None = None
+        self.fixed: SampleGrid | None = None
         self.worst: SampleGrid | None = None
-        self._made: dict[tuple[bool, int], dict[str, Any]] = {}
+        self._encoded: dict[tuple[bool, int], dict[str, Any]] = {}
 
     @classmethod
     def of(cls, run: Run) -> "Pictures":
         """What earlier processes of the run left."""
-        found = cls()
-        paths = [p for step, p in shelf.grids(run.folder).items() if step <= run.start] if run.start else []
-        found.usual = next((s for path in reversed(paths) if (s := shelf.load(path))), None)
-        worst = shelf.load(run.folder / shelf.FOLDER / shelf.WORST) if run.start else None
-        found.worst = worst if worst and worst.step <= run.start else None
-        return found
+        pictures = cls()
+        paths = [p for step, p in sample_files.grids(run.folder).items() if step <= run.start] if run.start else []
+        # An unreadable grid is skipped: a page with older samples is better than none.
+        pictures.fixed = next((grid for path in reversed(paths) if (grid := sample_files.load(path))), None)
+        worst = sample_files.load(run.folder / sample_files.FOLDER / sample_files.WORST) if run.start else None
+        pictures.worst = worst if worst and worst.step <= run.start else None
+        return pictures
 
     def take(self, run: Run, step: int, samples: Sequence[Sample]) -> None:
-        usual, worst = parted(samples)
-        self.usual = SampleGrid(step=step, samples=usual) if usual else self.usual
-        self.worst = chosen_by(run, step, worst) if worst else self.worst
+        """Replace the samples by those of a newer evaluation; what it does not have stays as it is."""
+        fixed, worst = split_samples(samples)
+        self.fixed = SampleGrid(step=step, samples=fixed) if fixed else self.fixed
+        self.worst = grid_of_worst(run, step, worst) if worst else self.worst
         self.cut(step)
 
     def cut(self, step: int) -> None:
-        """Forget what a run that went back has not made yet."""
-        self.usual = self.usual if self.usual and self.usual.step <= step else None
+        """Drop samples of later steps, after the run was rolled back."""
+        self.fixed = self.fixed if self.fixed and self.fixed.step <= step else None
         self.worst = self.worst if self.worst and self.worst.step <= step else None
 
-    def ready(self, shown: SampleGrid | None) -> dict[str, Any] | None:
-        """The samples as the page takes them; each half of the page's pictures may fill half of its room."""
-        if shown is None:
+    def encoded(self, grid: SampleGrid | None) -> dict[str, Any] | None:
+        """The samples as the template wants them; fixed and worst samples may each fill half of the page's room."""
+        if grid is None:
             return None
-        key = (shown is self.worst, shown.step)
-        if key not in self._made:
-            self._made = {k: v for k, v in self._made.items() if k[0] != key[0]} | {key: _ready(shown)}
-        return self._made[key]
+        key = (grid is self.worst, grid.step)
+        if key not in self._encoded:
+            # Only the newest grid of each kind: a long run makes hundreds.
+            self._encoded = {k: v for k, v in self._encoded.items() if k[0] != key[0]} | {key: _encoded(grid)}
+        return self._encoded[key]
 
 
-def page(run: Run, step: int, *, coach: Coach, pictures: Pictures, status: str) -> str:
-    """The whole page."""
-    metrics = coach.past.last("val")
-    scored = max((coach.past.column(n, "val").steps[-1] for n in metrics), default=0)
-    return pages.render(
+def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, status: str) -> str:
+    """The HTML of the whole page."""
+    history = diagnostics.history
+    metrics = history.last("val")
+    scored_at = max((history.column(n, "val").steps[-1] for n in metrics), default=0)
+    return html_report.render(
         TEMPLATE,
         {
             "name": run.folder.name,
@@ -116,13 +125,13 @@ def page(run: Run, step: int, *, coach: Coach, pictures: Pictures, status: str) 
             "share": min(100, 100 * step // max(run.steps, 1)),
             "status": status,
             "written": time.strftime("%Y-%m-%d %H:%M:%S"),
-            "judgement": coach.verdict(),
-            "samples": pictures.ready(pictures.usual),
-            "worst": pictures.ready(pictures.worst),
-            "scores": [(k, f"{v:.4g}", _beside(metrics, k)) for k, v in metrics.items() if not k.endswith(BESIDE)],
-            "scored_at": scored,
-            "charts": pages.charts_of(curves(coach.past)),
-            "film": _film(run.folder),
+            "diagnosis": diagnostics.diagnosis(),
+            "samples": pictures.encoded(pictures.fixed),
+            "worst": pictures.encoded(pictures.worst),
+            "scores": [(k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(BESIDE)],
+            "scored_at": scored_at,
+            "charts": html_report.charts_of(curves(history)),
+            "film": _timelapse(run.folder),
             "facts": list(run.facts.items()),
             "resumes": _json(run.folder / "run.json").get("resumes", []),
             "rows": list(run.config.rows()),
@@ -131,40 +140,39 @@ def page(run: Run, step: int, *, coach: Coach, pictures: Pictures, status: str) 
     )
 
 
-def _ready(shown: SampleGrid) -> dict[str, Any]:
-    panels = [p for s in shown.samples for p in (s.source, s.prediction, s.target) if p is not None]
-    made = iter(pages.embedded(panels, room=pages.ROOM // 2))
+def _encoded(grid: SampleGrid) -> dict[str, Any]:
+    panels = [p for s in grid.samples for p in (s.source, s.prediction, s.target) if p is not None]
+    images = iter(html_report.embedded(panels, room=html_report.ROOM // 2))
     pairs = [
         {
             "key": s.key,
             "scores": [(k, f"{v:.4g}") for k, v in s.scores.items()],
-            "source": next(made),
-            "prediction": next(made),
-            "target": next(made) if s.target is not None else None,
+            "source": next(images),
+            "prediction": next(images),
+            "target": next(images) if s.target is not None else None,
         }
-        for s in shown.samples
+        for s in grid.samples
     ]
-    return {"step": shown.step, "by": shown.by, "higher": shown.higher_is_better, "pairs": pairs}
+    return {"step": grid.step, "by": grid.by, "higher": grid.higher_is_better, "pairs": pairs}
 
 
-def _beside(metrics: Mapping[str, float], name: str) -> str:
+def _baseline(metrics: Mapping[str, float], name: str) -> str:
     value = metrics.get(name + BESIDE)
     return "" if value is None else f"{value:.4g}"
 
 
-def _film(folder: Path) -> str:
-    path = folder / shelf.FOLDER / timelapse.NAME
+def _timelapse(folder: Path) -> str:
+    path = folder / sample_files.FOLDER / timelapse.NAME
     try:
-        if path.stat().st_size > LARGEST_FILM:
-            return f"{shelf.FOLDER}/{timelapse.NAME}"
+        if path.stat().st_size > LARGEST_TIMELAPSE:
+            return f"{sample_files.FOLDER}/{timelapse.NAME}"
         return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
     except OSError:
         return ""
 
 
 def _environment(folder: Path) -> list[tuple[str, str]]:
-    told = _json(folder / "env.json")
-    return [(key, _plain(value)) for key, value in told.items()]
+    return [(key, _plain(value)) for key, value in _json(folder / "env.json").items()]
 
 
 def _plain(value: Any) -> str:
@@ -174,8 +182,9 @@ def _plain(value: Any) -> str:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    # A page without these facts is better than none: a run by hand or an interrupted one may lack the file.
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}

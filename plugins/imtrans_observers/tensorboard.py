@@ -1,4 +1,4 @@
-"""The same numbers and pictures for TensorBoard, where somebody asks for it."""
+"""The same numbers and images as an event file for TensorBoard, if the environment asks for it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report.metric_history import BESIDE, HEALTH
 from imtrans_observers.buffered_writer import warn
-from imtrans_observers.samples import parted
+from imtrans_observers.samples import split_samples
 
-ASKED = "IMTRANS_TENSORBOARD"
+VARIABLE = "IMTRANS_TENSORBOARD"
 FOLDER = "tensorboard"
 
 
-class Board:
-    """Writes tensorboard/ in the run folder where IMTRANS_TENSORBOARD=1; silent otherwise."""
+class TensorBoard:
+    """Writes tensorboard/ in the run folder if IMTRANS_TENSORBOARD=1; does nothing otherwise."""
 
     def __init__(self) -> None:
         self._writer: Any = None
@@ -23,13 +23,15 @@ class Board:
 
     @hookimpl
     def imtrans_run_started(self, run: Run) -> None:
+        """Open an event file, if the environment asks for it."""
         self._writer = None
-        if os.environ.get(ASKED, "") not in ("", "0"):
+        if os.environ.get(VARIABLE, "") not in ("", "0"):
             self._open(run, run.start)
 
     @hookimpl
     def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
-        self._follow(run, step)
+        """Add the losses and the health values."""
+        self._reopen_after_rollback(run, step)
         for name, value in values.items() if self._writer else ():
             is_health = name.startswith(HEALTH)
             tag = f"health/{name.removeprefix(HEALTH)}" if is_health else f"train/{name}"
@@ -37,37 +39,40 @@ class Board:
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
-        self._follow(run, step)
+        """Add metrics and sample images; the mean-image baseline of a metric is left out."""
+        self._reopen_after_rollback(run, step)
         if self._writer:
             for name, value in metrics.items():
                 if not name.endswith(BESIDE):
                     self._writer.add_scalar(f"val/{name}", value, step)
             from imtrans.kit.images.image_grid import sheet
 
-            for name, shown in zip(("samples", "worst"), parted(samples), strict=True):
-                if shown:
-                    rows = [[p for p in (s.source, s.prediction, s.target) if p is not None] for s in shown]
+            for name, group in zip(("samples", "worst"), split_samples(samples), strict=True):
+                if group:
+                    rows = [[p for p in (s.source, s.prediction, s.target) if p is not None] for s in group]
                     self._writer.add_image(name, sheet(rows), step, dataformats="HWC")
 
     @hookimpl
     def imtrans_run_finished(self, run: Run, error: BaseException | None) -> None:  # noqa: ARG002 - the hook's
+        """Close the event file."""
         if self._writer:
             self._writer.close()
             self._writer = None
 
-    def _follow(self, run: Run, step: int) -> None:
-        """Begin anew where the run has gone back: TensorBoard then hides what came after."""
+    def _reopen_after_rollback(self, run: Run, step: int) -> None:
+        """Open a new file where the run was rolled back: its `purge_step` makes TensorBoard hide the later steps."""
         if self._writer and step < self._step:
             self._writer.close()
             self._open(run, step - 1)
         self._step = step
 
     def _open(self, run: Run, step: int) -> None:
+        # Imported here: tensorboard is optional, and torch must not be imported by loading the observer.
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            warn(f'{ASKED} is set, but tensorboard is not installed: python -m pip install "imtrans[tensorboard]"')
+            warn(f'{VARIABLE} is set, but tensorboard is not installed: python -m pip install "imtrans[tensorboard]"')
             return
-        make: Any = SummaryWriter
-        self._writer = make(str(run.folder / FOLDER), purge_step=step + 1)
+        untyped: Any = SummaryWriter  # its constructor has no annotations
+        self._writer = untyped(str(run.folder / FOLDER), purge_step=step + 1)
         self._step = step

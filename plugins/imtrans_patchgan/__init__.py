@@ -1,4 +1,4 @@
-"""The PatchGAN discriminators of pix2pix, named by the pixels that one verdict sees."""
+"""The PatchGAN discriminators of pix2pix, named by the field of one logit in pixels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from typing import Literal
 
 from imtrans import Component, ComponentRef, hookimpl, option
 
+# Layers to the side of the field in pixels. The name has the field: papers compare discriminators by it.
 FIELDS = {1: 16, 2: 34, 3: 70, 4: 142, 5: 286}
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOptions:
-    """What all of them have. Defaults are the paper's (appendix 6.1), with a bias wherever no norm follows."""
+class DiscriminatorOptions:
+    """Options of all of them. Defaults are the paper's (appendix 6.1), with a bias wherever no norm follows."""
 
     width: int = option(64, "channels of the first layer; doubled at each layer, up to 8 times", low=1)
     conditional: bool = option(True, "see the source beside the image")
@@ -40,15 +41,17 @@ class JudgeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchGANOptions(JudgeOptions):
-    """The paper's family: halvings, one convolution at full stride, the verdict."""
+class PatchGANOptions(DiscriminatorOptions):
+    """Options of the paper's family: downsampling stages, one convolution at stride 1, the logits."""
 
-    layers: int = option(3, "halvings; 0: 1x1 convolutions only. Fields: 1, 16, 34, 70, 142, 286, 574", low=0, high=6)
+    layers: int = option(
+        3, "downsampling stages; 0: 1x1 convolutions only. Fields: 1, 16, 34, 70, 142, 286, 574", low=0, high=6
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SteepOptions(JudgeOptions):
-    """Four halvings without growth beyond twice the width, then the verdict: no `layers` to choose."""
+class SmallPatchGANOptions(DiscriminatorOptions):
+    """Options of the small network: always four downsampling stages, so there is no `layers`."""
 
     padding: tuple[Literal["zero", "reflect", "none", "same"], ...] = option(
         ("same",), "border of the convolutions, one for all or a list; same: as Keras does it"
@@ -57,15 +60,16 @@ class SteepOptions(JudgeOptions):
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """Five PatchGANs, the PixelGAN and the small PatchGAN."""
     for layers, field in FIELDS.items():
-        yield _component(f"patchgan{field}", layers, f"judges patches of {field} x {field} pixels")
-    yield _component("pixelgan", 0, "judges each pixel by itself")
+        yield _component(f"patchgan{field}", layers, f"classifies patches of {field} x {field} pixels")
+    yield _component("pixelgan", 0, "classifies each pixel by itself")
     yield Component(
         kind="discriminator",
         name="patchgan94",
-        target="imtrans_patchgan.network:steep",
-        summary="small and steep, four halvings of at most twice the width: judges patches of 94 x 94 pixels",
-        options=SteepOptions(),
+        target="imtrans_patchgan.network:small_patchgan",
+        summary="small, four downsampling stages of at most twice the width: classifies patches of 94 x 94 pixels",
+        options=SmallPatchGANOptions(),
         needs_context=True,
     )
 

@@ -1,4 +1,4 @@
-"""The PatchGAN family."""
+"""The PatchGAN discriminators."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
-from imtrans_patchgan import JudgeOptions, PatchGANOptions, SteepOptions
+from imtrans_patchgan import DiscriminatorOptions, PatchGANOptions, SmallPatchGANOptions
 
 Padding = Literal["zero", "reflect", "none", "same"]
 Plan = Sequence[tuple[int, int, int]]  # outputs, kernel and stride of each convolution
@@ -21,19 +21,23 @@ Plan = Sequence[tuple[int, int, int]]  # outputs, kernel and stride of each conv
 
 def patchgan(options: PatchGANOptions, context: Context) -> "PatchGAN":
     """The network that the options describe, for the channels of the data."""
-    return _made(options, context, _plan(options.layers, options.width))
+    return _from_options(options, context, _plan(options.layers, options.width))
 
 
-def steep(options: SteepOptions, context: Context) -> "PatchGAN":
-    """The small network of a project that colours photos: 94 pixels, a verdict for every 16 x 16 of them."""
-    return _made(options, context, steep_plan(options.width))
+def small_patchgan(options: SmallPatchGANOptions, context: Context) -> "PatchGAN":
+    """The small network of a project that colours photos: a field of 94 pixels, a logit for every 16 x 16 of them."""
+    return _from_options(options, context, _small_plan(options.width))
 
 
-def _made(options: JudgeOptions, context: Context, plan: Plan) -> "PatchGAN":
+def _from_options(options: DiscriminatorOptions, context: Context, plan: Plan) -> "PatchGAN":
     count = len(plan) - 1
     if len(options.activation) not in (1, count):
-        raise ConfigError(f"activation: {len(options.activation)} given; there are {count} (or give one for all)")
+        raise ConfigError(
+            f"activation: {len(options.activation)} given; there are {count} blocks with one",
+            hint="Give one for each of them, or one for all.",
+        )
     uses = options.activation if len(options.activation) == count else [*options.activation] * count
+    # A factory for each block: an activation may have weights, which blocks must not share.
     return PatchGAN(
         context.data_spec.source.num_channels if options.conditional else 0,
         context.data_spec.target.num_channels,
@@ -51,11 +55,11 @@ def _made(options: JudgeOptions, context: Context, plan: Plan) -> "PatchGAN":
 
 
 class PatchGAN(nn.Module):
-    """Convolutions that judge overlapping patches (Isola et al. 2017, section 3.2.2 and appendix 6.1).
+    """Convolutions that classify overlapping patches (Isola et al. 2017, section 3.2.2 and appendix 6.1).
 
     Called with source (B, S, H, W) and image (B, C, H, W); the source is ignored where source_channels is 0. Gives
     logits (B, 1, h, w) and the outputs of all inner blocks. The first and last convolution have no norm. A `plan`
-    (outputs, kernel and stride of each convolution) goes before `layers` and `width`.
+    (outputs, kernel and stride of each convolution) takes precedence over `layers` and `width`.
     """
 
     def __init__(
@@ -79,31 +83,26 @@ class PatchGAN(nn.Module):
         super().__init__()
         self.is_conditional = source_channels > 0
         plan = plan or _plan(layers, width)
-        if len(padding) not in (1, len(plan)):
-            raise ConfigError(
-                f"padding: {len(padding)} given; there are {len(plan)} convolutions (or give one for all)"
-            )
-        leaky: Callable[[], nn.Module] = lambda: nn.LeakyReLU(0.2)  # noqa: E731
-        made = [*(activations or [leaky] * (len(plan) - 1))]
+        paddings, last = _for_each(padding, plan), len(plan) - 1
+        activations = activations or [partial(nn.LeakyReLU, 0.2)] * last
         self.blocks = nn.ModuleList()
         inputs = source_channels + image_channels
-        for i, (outputs, kernel, stride) in enumerate(plan):
-            is_normed = 0 < i < len(plan) - 1 and norm != "none"
-            border = padding[i if len(padding) > 1 else 0]
-            is_last = i == len(plan) - 1
-            has_bias = is_last or bias == "everywhere" or (bias == "no-norm" and not is_normed)
-            block = _convolution(
-                inputs, outputs, kernel=kernel, stride=stride, padding=border, bias=has_bias, is_spectral=spectral_norm
-            )
-            block += [norm_layer(norm, outputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
-            block += [made[i]()] if i < len(plan) - 1 else []
+        for i, layer in enumerate(plan):
+            # Appendix 6.1: the first block has no norm layer. The last convolution gives the logits.
+            is_normed = 0 < i < last and norm != "none"
+            has_bias = i == last or bias == "everywhere" or (bias == "no-norm" and not is_normed)
+            block = _convolution(inputs, layer, padding=paddings[i], bias=has_bias, is_spectral=spectral_norm)
+            inputs = layer[0]
+            block += [norm_layer(norm, inputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
+            block += [activations[i]()] if i < last else []
             self.blocks.append(nn.Sequential(*block))
-            inputs = outputs
-        self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, padding))
+        # Searched: each stride rounds down, so there is no simple formula.
+        self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, paddings))
         if init_std:
             initialise(self, std=init_std, norm_std=init_norm_std)
 
     def forward(self, source: Tensor | None, image: Tensor) -> DiscriminatorOutput:
+        """Logits and features. ShapeError for images smaller than `smallest`."""
         if min(image.shape[2:]) < self.smallest:
             raise ShapeError(
                 f"pictures of {tuple(image.shape[2:])} are too small for this discriminator: "
@@ -118,45 +117,49 @@ class PatchGAN(nn.Module):
         return DiscriminatorOutput(logits=[features[-1]], features=[features[:-1]])
 
 
-def _fits(size: int, plan: Plan, padding: Sequence[Padding]) -> bool:
-    """Whether every convolution has at least one place in a picture of this size."""
-    for i, (_, kernel, stride) in enumerate(plan):
-        border = {"none": 0, "same": kernel - stride}.get(padding[i if len(padding) > 1 else 0], 2) if kernel > 1 else 0
+def _for_each(padding: Sequence[Padding], plan: Plan) -> Sequence[Padding]:
+    if len(padding) not in (1, len(plan)):
+        raise ConfigError(
+            f"padding: {len(padding)} given; there are {len(plan)} convolutions",
+            hint="Give one for each of them, or one for all.",
+        )
+    return padding if len(padding) == len(plan) else [*padding] * len(plan)
+
+
+def _fits(size: int, plan: Plan, paddings: Sequence[Padding]) -> bool:
+    """Whether every convolution has at least one position in an image of this size."""
+    for (_, kernel, stride), padding in zip(plan, paddings, strict=True):
+        border = {"none": 0, "same": kernel - stride}.get(padding, 2) if kernel > 1 else 0
         size = (size + border - kernel) // stride + 1
         if size < 1:
             return False
     return True
 
 
-def steep_plan(width: int) -> Plan:
-    """Four halvings and the verdict: 64, 128, 128, 128 channels at the usual width."""
+def _small_plan(width: int) -> Plan:
+    """Four downsampling stages of 64, 128, 128 and 128 channels at the default width, then the logits."""
     return [(width, 4, 2), *[(2 * width, 4, 2)] * 3, (1, 4, 1)]
 
 
 def _plan(layers: int, width: int) -> Plan:
     if layers == 0:
         return [(width, 1, 1), (2 * width, 1, 1), (1, 1, 1)]
-    halvings = [(width * min(2**i, 8), 4, 2) for i in range(layers)]
-    return [*halvings, (width * min(2**layers, 8), 4, 1), (1, 4, 1)]
+    downsampling = [(width * min(2**i, 8), 4, 2) for i in range(layers)]
+    return [*downsampling, (width * min(2**layers, 8), 4, 1), (1, 4, 1)]
 
 
 def _convolution(
-    inputs: int, outputs: int, *, kernel: int, stride: int, padding: Padding, bias: bool, is_spectral: bool
+    inputs: int, layer: tuple[int, int, int], *, padding: Padding, bias: bool, is_spectral: bool
 ) -> list[nn.Module]:
-    is_own = kernel > 1 and padding in ("zero", "reflect")
-    layer: nn.Module = nn.Conv2d(
-        inputs,
-        outputs,
-        kernel,
-        stride,
-        padding=int(is_own),
-        padding_mode="reflect" if padding == "reflect" else "zeros",
-        bias=bias,
-    )
+    outputs, kernel, stride = layer
+    # A 1x1 convolution needs no border to keep the size.
+    border = int(kernel > 1 and padding in ("zero", "reflect"))
+    mode: Literal["reflect", "zeros"] = "reflect" if padding == "reflect" else "zeros"
+    convolution: nn.Module = nn.Conv2d(inputs, outputs, kernel, stride, border, padding_mode=mode, bias=bias)
     if is_spectral:
-        layer = normalised(layer)
+        convolution = normalised(convolution)
     if padding == "same" and kernel > 1:
-        # Keras pads 4 - stride in all (even sizes), the larger half behind.
-        whole = kernel - stride
-        return [nn.ZeroPad2d((whole // 2, whole - whole // 2) * 2), layer]
-    return [layer]
+        # Keras pads kernel - stride in all (for even sizes), the larger half at the end; torch pads both ends equally.
+        total = kernel - stride
+        return [nn.ZeroPad2d((total // 2, total - total // 2) * 2), convolution]
+    return [convolution]

@@ -34,7 +34,6 @@ CONDITIONAL_GAN = MethodInfo(
         "reconstruction": Slot(kind="loss", many=True),
     },
     policy=InferenceOptions,
-    cuda_graph_safe=True,
 )
 
 

@@ -1,4 +1,4 @@
-"""The residual generators of Johnson et al. 2016 as CycleGAN and pix2pix's PyTorch port have them."""
+"""The residual generators of Johnson et al. 2016, as in CycleGAN and pix2pix's PyTorch port."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class ResnetOptions:
     blocks: int = option(9, "residual blocks at a quarter of the size; CycleGAN: 6 for 128 px, 9 for 256", low=0)
     width: int = option(64, "channels of the first layer; four times as many in the blocks", low=1)
     norm: Literal["instance", "batch", "none"] = option(
-        "instance", "norm layer of all but the last; instance: without weight and bias of its own"
+        "instance", "norm layer of all but the last; instance: without learned weight and bias"
     )
     bias: Literal["everywhere", "no-norm"] = option("everywhere", "layers with a bias: all, or those without norm")
     padding: Literal["reflect", "zero"] = option("reflect", "border of the convolutions at full size and in the blocks")
@@ -24,12 +24,13 @@ class ResnetOptions:
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """The generators with 6 and 9 blocks."""
     for blocks in (6, 9):
         yield Component(
             kind="generator",
             name=f"resnet{blocks}",
             target="imtrans_resnet.network:resnet",
-            summary=f"{blocks} residual blocks between two halvings and two doublings, as in CycleGAN",
+            summary=f"{blocks} residual blocks between two downsampling and two upsampling stages, as in CycleGAN",
             options=ResnetOptions(blocks=blocks),
             needs_context=True,
         )

@@ -24,8 +24,8 @@ CLASSES = (
     Colour("motorcycle", (0, 0, 230)),
     Colour("bicycle", (119, 11, 32)),
 )
-# The colours of what is not judged. Left out of the palette, black would be the nearest to a truck's. A pole group has
-# a pole's colour and a licence plate a car's: painted, they cannot be told apart.
+# Colours that are not scored. They must be in the palette: without them a black pixel would count as a truck, whose
+# colour is the nearest. Pole groups are painted as poles and licence plates as cars: their pixels count as those.
 VOID = (
     Colour("unlabeled", (0, 0, 0), is_void=True),
     Colour("dynamic", (111, 74, 0), is_void=True),
@@ -38,7 +38,7 @@ VOID = (
     Colour("caravan", (0, 0, 90), is_void=True),
     Colour("trailer", (0, 0, 110), is_void=True),
 )
-# The numbers in *_gtFine_labelIds.png that are judged; all others, 255 and -1 among them, are void.
+# From the numbers in *_gtFine_labelIds.png to training numbers; all others, also 255 and -1, are void.
 IDS = {
     7: 0,
     8: 1,
@@ -63,5 +63,5 @@ IDS = {
 
 
 def cityscapes() -> Palette:
-    """The 19 classes with their colours, and the ten colours of void."""
+    """The palette of Cityscapes: 19 classes with their colours, and ten colours of void."""
     return Palette(colours=(*CLASSES, *VOID), ids=IDS)

@@ -1,4 +1,4 @@
-"""A generator that paints labels: what a network trained on photographs sees, and a head that learns to tell it."""
+"""A generator of painted labels: a frozen encoder trained on photographs, and a small head that is trained."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ LEVELS = (24, 40, 112, 320)  # channels of lite0's stages at a quarter to a thir
 class Painter(nn.Module):
     """Photos (B, 3, H, W) in [-1, 1] to labels (B, out_channels, H, W): colours in (-1, 1), or planes of classes.
 
-    The stages of EfficientNet-lite0, frozen, are brought to an eighth of the size, and three convolutions make of them
-    what is enlarged to the whole. Little is learned, from few pictures, and what it knows is photographs: what is none
-    confuses it, which is what a judge of generated photos is for. NotInstalledError without the extra "metrics".
+    The stages of EfficientNet-lite0, frozen, are resized to an eighth of the size; three convolutions turn them into
+    labels, which are enlarged to full size. The head needs few images, and the encoder knows only photographs: an
+    image that does not look like one is labelled badly, as a score of generated photos should have it.
+    NotInstalledError without the extra "metrics".
     """
 
     def __init__(self, *, out_channels: int = 3, width: int = 128, is_image: bool = True) -> None:
@@ -39,26 +40,27 @@ class Painter(nn.Module):
         self.is_image = is_image
 
     def forward(self, source: Tensor) -> Tensor:
+        """Labels of the same size as the photos."""
         size = source.shape[2:]
-        painted = F.interpolate(self.head(self._seen(source)), size, mode="bilinear")
-        return painted.tanh() if self.is_image else painted
+        labels = F.interpolate(self.head(self._features(source)), size, mode="bilinear")
+        return labels.tanh() if self.is_image else labels
 
     def train(self, mode: bool = True) -> "Painter":
-        """The head alone is trained: the statistics of the encoder's norm layers stay those of its photographs."""
+        """Sets the mode of the head alone: the encoder's norm layers keep the statistics of its photographs."""
         super().train(mode)
         self.encoder.eval()
         return self
 
-    def _seen(self, source: Tensor) -> Tensor:
+    def _features(self, source: Tensor) -> Tensor:
         with torch.no_grad():
             _, *levels = self.encoder.forward_intermediates(source, intermediates_only=True)
         size = levels[1].shape[2:]
-        # In float32: torch has no smooth filter for bfloat16.
+        # In float32: torch has no antialiasing for bfloat16.
         return torch.cat([F.interpolate(level.float(), size, mode="bilinear", antialias=True) for level in levels], 1)
 
 
 def build(options: "PainterOptions", context: Context) -> Painter:
-    """The generator for this data. ConfigError for sources that are no colour pictures."""
+    """The generator for this data. ConfigError for sources that are not RGB images."""
     source, target = context.data_spec.source, context.data_spec.target
     if source.kind != "image" or source.channels != 3:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Colours that stand for classes, and the class of every pixel of a painted picture."""
+"""Colours that stand for classes, and the class of each pixel of painted labels."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from imtrans.errors import ShapeError
 
-CHUNK = 1 << 13  # pixels compared with all colours at once: what they give then stays in a processor's cache
+CHUNK = 1 << 13  # pixels compared with all colours at once: their distances then fit in a CPU's cache
 
 
 class Colour(NamedTuple):
-    """A colour of 8 bits and the class that it stands for; void is judged neither right nor wrong."""
+    """A colour of 8 bits and the class that it stands for; void pixels are not scored."""
 
     name: str
     rgb: tuple[int, int, int]
@@ -25,7 +25,7 @@ class Colour(NamedTuple):
 class Palette:
     """Classes in the order of their colours, numbered from 0; void has the number `count`.
 
-    `ids` gives the classes of the numbers in the data set's own label files, where it has such; any other is void.
+    `ids` gives the classes of the numbers in the data set's own label files, if it has any; all others are void.
     """
 
     colours: tuple[Colour, ...]
@@ -33,10 +33,12 @@ class Palette:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the classes, without void."""
         return tuple(c.name for c in self.colours if not c.is_void)
 
     @property
     def count(self) -> int:
+        """How many classes there are, without void."""
         return len(self.names)
 
     @property
@@ -52,34 +54,35 @@ class Palette:
         """
         if picture.shape[1] != 3:
             raise ShapeError(f"label colours: pictures of 3 channels (RGB) are needed, not {picture.shape[1]}")
-        # What is no number, of a model that diverged, is taken for black.
-        told = picture.detach().float().nan_to_num(-1)
-        stored = ((told + 1) * 127.5).round().clamp(0, 255).movedim(1, 0).flatten(1)
+        # NaN, from a model that diverged, counts as black: as an integer it would be an arbitrary class.
+        finite = picture.detach().float().nan_to_num(-1)
+        stored = ((finite + 1) * 127.5).round().clamp(0, 255).movedim(1, 0).flatten(1)
         classes = torch.tensor(self.classes, device=picture.device)
         nearest = torch.cat([self._nearest(part) for part in torch.split(stored, CHUNK, dim=1)])
         return classes[nearest].view(len(picture), *picture.shape[2:])
 
     def of_ids(self, labels: Tensor) -> Tensor:
         """The classes of label files' numbers, any shape, int64."""
-        known = max(self.ids, default=0)
-        table = torch.full((known + 3,), self.count, device=labels.device)
-        for number, found in self.ids.items():
-            table[number + 1] = found
-        return table[labels.clamp(-1, known + 1) + 1]
+        largest = max(self.ids, default=0)
+        table = torch.full((largest + 3,), self.count, device=labels.device)
+        for number, training_number in self.ids.items():
+            table[number + 1] = training_number
+        return table[labels.clamp(-1, largest + 1) + 1]
 
     def fingerprint(self) -> str:
-        """What tells this palette from another."""
+        """Identifies the palette: its colours, names and label numbers."""
         return hashlib.sha256(repr((self.colours, sorted(self.ids.items()))).encode()).hexdigest()
 
     def _nearest(self, pixels: Tensor) -> Tensor:
-        """Places in the palette, (N,), of pixels (3, N).
+        """Indices in the palette, (N,), of pixels (3, N).
 
-        The place rides in the remainder of the distance, so that one minimum finds both, and the first of equals. All
-        numbers are whole: float32 is exact up to 2^24, which 42 colours do not reach.
+        The index is added to the multiplied distance, so that one minimum gives both, and the first of equally near
+        colours.
         """
         many = len(self.colours)
+        # All numbers are integers: float32 is exact up to 2^24, which 42 colours do not reach.
         kind = torch.float32 if many <= 42 else torch.float64
         rgb = torch.tensor([c.rgb for c in self.colours], dtype=kind, device=pixels.device)
-        places = torch.arange(many, dtype=kind, device=pixels.device)
-        ranked = (rgb @ pixels.to(kind)).mul_(-2 * many).add_((rgb.square().sum(1) * many + places)[:, None])
+        indices = torch.arange(many, dtype=kind, device=pixels.device)
+        ranked = (rgb @ pixels.to(kind)).mul_(-2 * many).add_((rgb.square().sum(1) * many + indices)[:, None])
         return ranked.amin(0).remainder(many).long()

@@ -1,4 +1,4 @@
-"""Palettes of one's own, from CSV files."""
+"""Palettes of the user, from CSV files."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -10,27 +10,28 @@ from imtrans_segmentation.palette import Colour, Palette
 
 COLUMNS = ("name", "red", "green", "blue")
 YES, NO = ("1", "true", "yes", "void"), ("", "0", "false", "no")
-MEND = "Its first line is name,red,green,blue,void; each further one a colour, as in: road,128,64,128,no"
+HINT = "Its first line is name,red,green,blue,void; each further one a colour, as in: road,128,64,128,no"
 
 
 def palette(path: Path | None) -> Palette:
-    """The palette in a file, or that of Cityscapes. DataError names file and line for what is none."""
+    """The palette in a file, or that of Cityscapes. DataError names the file and line that cannot be read."""
     if path is None:
         return cityscapes()
     colours = tuple(_colours(path, _text(path)))
-    found = Palette(colours=colours)
-    if found.count < 2:
-        raise DataError(f"{path}: {found.count} classes besides void; there must be two", hint=MEND)
-    return found
+    result = Palette(colours=colours)
+    if result.count < 2:
+        raise DataError(f"{path}: {result.count} classes besides void; at least two are needed", hint=HINT)
+    return result
 
 
 def _text(path: Path) -> str:
     try:
+        # utf-8-sig: Excel writes a byte order mark, which would be part of the first column's name.
         return path.expanduser().read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"palette {path}: not UTF-8 text (byte {error.start})", hint=MEND) from None
+        raise DataError(f"palette {path}: not UTF-8 text (byte {error.start})", hint=HINT) from None
     except OSError as error:
-        hint = "Name a CSV file of colours, or leave the palette out for that of Cityscapes."
+        hint = "Name a CSV file of colours, or leave out the palette to use that of Cityscapes."
         raise DataError(f"palette {path}: {error.strerror}", hint=hint) from None
 
 
@@ -49,40 +50,41 @@ def _colours(path: Path, text: str) -> Iterator[Colour]:
                 columns = _header(where, stripped)
                 continue
             colour = _colour(where, dict(zip(columns, stripped, strict=False)))
-            _check_new(where, f"the colour {colour.rgb}", rgb.setdefault(colour.rgb, reader.line_num), reader.line_num)
-            if not colour.is_void:
-                _check_new(
-                    where, f"class {colour.name!r}", names.setdefault(colour.name, reader.line_num), reader.line_num
-                )
+            line = reader.line_num
+            _check_new(where, f"the colour {colour.rgb}", rgb.setdefault(colour.rgb, line), line)
+            if not colour.is_void:  # void may have several colours under one name
+                _check_new(where, f"class {colour.name!r}", names.setdefault(colour.name, line), line)
             yield colour
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: {error}", hint=MEND) from None
+        raise DataError(f"{path}:{reader.line_num}: {error}", hint=HINT) from None
 
 
 def _header(where: str, cells: Sequence[str]) -> list[str]:
-    found = [c.lower() for c in cells]
-    lacking = [c for c in COLUMNS if c not in found]
-    if lacking:
-        raise DataError(f"{where}: no column {join_names(lacking)}", hint=MEND)
-    return found
+    columns = [c.lower() for c in cells]
+    missing = [c for c in COLUMNS if c not in columns]
+    if missing:
+        raise DataError(f"{where}: no column {join_names(missing)}", hint=HINT)
+    return columns
 
 
-def _colour(where: str, told: dict[str, str]) -> Colour:
-    if not told["name"]:
-        raise DataError(f"{where}: no name", hint=MEND)
-    red, green, blue = (_byte(where, c, told.get(c, "")) for c in COLUMNS[1:])
-    void = told.get("void", "").lower()
+def _colour(where: str, row: dict[str, str]) -> Colour:
+    if not row["name"]:
+        raise DataError(f"{where}: no name", hint=HINT)
+    red, green, blue = (_byte(where, c, row.get(c, "")) for c in COLUMNS[1:])
+    void = row.get("void", "").lower()
     if void not in YES + NO:
-        raise DataError(f"{where}: void {void!r} is neither yes nor no", hint=MEND)
-    return Colour(told["name"], (red, green, blue), is_void=void in YES)
+        raise DataError(f"{where}: void {void!r} is neither yes nor no", hint=HINT)
+    return Colour(row["name"], (red, green, blue), is_void=void in YES)
 
 
 def _byte(where: str, column: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255):
-        raise DataError(f"{where}: {column} {text!r} is no whole number from 0 to 255", hint=MEND)
+        raise DataError(f"{where}: {column} {text!r} is no whole number from 0 to 255", hint=HINT)
     return int(text)
 
 
 def _check_new(where: str, what: str, first: int, line: int) -> None:
     if first != line:
-        raise DataError(f"{where}: {what} stands in line {first}, too", hint="Give every class a colour of its own.")
+        raise DataError(
+            f"{where}: {what} is already in line {first}", hint="Give every class a different name and colour."
+        )

@@ -1,4 +1,4 @@
-"""Files of weights, read without running anything of them."""
+"""Readers of weight files; no code in a file is run."""
 
 import pickle
 import zipfile
@@ -19,14 +19,14 @@ SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 def read(path: Path, *, name: str) -> dict[str, Tensor]:
     """The tensors of a file by name, on the CPU, for the network `name`.
 
-    NotInstalledError where the file is not there, CheckpointError for what is no such file. Pickles are read by torch with
-    `weights_only`, numpy's without: no code in them runs.
+    NotInstalledError if there is no file, CheckpointError for one of another format. torch reads pickles with
+    `weights_only` and numpy reads none at all, so no code in a file runs.
     """
     path = path.expanduser()
     if not path.is_file():
-        raise NotInstalledError(f"{name}: no file {path}", hint=f"Name a file that is there: {KEY}")
+        raise NotInstalledError(f"{name}: no file {path}", hint=f"Name an existing file: {KEY}")
     if path.suffix.lower() not in SUFFIXES:
-        raise CheckpointError(f"{path}: no file of weights", hint=f"Of these endings: {', '.join(SUFFIXES)}")
+        raise CheckpointError(f"{path}: not a file of weights", hint=f"Use a file that ends in {', '.join(SUFFIXES)}.")
     try:
         return {k: _tensor(v) for k, v in _contents(path).items()}
     except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, AttributeError) as error:
@@ -36,32 +36,31 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, path: Path) -> None:
-    """Put weights into a network. CheckpointError names what is missing, too many, of a wrong shape or not finite."""
-    wanted = network.state_dict()
-    lacking, strange = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    hint = f"Wanted are {join_names(wanted, most=4)}."
-    if lacking or strange:
-        told = [
-            f"{what} {join_names(names, most=4)}" for what, names in (("without", lacking), ("with", strange)) if names
-        ]
-        raise CheckpointError(f"{path}: {' and '.join(told)}", hint=hint)
-    for key, value in wanted.items():
+    """Load weights into a network. CheckpointError names what is missing, unknown, of a wrong shape or not finite."""
+    expected = network.state_dict()
+    missing, unknown = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+    hint = f"The network needs {join_names(expected, most=4)}."
+    if missing or unknown:
+        differences = (("without", missing), ("with", unknown))
+        text = " and ".join(f"{word} {join_names(names, most=4)}" for word, names in differences if names)
+        raise CheckpointError(f"{path}: {text}", hint=hint)
+    for key, value in expected.items():
         if tensors[key].shape != value.shape:
             raise CheckpointError(f"{path}: {key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}", hint=hint)
         if not tensors[key].isfinite().all():
             raise CheckpointError(f"{path}: {key} holds numbers that are not finite", hint="Take another copy of it.")
-    network.load_state_dict(tensors, assign=True)
+    network.load_state_dict(tensors, assign=True)  # assign: the network may be on the meta device
 
 
 def _contents(path: Path) -> Mapping[str, Any]:
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as found:
-            return {k: found[k] for k in found.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return {k: arrays[k] for k in arrays.files}
     if path.suffix.lower() == ".safetensors":
         return _safetensors(path)
-    told: Any = torch.load(path, map_location="cpu", weights_only=True)
-    inner = told.get("state_dict", told)
-    return inner if isinstance(inner, Mapping) else told
+    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    inner = content.get("state_dict", content)  # where training scripts store other things beside the weights
+    return inner if isinstance(inner, Mapping) else content
 
 
 def _safetensors(path: Path) -> Mapping[str, Tensor]:

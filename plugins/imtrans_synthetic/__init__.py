@@ -1,4 +1,4 @@
-"""Data sets that are drawn on demand: nothing to download, and the same on every machine."""
+"""Synthetic data sets, generated on demand: nothing to download, and equal on every machine."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from imtrans import Component, DatasetInfo, hookimpl, option
 
 @dataclass(frozen=True, kw_only=True)
 class ToyOptions:
+    """Options of the toy set."""
+
     pairs: int = option(800, "training pairs to draw; validation has 64 others", low=1, high=100_000)
 
 
@@ -31,18 +33,21 @@ TOY_ADVICE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CadOptions:
+    """Options of the CAD sketches."""
+
     pairs: int = option(3500, "training pairs to draw; validation has 100 others", low=1, high=100_000)
 
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """The toy set and the CAD sketches."""
     yield Component(
         kind="dataset",
         name="toy",
         target="imtrans_synthetic.toy:Toy",
         summary="drawn house fronts from their label maps; nothing to download",
         options=ToyOptions,
-        info=DatasetInfo(advice=TOY_ADVICE),
+        info=DatasetInfo(advice=TOY_ADVICE, is_default=True),
         needs_context=True,
     )
     yield Component(

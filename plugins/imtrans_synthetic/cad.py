@@ -1,4 +1,4 @@
-"""CAD sketches, drawn on demand: by hand, and exactly."""
+"""CAD sketches generated on demand: hand-drawn ones, and the exact drawings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,16 @@ from imtrans_synthetic import CadOptions
 from imtrans_synthetic.cad_drawing import draw
 
 VALIDATION = 100
+# Each split has its own range of indices, so that no sketch is in two splits whatever `pairs` is.
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 class Cad:
-    """Hand-drawn sketch to exact one, 432 x 288 pixels each, deterministic by index."""
+    """Hand-drawn sketch to exact drawing, 432 x 288 pixels each, deterministic by index."""
 
     def __init__(self, options: CadOptions, context: Context) -> None:
         self.data_spec = DataSpec()
+        # `pairs` is for training alone: results stay comparable whatever it is.
         self._count = options.pairs if context.split == "train" else VALIDATION
         self._first = FIRST[context.split]
 
@@ -23,9 +25,10 @@ class Cad:
         return self._count
 
     def __getitem__(self, index: int) -> Pair:
+        """Sketch number `index` of the split, the same bytes each time."""
         hand, exact = draw(self._first + index)
         return Pair(source=hand, target=exact, key=f"cad-{self._first + index}")
 
     def files(self, index: int) -> Sequence[Path]:  # noqa: ARG002 - the protocol's
-        """None: it is drawn."""
+        """No files: pairs are generated."""
         return ()

@@ -1,4 +1,4 @@
-"""Drawn sketches of machine parts: by hand and by CAD, from a number alone."""
+"""Synthetic sketches of machine parts, hand-drawn and exact, each a function of its index."""
 
 import cmath
 import math
@@ -24,6 +24,7 @@ def draw(index: int, *, height: int = 288, width: int = 432) -> tuple[Bytes, Byt
     if index < 0 or min(height, width) < _LEAST_SIZE:
         allowed = f"the index must be 0 or more and each side {_LEAST_SIZE} pixels or more"
         raise ValueError(f"sketch {index} at {height}x{width}: {allowed}")
+    # PCG64 by name: default_rng may be another generator in a later numpy, and the data set would change.
     rng = np.random.Generator(np.random.PCG64(index))
     hand, exact = Sheet(height=height, width=width), Sheet(height=height, width=width)
     for part in fitted(_sketch(rng), fill=rng.uniform(0.66, 0.88), height=height, width=width):
@@ -33,8 +34,9 @@ def draw(index: int, *, height: int = 288, width: int = 432) -> tuple[Bytes, Byt
 
 
 def _sketch(rng: _Rng) -> list[Part]:
-    """A thing of some kind, turned some way, of no more and no fewer parts than a sketch has."""
+    """The parts of a random object in a random orientation, 4 to 25 of them."""
     parts = list[Part]()
+    # Redrawn until the count fits, not cut: every kind must look complete.
     while not _FEWEST <= len(parts) <= _MOST:
         parts = [*_KINDS[rng.integers(len(_KINDS))](rng)]
         if rng.random() < 0.2:
@@ -57,7 +59,7 @@ def _bolts(rng: _Rng, radius: float, size: float) -> Iterator[Part]:
 
 
 def _bore(rng: _Rng, radius: float) -> Iterator[Part]:
-    """What is at the middle: a bore, often stepped, with a key way, or amid bolts."""
+    """The centre of a part: a bore, often stepped, with a key way, or inside a circle of bolts."""
     choice = rng.random()
     if choice < 0.25 and radius > 0.4:
         yield from _bolts(rng, 0.78 * radius, 0.14 * radius)
@@ -92,7 +94,7 @@ def _plate(rng: _Rng) -> Iterator[Part]:
 
 
 def _row(rng: _Rng, room: float) -> Iterator[Part]:
-    """Slots or holes beside each other."""
+    """Slots or holes in a row."""
     count, half = int(rng.integers(1, 4)), room * rng.uniform(0.4, 0.75)
     radius, step = min(0.25, 0.3 * room), rng.uniform(0.7, 0.85) * max(room, 0.6)
     for place in ((k - (count - 1) / 2) * step for k in range(count)):
@@ -133,7 +135,7 @@ def _flange(rng: _Rng) -> Iterator[Part]:
 
 
 def _link(rng: _Rng) -> Iterator[Part]:
-    """A lever: two eyes and what is tangent to both."""
+    """A lever: two eyes and the lines tangent to both."""
     reach, left, right = rng.uniform(1.1, 1.6), rng.uniform(0.45, 0.75), rng.uniform(0.28, 0.7)
     yield from hull([(-reach, left), (reach, right)])
     for x, radius in ((-reach, left), (reach, right)):
@@ -177,10 +179,10 @@ def _shaft(rng: _Rng) -> Iterator[Part]:
 
 
 def _bracket(rng: _Rng) -> Iterator[Part]:
-    """A bearing: an eye that stands tangent on a foot."""
+    """A bearing: an eye, tangent lines, and a foot."""
     x, y, eye = rng.uniform(0.8, 1.4), rng.uniform(0.9, 1.2), rng.uniform(0.4, 0.6)
     yield from hull([(0j, eye), (complex(x, y), 0.12), (complex(-x, y), 0.12)])
-    yield from (Arc(0, eye * part) for part in (0.45, 0.7)[: rng.integers(1, 3)])
+    yield from (Arc(0, eye * share) for share in (0.45, 0.7)[: rng.integers(1, 3)])
     if rng.random() < 0.7:
         yield from (Arc(complex(side * 0.6 * x, 0.82 * y), 0.1) for side in (-1, 1))
     if rng.random() < 0.6:
@@ -199,7 +201,7 @@ def _sector(rng: _Rng) -> Iterator[Part]:
 
 
 def _loose(rng: _Rng) -> Iterator[Part]:
-    """An open chain of lines and arcs tangent to them, an eye at its end."""
+    """An open chain of lines and tangent arcs, with an eye at its end."""
     place, heading, side = 0j, 1 + 0j, 1
     for _ in range(rng.integers(3, 6)):
         end = place + heading * rng.uniform(0.6, 1.5)

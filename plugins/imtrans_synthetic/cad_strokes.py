@@ -1,4 +1,4 @@
-"""Lines, arcs and dots in the plane of complex numbers, drawn with a ruler or by hand."""
+"""Lines, arcs and dots, with points as complex numbers, drawn exactly or as if by hand."""
 
 import cmath
 import math
@@ -16,7 +16,7 @@ Curve = Callable[[Floats], Points]
 _REFERENCE = 288  # px: the shorter side at which lengths below hold
 _WAVE = 100 / 3  # px: matplotlib's sketch length over its randomness
 _DASH, _PERIOD = 5.0, 8.0  # px
-_SHIFT = 4  # bits below the pixel that OpenCV is given
+_SHIFT = 4  # fractional bits of the coordinates given to OpenCV
 
 
 class Line(NamedTuple):
@@ -28,15 +28,19 @@ class Line(NamedTuple):
 
     @property
     def length(self) -> float:
+        """In pixels, or in the units of its points."""
         return abs(self.end - self.start)
 
     def moved(self, factor: complex, shift: complex) -> "Line":
+        """Multiplied by `factor` (scale and rotation), then shifted."""
         return Line(self.start * factor + shift, self.end * factor + shift, self.is_dashed)
 
     def at(self, t: Floats) -> Points:
+        """The points at `t`, 0 at the start and 1 at the end."""
         return np.asarray(self.start + (self.end - self.start) * t, np.complex128)
 
     def normal(self, t: Floats) -> Points:
+        """The unit vectors across the path at `t`."""
         return np.full(t.shape, 1j * _unit(self.end - self.start))
 
 
@@ -51,16 +55,20 @@ class Arc(NamedTuple):
 
     @property
     def length(self) -> float:
+        """In pixels, or in the units of its points."""
         return self.radius * abs(self.sweep)
 
     def moved(self, factor: complex, shift: complex) -> "Arc":
+        """Multiplied by `factor` (scale and rotation), then shifted."""
         start = self.start + cmath.phase(factor)
         return Arc(self.centre * factor + shift, self.radius * abs(factor), start, self.sweep, self.is_dashed)
 
     def at(self, t: Floats) -> Points:
+        """The points at `t`, 0 at the start and 1 at the end."""
         return self.centre + self.radius * self.normal(t)
 
     def normal(self, t: Floats) -> Points:
+        """The unit vectors across the path at `t`."""
         return np.asarray(np.exp(1j * (self.start + self.sweep * t)), np.complex128)
 
 
@@ -70,6 +78,7 @@ class Dot(NamedTuple):
     place: complex
 
     def moved(self, factor: complex, shift: complex) -> "Dot":
+        """Multiplied by `factor` (scale and rotation), then shifted."""
         return Dot(self.place * factor + shift)
 
 
@@ -80,12 +89,12 @@ def outline(corners: Sequence[complex], *, cuts: Sequence[float], is_round: bool
     """A closed polygon; each corner rounded with its cut as radius, or chamfered by it; 0 leaves it sharp."""
     count, ends = len(corners), list[tuple[complex, complex]]()
     for index, corner in enumerate(corners):
-        back, on = (_unit(corners[(index + step) % count] - corner) for step in (-1, 1))
-        half = abs(cmath.phase(on / back)) / 2
+        back, ahead = (_unit(corners[(index + step) % count] - corner) for step in (-1, 1))
+        half = abs(cmath.phase(ahead / back)) / 2
         reach = cuts[index] / math.tan(half) if is_round else cuts[index]
-        ends.append((corner + back * reach, corner + on * reach))
+        ends.append((corner + back * reach, corner + ahead * reach))
         if cuts[index] and is_round:
-            yield _arc(corner + _unit(back + on) * cuts[index] / math.sin(half), *ends[-1])
+            yield _arc(corner + _unit(back + ahead) * cuts[index] / math.sin(half), *ends[-1])
         elif cuts[index]:
             yield Line(*ends[-1])
     sides = (Line(ends[index - 1][1], ends[index][0]) for index in range(count))
@@ -93,19 +102,19 @@ def outline(corners: Sequence[complex], *, cuts: Sequence[float], is_round: bool
 
 
 def hull(circles: Sequence[tuple[complex, float]]) -> Iterator[Part]:
-    """What a belt around circles (centre, radius) follows, these in the order of their angle."""
+    """The path of a belt around circles (centre, radius), which must be in the order of their angle."""
     normals = []
-    for (centre, radius), (other, its) in zip(circles, [*circles[1:], circles[0]], strict=True):
-        turn = math.acos((radius - its) / abs(other - centre))
-        normals.append(_unit(other - centre) * cmath.exp(-1j * turn))
-        yield Line(centre + radius * normals[-1], other + its * normals[-1])
+    for (centre, radius), (next_centre, next_radius) in zip(circles, [*circles[1:], circles[0]], strict=True):
+        turn = math.acos((radius - next_radius) / abs(next_centre - centre))
+        normals.append(_unit(next_centre - centre) * cmath.exp(-1j * turn))
+        yield Line(centre + radius * normals[-1], next_centre + next_radius * normals[-1])
     for index, (centre, radius) in enumerate(circles):
         start = cmath.phase(normals[index - 1])
         yield Arc(centre, radius, start, (cmath.phase(normals[index]) - start) % math.tau)
 
 
 def box(width: float, height: float) -> list[complex]:
-    """Its corners, around the origin."""
+    """The corners of a rectangle around the origin."""
     return [complex(x * width, y * height) / 2 for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
 
 
@@ -116,6 +125,7 @@ def cross(reach: complex) -> Iterator[Part]:
 
 
 def slot(start: complex, end: complex, radius: float) -> Iterator[Part]:
+    """A slot with round ends whose centres are `start` and `end`."""
     return hull([(start, radius), (end, radius)])
 
 
@@ -124,13 +134,14 @@ def _unit(vector: complex) -> complex:
 
 
 def _arc(centre: complex, start: complex, end: complex) -> Arc:
-    """The shorter arc between two points."""
+    """The shorter arc between two points: `phase` is in (-pi, pi]."""
     sweep = cmath.phase((end - centre) / (start - centre))
     return Arc(centre, abs(start - centre), cmath.phase(start - centre), sweep)
 
 
 def fitted(parts: Sequence[Part], *, fill: float, height: int, width: int) -> list[Part]:
-    """In the middle of an image, as large as that share of its sides allows."""
+    """The parts moved to the middle of an image, at most `fill` of its width and height."""
+    # 49 points of each part: 48 divides a circle so that its extremes at the axes are among them.
     t = np.linspace(0, 1, 49)
     points = np.concatenate([[p.place] if isinstance(p, Dot) else p.at(t) for p in parts])
     low, high = complex(points.real.min(), points.imag.min()), complex(points.real.max(), points.imag.max())
@@ -140,21 +151,23 @@ def fitted(parts: Sequence[Part], *, fill: float, height: int, width: int) -> li
 
 
 class Sheet:
-    """White paper to draw on with parts in pixels, finer than the image that `image` gives."""
+    """White paper on which parts are drawn in pixels, at 3 or 5 times the resolution of the final `image`."""
 
     def __init__(self, *, height: int, width: int) -> None:
         self.unit = min(height, width) / _REFERENCE
         self._size = width, height
+        # Odd, so that the centre of a pixel is the centre of a fine pixel.
         self._fine = 5 if self.unit < 1.5 else 3
         self._paper = np.full((height * self._fine, width * self._fine), 255, np.uint8)
 
     def image(self) -> Bytes:
         """(height, width, 3), uint8, RGB."""
+        # INTER_AREA: the grey of an edge is the share of the pixel that the line covers.
         grey = cv2.resize(self._paper, self._size, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
 
     def rule(self, part: Part) -> None:
-        """Draw it exactly, an upright or level line on whole pixels and so without grey."""
+        """Draw the part exactly. Horizontal and vertical lines are moved to whole pixels, so that they have no grey."""
         if isinstance(part, Dot):
             return self._dot(part.place)
         if isinstance(part, Line) and min(abs(_xy(part.end - part.start))) < 1e-6:
@@ -162,16 +175,18 @@ class Sheet:
         return self._ink(part.at, self._spans(part, 0.0, 1.0))
 
     def sketch(self, part: Part, rng: np.random.Generator) -> None:
-        """Draw it as a hand would: wavering, not quite where it begins and ends."""
+        """Draw the part as a hand would: wavering, and starting and ending beside its ends."""
+        # All 16 numbers at once, also those not used here: each part takes as many draws, whatever its kind.
         noise = rng.uniform(-1, 1, 16)
         if isinstance(part, Dot):
             return self._dot(part.place + complex(*noise[:2]) * self.unit)
+        # A full circle has no ends: a random start keeps the seam from always being on the right.
         if isinstance(part, Arc) and part.sweep == math.tau:
             part = part._replace(start=part.start + math.pi * noise[15])
-        calm = min(1.0, 0.3 + part.length / self.unit / 120)
-        over = 0.35 + noise[:2]
-        reach = 2.8 * calm * self.unit / part.length * over
-        curve = self._wavering(part, noise[2:] * calm)
+        steadiness = min(1.0, 0.3 + part.length / self.unit / 120)
+        overshoot = 0.35 + noise[:2]
+        reach = 2.8 * steadiness * self.unit / part.length * overshoot
+        curve = self._wavering(part, noise[2:] * steadiness)
         return self._ink(curve, self._spans(part, -max(reach[0], -0.1), 1 + max(reach[1], -0.1)))
 
     def _wavering(self, part: Line | Arc, noise: Floats) -> Curve:
@@ -189,7 +204,7 @@ class Sheet:
         return curve
 
     def _spans(self, part: Line | Arc, first: float, last: float) -> Floats:
-        """The values of t along each dash, or along the whole: (dashes, values)."""
+        """The values of t along each dash, or along the undashed part: (dashes, values)."""
         length = part.length / self.unit
         if not part.is_dashed:
             return np.linspace(first, last, max(12, int(length / 2.5)))[None]
@@ -198,7 +213,7 @@ class Sheet:
 
     def _ink(self, curve: Curve, spans: Floats) -> None:
         points = self._fixed(curve(spans.ravel())).reshape(*spans.shape, 2)
-        # OpenCV fills one step beyond either edge of a thick line: asked for 3, it draws 5.
+        # OpenCV fills one pixel beyond either edge of a thick line: a thickness of 3 draws 5.
         thickness = max(1, round(max(0.8, self.unit) * self._fine) - 2)
         cv2.polylines(self._paper, list(points), False, 0, thickness, cv2.LINE_8, _SHIFT)
 
@@ -208,9 +223,9 @@ class Sheet:
         cv2.circle(self._paper, (x, y), radius, 0, cv2.FILLED, cv2.LINE_8, _SHIFT)
 
     def _fixed(self, points: Points) -> NDArray[np.int32]:
-        """Pixels, whose centres are whole numbers, in fractions of the fine paper's."""
-        fine = points.view(np.float64).reshape(-1, 2) * self._fine + (self._fine - 1) / 2
-        return np.asarray(np.rint(fine * 2**_SHIFT), np.int32)
+        """Pixel coordinates, whose centres are whole numbers, as OpenCV's fixed-point coordinates on the paper."""
+        on_paper = points.view(np.float64).reshape(-1, 2) * self._fine + (self._fine - 1) / 2
+        return np.asarray(np.rint(on_paper * 2**_SHIFT), np.int32)
 
 
 def _xy(point: complex) -> Floats:

@@ -1,4 +1,4 @@
-"""Drawn house facades: a label map and the picture of it, from a number alone."""
+"""Synthetic house facades: a label map and its image, each a function of an index."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _LEAST_SIZE = 16
 
 
 def draw(index: int, *, height: int, width: int) -> tuple[Bytes, Bytes]:
-    """Labels and picture of facade number `index`, the same scene at every size.
+    """Labels and image of facade number `index`, the same scene at every size.
 
     Both (height, width, 3), uint8, RGB; labels hold colours of PALETTE only. The same
     bytes each time, as far as numpy and OpenCV keep their versions. Raises ValueError
@@ -28,6 +28,7 @@ def draw(index: int, *, height: int, width: int) -> tuple[Bytes, Bytes]:
             f"facade {index} at {height}x{width}: the index must be 0 or more"
             f" and each side {_LEAST_SIZE} pixels or more"
         )
+    # PCG64 by name: default_rng may be another generator in a later numpy, and the data set would change.
     return paint(_scene(np.random.Generator(np.random.PCG64(index))), height=height, width=width)
 
 
@@ -49,16 +50,16 @@ class _House(NamedTuple):
         return self.width / self.columns, self.height / self.floors
 
     def places(self, floor: int, *, size: tuple[float, float]) -> list[Corner]:
-        """Corners of a thing in the middle of each cell of a floor but that of the door."""
+        """Upper left corners of an object centred in each cell of a floor, except the cell of the door."""
         width, height = self.cell
         y = self.top + (floor + 0.5) * height - size[1] / 2
-        taken = {self.door} if floor == self.floors - 1 else set()
-        columns = (column for column in range(self.columns) if column not in taken)
+        occupied = {self.door} if floor == self.floors - 1 else set()
+        columns = (column for column in range(self.columns) if column not in occupied)
         return [(self.left + (column + 0.5) * width - size[0] / 2, y) for column in columns]
 
 
 def _scene(rng: _Rng) -> Iterator[Part]:
-    """Everything from back to front."""
+    """All parts from back to front."""
     ground = rng.uniform(0.8, 0.92)
     yield Part("sky", "box", 1, 1, [(0, 0)], rng.uniform(-0.04, 0.04))
     width = rng.uniform(0.42, 1.0)
@@ -74,7 +75,7 @@ def _scene(rng: _Rng) -> Iterator[Part]:
 
 
 def _tint(rng: _Rng) -> float:
-    """The little that the labels do not tell."""
+    """A random brightness, the only thing that the labels do not determine."""
     return float(rng.uniform(-0.04, 0.04))
 
 
@@ -97,7 +98,7 @@ def _house(rng: _Rng, *, left: float, right: float, ground: float) -> Iterator[P
 def _walls(rng: _Rng, house: _House) -> Iterator[Part]:
     """Upper floors, ground floor; sometimes light strips at corners and between floors."""
     left, top, width, cell = house.left, house.top, house.width, house.cell[1]
-    tall = house.height + 0.01  # into the ground, painted later: rounding leaves no gap
+    tall = house.height + 0.01  # reaches into the ground, which is painted later, so that rounding leaves no gap
     yield Part(house.wall, "box", width, tall, [(left, top)], _tint(rng))
     if house.base != house.wall:
         yield Part(house.base, "box", width, cell, [(left, top + tall - cell)], _tint(rng))
@@ -126,7 +127,7 @@ def _roof(rng: _Rng, house: _House, *, pitch: float) -> Iterator[Part]:
 
 
 def _gable(house: _House, *, pitch: float) -> Iterator[Part]:
-    """A roof seen from its end: its edge around a triangle of wall with a round window."""
+    """A roof viewed from its gable end: its edge around a triangle of wall with a round window."""
     middle, top = house.left + house.width / 2, house.top
     width = house.width + 0.05
     inner = 1 - 0.045 / pitch
@@ -152,7 +153,7 @@ def _dormers(house: _House, *, pitch: float) -> Iterator[Part]:
 
 
 def _windows(rng: _Rng, house: _House) -> Iterator[Part]:
-    """The windows of all floors, with what is around and under them."""
+    """The windows of all floors, with their surrounds or shutters, balconies and sills."""
     narrow, tall = rng.uniform(0.36, 0.66), rng.uniform(0.5, 0.72)
     size = narrow * house.cell[0], tall * house.cell[1]
     has_shutters = narrow < 0.52 and rng.random() < 0.6
@@ -161,10 +162,10 @@ def _windows(rng: _Rng, house: _House) -> Iterator[Part]:
     kinds: tuple[Shape, Shape] = ("arch", "box") if rng.random() < 0.35 else ("box", "arch")
     shapes = [kinds[rng.random() < 0.2] for _ in rows]
     for shape in kinds:
-        corners = [c for row, own in zip(rows, shapes, strict=True) if own == shape for c in row]
+        corners = [c for row, row_shape in zip(rows, shapes, strict=True) if row_shape == shape for c in row]
         if has_surround:
-            around = [(x - 0.012, y - 0.012) for x, y in corners]
-            yield Part("trim", shape, size[0] + 0.024, size[1] + 0.018, around)
+            surrounds = [(x - 0.012, y - 0.012) for x, y in corners]
+            yield Part("trim", shape, size[0] + 0.024, size[1] + 0.018, surrounds)
         yield Part("window", shape, *size, corners)
     yield from _shutters(house, rows, size=size) if has_shutters else ()
     yield from _ledges(rng, house, rows, size=size)
@@ -177,7 +178,7 @@ def _shutters(house: _House, rows: list[list[Corner]], *, size: Corner) -> Itera
 
 
 def _ledges(rng: _Rng, house: _House, rows: list[list[Corner]], *, size: Corner) -> Iterator[Part]:
-    """Under the windows of each upper floor a long balcony, short ones or, as below, sills."""
+    """Under the windows of each upper floor a long balcony, short ones, or sills; on the ground floor sills."""
     long, short, sills = list[Corner](), list[Corner](), list[Corner]()
     for floor, row in enumerate(rows):
         choice = rng.random() if floor < house.floors - 1 else 1.0

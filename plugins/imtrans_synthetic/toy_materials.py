@@ -1,4 +1,4 @@
-"""What a drawn facade is made of: label colours and the textures of the picture."""
+"""The materials of synthetic facades: label colours, and the textures of the image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -16,8 +16,8 @@ Shape = Literal["box", "arch", "gable", "hip", "mansard", "round", "bush", "tree
 class Material(NamedTuple):
     """One class: its flat label, the two colours its texture runs between, its relief.
 
-    relief: how far it stands out of the wall plane, in shadow steps; None is out of
-    reach of every shadow and casts none.
+    relief: how far it protrudes from the wall plane, in shadow steps; None neither
+    receives nor casts a shadow.
     """
 
     label: Colour
@@ -45,7 +45,7 @@ PALETTE: Mapping[str, Colour] = {name: m.label for name, m in MATERIALS.items()}
 
 
 class Part(NamedTuple):
-    """A thing, or several equal ones: `places` are the left upper corners.
+    """One object or several equal ones: `places` are the upper left corners.
 
     All lengths are fractions of the image, x of its width and y of its height; a part
     may reach beyond it. `tint` shifts the brightness, 1 being from dark to light.
@@ -78,21 +78,22 @@ class Tile(NamedTuple):
 def _staggered(tile: Tile, *, rows: int, columns: int, profile: Callable[[Floats], Floats]) -> Floats:
     """`profile` along each course, every second course moved by half a stone.
 
-    Courses keep to the image, not to the wall: a network that halves the image finds
-    the same phase in each of its cells.
+    Courses are aligned to the image, not to the wall: a network that halves the image
+    finds the same phase in each of its cells.
     """
-    even = tile.x * np.float32(columns)
+    along = tile.x * np.float32(columns)
     is_even = np.floor(tile.y * rows) % 2 == 0
-    return np.where(is_even, profile(even), profile(even + np.float32(0.5)))
+    return np.where(is_even, profile(along), profile(along + np.float32(0.5)))
 
 
 def _uneven(along: Floats, *, joint: float, depth: float) -> Floats:
-    """A little different for each stone, and 1 at the joints between them."""
+    """A slightly different value for each stone, and 1 at the joints between them."""
     stones = 0.5 + 0.5 * np.sin(np.floor(along) * 2.4)
     return np.where(along % 1 < joint, 1, depth * stones).astype(np.float32)
 
 
 def _brick(tile: Tile) -> Floats:
+    # Powers of two, here and below: a course is a whole number of pixels at the usual sizes.
     bricks = _staggered(tile, rows=32, columns=16, profile=lambda x: _uneven(x, joint=0.12, depth=0.3))
     return np.maximum(bricks, (tile.y * 32 % 1 < 0.25) * np.float32(1)) * np.float32(0.5)
 
@@ -126,12 +127,13 @@ def _inset(tile: Tile, thickness: float) -> NDArray[np.bool_]:
 
 
 def _bars(along: Floats, *, count: int, half: float) -> NDArray[np.bool_]:
-    """Whether a coordinate lies on one of the bars that part it into `count` panes."""
-    place = along * count
-    return (np.abs(place - np.round(place)) < half * count) & (place > 0.5) & (place < count - 0.5)
+    """Whether a coordinate lies on one of the bars that divide it into `count` panes."""
+    pane = along * count
+    return (np.abs(pane - np.round(pane)) < half * count) & (pane > 0.5) & (pane < count - 0.5)
 
 
 def _window(tile: Tile) -> Floats:
+    # Bars are at least a pixel of the canvas wide: thinner ones would vanish between two pixels.
     part, half = tile.part, max(0.003, 0.51 / tile.unit)
     across = _bars(tile.u, count=2 + (part.width > 0.13), half=half / part.width)
     down = _bars(tile.v, count=1 + round(part.height / 0.12), half=half / part.height)
@@ -162,7 +164,7 @@ def _balcony(tile: Tile) -> Floats:
 
 
 def _pavement(tile: Tile) -> Floats:
-    """Slabs in perspective, seen from the middle of the image."""
+    """Slabs in perspective, with the vanishing point at the middle of the image."""
     near = tile.v + 0.35
     joints = (2.8 / near % 1 < 0.11) | ((tile.x - 0.5) * 3 / near % 1 < 0.05)
     return np.asarray(0.5 + 0.36 * tile.v - 0.1 * tile.x - np.float32(0.2) * joints, np.float32)
@@ -171,7 +173,7 @@ def _pavement(tile: Tile) -> Floats:
 def _sky(tile: Tile) -> Floats:
     drift = 40 * tile.part.tint
     tall, wide, wave = 17 * tile.y - drift, 5 * tile.x, np.sin(7 * tile.x + drift)
-    # sin(tall + wide) * wave, as a product of matrices: a tenth of the sines' time
+    # sin(tall + wide) * wave as a matrix product: a tenth of the time of a sine for each pixel
     down = np.hstack([np.sin(tall), np.cos(tall)])
     across = np.vstack([np.cos(wide) * wave, np.sin(wide) * wave])
     return np.asarray(np.float32(0.95) * tile.v**1.2 + np.float32(0.07) * (down @ across), np.float32)

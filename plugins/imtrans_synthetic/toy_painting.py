@@ -1,4 +1,4 @@
-"""Painting the parts of a drawn facade, in order, into a label map and a picture."""
+"""Paints the parts of a facade, in order, into a label map and an image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -26,48 +26,51 @@ _CORNERS: Mapping[Shape, Sequence[tuple[float, float]]] = {
     "tree": ((0.44, 0.5), (0.56, 0.5), (0.56, 1), (0.44, 1)),
 }
 _ROUNDS: Mapping[Shape, float] = {"arch": 0.4, "round": 1.0, "bush": 1.0, "tree": CROWN}
-_FINE = 128  # pixels a side to draw at least: then even the thinnest bar shows
+_FINE = 128  # smallest side of the canvas in pixels: below that the thinnest bars vanish
 
 
 def paint(parts: Iterable[Part], *, height: int, width: int) -> tuple[Bytes, Bytes]:
-    """Labels and picture, (height, width, 3) RGB, of parts given from back to front."""
+    """Labels and image, (height, width, 3) RGB, of parts given from back to front."""
     scale = max(2, -(-_FINE // min(height, width)))
     classes = np.zeros((height * scale, width * scale), np.uint8)
     colours = np.zeros((*classes.shape, 3), np.uint8)
     for part in (part for part in parts if part.places):
         _place(part, classes, colours)
     labels = np.array([MATERIALS[name].label for name in _NAMES], np.uint8)
+    # Labels take the centre of each block: an average would invent colours that stand for no class.
     centre = slice(scale // 2, None, scale)
     return labels[classes[centre, centre]], _lit(classes, colours, size=(width, height))
 
 
 def _place(part: Part, classes: Bytes, colours: Bytes) -> None:
-    """Paints the part once and stamps it at each of its places."""
+    """Paint the part once and copy it to each of its places."""
     rows, columns = classes.shape
     size = max(1, round(part.height * rows)), max(1, round(part.width * columns))
     corners = [(round(x * columns), round(y * rows)) for x, y in part.places]
     mask = _mask(part.shape, size)
+    # All places share the texture of the first: a row of windows costs one.
     tile = _tile(part, mask, corner=corners[0], canvas=classes.shape)
     texture = _coloured(part, TEXTURES[part.name](tile))
     index, solid = _NAMES.index(part.name), mask.view(np.bool_)
     for corner in corners:
-        here, cut = _overlap(corner, size, canvas=classes.shape)
+        area, visible = _overlap(corner, size, canvas=classes.shape)
         if part.shape == "box":
-            classes[here], colours[here] = index, texture[cut]
+            classes[area], colours[area] = index, texture[visible]
         else:
-            classes[here][solid[cut]] = index
-            np.copyto(colours[here], texture[cut], where=solid[cut][..., None])
+            classes[area][solid[visible]] = index
+            np.copyto(colours[area], texture[visible], where=solid[visible][..., None])
 
 
 def _overlap(
     corner: tuple[int, int], size: tuple[int, int], *, canvas: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a part lies on the canvas, and which of its own pixels those are."""
+    """The area of the canvas that a part covers, and the pixels of the part that are visible there."""
     (x, y), (rows, columns) = corner, size
     left, top = max(x, 0), max(y, 0)
+    # At least left and top: a part outside the canvas then has empty slices, not negative ones.
     right, bottom = max(min(x + columns, canvas[1]), left), max(min(y + rows, canvas[0]), top)
-    here = slice(top, bottom), slice(left, right)
-    return here, (slice(top - y, bottom - y), slice(left - x, right - x))
+    area = slice(top, bottom), slice(left, right)
+    return area, (slice(top - y, bottom - y), slice(left - x, right - x))
 
 
 def _mask(shape: Shape, size: tuple[int, int]) -> Bytes:
@@ -85,7 +88,7 @@ def _mask(shape: Shape, size: tuple[int, int]) -> Bytes:
 
 
 def _round(*, bumps: float) -> NDArray[np.float64]:
-    """A polygon about the unit square's middle, (N, 2); `bumps` of the radius are waves."""
+    """A polygon around the centre of the unit square, (N, 2); waves take up the share `bumps` of its radius."""
     angle = np.arange(72) * (np.pi / 36)
     radius = 0.5 - 0.5 * bumps * (1 - np.cos(9 * angle))
     return np.stack([0.5 + radius * np.cos(angle), 0.5 + radius * np.sin(angle)], 1)
@@ -93,6 +96,7 @@ def _round(*, bumps: float) -> NDArray[np.float64]:
 
 def _tile(part: Part, mask: Bytes, *, corner: tuple[int, int], canvas: tuple[int, ...]) -> Tile:
     (rows, columns), (x, y) = mask.shape, corner
+    # + 0.5: the centres of pixels, so that textures do not shift with the resolution.
     across = (np.arange(columns, dtype=np.float32) + 0.5)[None, :]
     down = (np.arange(rows, dtype=np.float32) + 0.5)[:, None]
     return Tile(
@@ -117,22 +121,23 @@ def _coloured(part: Part, brightness: Floats) -> Bytes:
 
 
 def _lit(classes: Bytes, colours: Bytes, *, size: tuple[int, int]) -> Bytes:
-    """The picture at `size` (width, height), darkened where a shadow falls."""
+    """The image at `size` (width, height), darkened by the shadows."""
     shadow = cv2.resize(_shadow(classes), size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
     light = 1 - np.float32(0.45 / 255) * shadow[..., None]
+    # + 0.5, as astype truncates.
     return (small * light + np.float32(0.5)).astype(np.uint8)
 
 
 def _shadow(classes: Bytes) -> Bytes:
-    """0 to 255: what stands out throws shadow to the lower right, the further the higher."""
+    """0 to 255: protruding parts cast shadows to the lower right, longer ones the more they protrude."""
     reliefs = [MATERIALS[name].relief for name in _NAMES]
-    throws = _looked_up(classes, [0 if r is None else r for r in reliefs])
-    takes = _looked_up(classes, [255 if r is None else r for r in reliefs])
-    unit = min(classes.shape)
+    casts = _lookup(classes, [0 if r is None else r for r in reliefs])
+    receives = _lookup(classes, [255 if r is None else r for r in reliefs])
+    unit = min(classes.shape)  # so that shadows have the same share of the image at every size
     shadow = np.zeros_like(classes)
     for reach, step in ((0.008, 1), (0.02, 3)):
-        excess = cv2.subtract(_moved(throws, max(1, round(reach * unit))), takes)
+        excess = cv2.subtract(_moved(casts, max(1, round(reach * unit))), receives)
         shadow = np.maximum(shadow, (excess >= step) * np.uint8(255))
     blur = max(1, unit // 128) * 2 + 1
     return np.asarray(cv2.blur(shadow, (blur, blur)), np.uint8)
@@ -145,7 +150,7 @@ def _moved(image: Bytes, by: int) -> Bytes:
     return moved
 
 
-def _looked_up(classes: Bytes, values: Sequence[int]) -> Bytes:
-    table = np.zeros(256, np.uint8)
+def _lookup(classes: Bytes, values: Sequence[int]) -> Bytes:
+    table = np.zeros(256, np.uint8)  # OpenCV wants all 256 entries
     table[: len(values)] = values
     return np.asarray(cv2.LUT(classes, table), np.uint8)

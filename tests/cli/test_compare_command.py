@@ -158,3 +158,11 @@ def test_the_table_loads_no_torch(at_desk):
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=False)
     assert done.returncode == 0
+
+
+def test_a_verdict_with_a_hint_says_what_to_try(at_desk, capfd, tmp_path):
+    run_folder = shutil.copytree("runs/narrow", tmp_path / "hinted")
+    summary = json.loads((run_folder / "summary.json").read_text())
+    summary["verdict"]["hint"] = "a lower --lr"
+    (run_folder / "summary.json").write_text(json.dumps(summary))
+    assert "To try for hinted: a lower --lr" in told(capfd, str(run_folder))

@@ -72,7 +72,7 @@ def test_a_name_with_resume_begins_goes_on_and_is_content_when_all_is_done(cli, 
     cut("mine", status="running")
     on = cli(*line)
     assert on.code == 0
-    assert "mine ended without notice; it goes on from step 2" in on.err
+    assert "mine ended without notice; it resumes from step 2" in on.err
     done = cli("resume", "mine")
     assert (done.code, "already finished: 4 of 4 steps" in done.out) == (0, True)
 

@@ -34,7 +34,7 @@ def test_a_syntax_error_is_told_with_file_line_and_column(
     told = refused(tmp_path / name, text)
     assert told.startswith(f"{tmp_path / name}{place}")
     assert fault in told
-    assert told.endswith("\nMend that line.")
+    assert told.endswith("\nFix that line.")
 
 
 @pytest.mark.parametrize("name", ["c.yaml", "c.yml", "c.txt", "c"])

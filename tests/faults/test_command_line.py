@@ -72,8 +72,8 @@ def test_u05_options_that_exclude_each_other_are_both_named(refused: Callable) -
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("c.toml", "[train]\nseed = = 1", "c.toml:2:8: Invalid value\nMend that line."),  # U06
-        ("c.json", '{"train": {"seed" 1}}', "c.json:1:19: Expecting ':' delimiter\nMend that line."),
+        ("c.toml", "[train]\nseed = = 1", "c.toml:2:8: Invalid value\nFix that line."),  # U06
+        ("c.json", '{"train": {"seed" 1}}', "c.json:1:19: Expecting ':' delimiter\nFix that line."),
         ("c.toml", "[generator]\nwidht = 8", "c.toml:2: generator.widht: no option 'widht' in unet256; did you mean"),
         ("c.json", '{"trian":\n{"seed": 1}}', "c.json:2: trian.seed: no key 'trian.seed'; did you mean 'train.seed'?"),
         ("c.toml", "[generator]\nwidth = [1]", "c.toml:2: generator.width [1]: must be a whole number"),  # U08
@@ -140,7 +140,7 @@ def test_u14_a_run_never_mixes_with_another(cli: Callable, check_message: Callab
     ended = cli("run", "pix2pix", "--name", "mine")
     assert ended.code == 2
     assert ended.err.startswith(
-        f"Error: --name mine: {Path('runs/mine')} exists\nGo on with it: imtrans resume mine; or give another"
+        f"Error: --name mine: {Path('runs/mine')} exists\nResume it: imtrans resume mine; or give another"
     )
     check_message(ended.err)
     assert list((tmp_path / "runs" / "mine").iterdir()) == []

@@ -112,7 +112,7 @@ def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(
         assert process.returncode == code
         message = said[said.index("Error: ") :]
         check_message(message)
-        assert "To go on from what has arrived: imtrans data fetch small" in message
+        assert "To resume from what has arrived: imtrans data fetch small" in message
         (part,) = shelf.glob(".*.part")
         have = part.stat().st_size
         assert 0 < have < len(BODY)

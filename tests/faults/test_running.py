@@ -62,7 +62,7 @@ def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli
     (tmp_path / "runs" / "mine" / ".lock").unlink()
     ended = cli("resume", "mine", "--steps", "8", "--json")
     assert ended.code == 0
-    assert f"{Path('runs/mine')} ended without notice; it goes on from step 6" in ended.err
+    assert f"{Path('runs/mine')} ended without notice; it resumes from step 6" in ended.err
     told = json.loads((tmp_path / "runs" / "mine" / "run.json").read_text())
     assert [entry["why"] for entry in told["resumes"]] == ["ended without notice"]
 
@@ -73,7 +73,7 @@ def test_s06_stop_signals_save_and_leave(name, code, tmp_path, data):
     with pytest.raises(Interrupted, match=f"stopped by {name} after step 3") as caught:
         trainer.fit(made)
     assert caught.value.exit_code == code
-    assert caught.value.hint == f"To go on: imtrans resume {tmp_path / 'run'}"
+    assert caught.value.hint == f"To resume: imtrans resume {tmp_path / 'run'}"
     assert checkpoint_paths.newest(tmp_path / "run").name == "step-000003"
 
 

@@ -35,7 +35,7 @@ def test_a_component_is_found_by_kind_and_name(catalog: Catalog) -> None:
             "",
             "no generator ''; there are encoder-decoder, lite0-painter, resnet6, resnet9, unet128, unet256, unet64",
         ),
-        ("exporter", "onnx", "no exporter 'onnx'"),
+        ("importer", "onnx", "no importer 'onnx'; there are junyanz"),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest_or_all(catalog: Catalog, kind: str, name: str, message: str) -> None:
@@ -70,7 +70,7 @@ def test_what_a_broken_plugin_would_give_is_its_fault() -> None:
     with pytest.raises(PluginError) as caught:
         catalog.component("activation", "bad:mish")
     assert caught.value.what == "activation 'bad:mish': plugin p 1.2 (dist bad) not loaded: No module named 'x'"
-    assert caught.value.hint == "Mend or reinstall bad."
+    assert caught.value.hint == "Fix or reinstall bad."
     with pytest.raises(ConfigError, match=r"no activation 'mish'; there are gelu \(not loaded: p\)"):
         catalog.component("activation", "mish")
 

@@ -56,7 +56,7 @@ BROKEN = {
     ),
     "bad-kind": (
         GOOD.replace("NAME", "half").replace('"activation"', '"activator"'),
-        "half: no kind 'activator'; the kinds are generator, discriminator",
+        "half: no kind 'activator'; did you mean 'activation'? The kinds: generator, discriminator",
     ),
     "method-without-info": (
         GOOD.replace("NAME", "half").replace('"activation"', '"method"'),
@@ -180,7 +180,7 @@ def test_list_works_beside_broken_plugins_and_says_how_to_leave_them_out(
     assert ended.err.splitlines() == [
         "Warning: plugin bad_plugin 1.2 (dist imtrans-mix) not loaded: No module named 'no_such_thing'",
         "Warning: plugin worse_plugin 1.2 (dist imtrans-mix) not loaded: ZeroDivisionError: division by zero",
-        "Install what is lacking, or leave it out: IMTRANS_DISABLE_PLUGINS=bad_plugin,worse_plugin",
+        "Install what is missing, or leave it out: IMTRANS_DISABLE_PLUGINS=bad_plugin,worse_plugin",
     ]
     assert "line 1, in <module>\n    1 / 0" in cli("list", "--debug").err
 

@@ -127,7 +127,7 @@ def test_a_broken_one_file_plugin_ends_with_8(
     ended = cli("-p", name, "list")
     assert (ended.code, ended.out) == (8, "")
     assert message in ended.err
-    assert ended.err.endswith("Mend the file, or leave out -p.\n")
+    assert ended.err.endswith("Fix the file, or leave out -p.\n")
     assert sys.modules.get(Path(name).stem) is before.get(Path(name).stem)
 
 

@@ -316,9 +316,9 @@ def test_recipes_are_told_apart_in_one_line_each_and_from_the_paper(cli):
     assert len({line.split(maxsplit=1)[1] for line in lines}) == len(lines)
     assert max(map(len, lines)) <= 120
     told = cli("list", "recipes", "pencil2color").out
-    assert "what differs from the paper (pix2pix on facades):" in told
-    assert "  generator.depth = 7  (the paper: 8)" in told
-    assert '  method.order = "generator-first"  (the paper: "discriminator-first")' in told
+    assert "what differs from pix2pix on facades:" in told
+    assert "  generator.depth = 7  (pix2pix: 8)" in told
+    assert '  method.order = "generator-first"  (pix2pix: "discriminator-first")' in told
     assert "adversarial.bce" in told.partition("all that it sets:")[0]
     assert "what differs" not in cli("list", "recipes", "pix2pix").out
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from imtrans.engine.validation.validate import CheckReport, LocatedIssue
     from imtrans.interfaces import Split
 
-MOST, WIDE = 20, 80
+MOST, WIDE = 20, 80  # issues of one kind that are printed; columns
+# A code that is not here, as of a data set's own checks, is its own title.
 TITLES = {
     "missing": "Files that are not there",
     "empty": "Empty files",
@@ -48,88 +49,90 @@ TITLES = {
 @click.option(
     "--data-root", metavar="DIR", help="Folder that holds the named data sets, or the photos of a pair maker."
 )
-@click.option("--recipe", default="pix2pix", help="Recipe for whose sizes and direction it is checked.")
+@click.option("--recipe", metavar="NAME", help="Recipe for whose sizes and direction it is checked.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything for machines.")
 @click.pass_obj
 def command(
-    session: Session, dataset: str, data_root: str | None, recipe: str, settings: tuple[str, ...], as_json: bool
+    session: Session, dataset: str, data_root: str | None, recipe: str | None, settings: tuple[str, ...], as_json: bool
 ) -> None:
-    """Decode every picture of data set NAME, or of a folder or table of pairs, and tell what is wrong with which.
+    """Decode every picture of data set NAME, or of a folder or table of pairs, and list what is wrong with which.
 
-    What was found of files that have not changed since is remembered. Exit code 3 where there are faults.
+    The results for files are stored, and used again while these do not change. Exit code 3 where there are faults.
     """
     flags = ConfigFlags(dataset=dataset, data_root=data_root, settings=settings, skip_invalid=True)
     config = configured(session.catalog, recipe, flags)
-    loadings = _loadings(session, config)
+    loaders = _loaders(session, config)
     from imtrans.engine.validation.validate import check_dataset
 
     with progress("examining") as tick:
-        found = check_dataset(loadings, tick=tick)
-    click.echo(_as_json(dataset, found) if as_json else "\n".join(_lines(dataset, found)))
-    if found.faults:
-        samples = f"{_samples(found):,} of {sum(found.counts.values()):,} samples"
+        report = check_dataset(loaders, tick=tick)
+    click.echo(_as_json(dataset, report) if as_json else "\n".join(_lines(dataset, report)))
+    if report.faults:
+        samples = f"{_unusable(report):,} of {sum(report.counts.values()):,} samples"
         raise DataError(
             f"{dataset}: {samples} cannot be used",
-            hint="Mend them, or train without: imtrans run ... --skip-invalid",
+            hint="Fix them, or train without: imtrans run ... --skip-invalid",
         )
 
 
-def _loadings(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoader]":
-    """The splits that there are; of those that are the same files the first."""
+def _loaders(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoader]":
+    """The splits that the data set has; of those that are the same files the first."""
     from imtrans.engine import build
     from imtrans.engine.build import ComponentFactory
     from imtrans.engine.data.pair_loader import open_split
     from imtrans.interfaces import Split
 
+    # Training reads larger pictures than it trains on, where the augmentation crops: these sizes are checked.
     augment = build.augmentations(config, ComponentFactory(session.catalog))
-    found: dict[Split, PairLoader] = {"train": open_split(config, "train", augment=augment)}
-    seen = [_files(found["train"])]
+    loaders: dict[Split, PairLoader] = {"train": open_split(config, "train", augment=augment)}
+    files_of_splits = [_files(loaders["train"])]
     for split in get_args(Split)[1:]:
         try:
-            loading = open_split(config, split)
+            loader = open_split(config, split)
         except DataError as error:
             click.echo(f"Note: no {split} pairs: {error.what}", err=True)
             continue
-        if _files(loading) not in seen or not any(_files(loading)):
-            found[split] = loading
-            seen.append(_files(loading))
-    return found
+        # Samples that are drawn have no files: their splits differ all the same.
+        if _files(loader) not in files_of_splits or not any(_files(loader)):
+            loaders[split] = loader
+            files_of_splits.append(_files(loader))
+    return loaders
 
 
-def _files(loading: "PairLoader") -> list[Sequence[Path]]:
-    dataset = loading.source.dataset
+def _files(loader: "PairLoader") -> list[Sequence[Path]]:
+    dataset = loader.source.dataset
     return [tuple(dataset.files(i)) for i in range(len(dataset))]
 
 
-def _samples(found: "CheckReport") -> int:
-    return sum(len(found.left_out(split)) for split in found.counts)
+def _unusable(report: "CheckReport") -> int:
+    return sum(len(report.left_out(split)) for split in report.counts)
 
 
-def _lines(name: str, found: "CheckReport") -> Iterator[str]:
-    counts = ", ".join(f"{count:,} {split}" for split, count in found.counts.items())
-    known = sum(found.counts.values()) - found.read
-    yield f"{printable(name)}: {counts}" + (f" ({found.read:,} examined now, {known:,} known)" if known > 0 else "")
+def _lines(name: str, report: "CheckReport") -> Iterator[str]:
+    counts = ", ".join(f"{count:,} {split}" for split, count in report.counts.items())
+    known = sum(report.counts.values()) - report.read
+    yield f"{printable(name)}: {counts}" + (f" ({report.read:,} examined now, {known:,} known)" if known > 0 else "")
     for is_fault, word in ((True, "fault"), (False, "warning")):
-        told = [t for t in found.issues if t.issue.is_fault == is_fault]
+        issues = [i for i in report.issues if i.issue.is_fault == is_fault]
         yield ""
-        yield f"{len(told):,} {word}{'s' * (len(told) != 1)}" if told else f"No {word}s."
-        for code in dict.fromkeys(t.issue.code for t in told):
-            yield from _kind(code, [t for t in told if t.issue.code == code])
-    if found.notes:
+        yield f"{len(issues):,} {word}{'s' * (len(issues) != 1)}" if issues else f"No {word}s."
+        for code in dict.fromkeys(i.issue.code for i in issues):
+            yield from _lines_of_code(code, [i for i in issues if i.issue.code == code])
+    if report.notes:
         yield ""
-        yield from (_wrapped(f"Note: {printable(note)}", "") for note in found.notes)
+        yield from (_wrapped(f"Note: {printable(note)}", "") for note in report.notes)
 
 
-def _kind(code: str, told: "Sequence[LocatedIssue]") -> Iterator[str]:
+def _lines_of_code(code: str, issues: "Sequence[LocatedIssue]") -> Iterator[str]:
     yield ""
-    yield f"{TITLES.get(code, code.replace('-', ' ').capitalize())} ({len(told):,})"
-    for one in told[:MOST]:
-        whose = f"{one.split}: " if one.sample is None and one.split else ""
-        yield _wrapped(whose + _short(one.issue.what), "  ")
-    if len(told) > MOST:
-        yield f"  and {len(told) - MOST:,} more (all of them: --json)"
-    for hint in list(dict.fromkeys(t.issue.hint for t in told if t.issue.hint))[:3]:
+    yield f"{TITLES.get(code, code.replace('-', ' ').capitalize())} ({len(issues):,})"
+    for located in issues[:MOST]:
+        split = f"{located.split}: " if located.sample is None and located.split else ""
+        yield _wrapped(split + _short(located.issue.what), "  ")
+    if len(issues) > MOST:
+        yield f"  and {len(issues) - MOST:,} more (all of them: --json)"
+    for hint in list(dict.fromkeys(i.issue.hint for i in issues if i.issue.hint))[:3]:
         yield _wrapped(f"-> {hint}", "  ")
 
 
@@ -139,36 +142,36 @@ def _wrapped(text: str, indent: str) -> str:
         WIDE,
         initial_indent=indent,
         subsequent_indent=f"{indent}   ",
-        break_on_hyphens=False,
+        break_on_hyphens=False,  # a broken file name could not be copied from the terminal
         break_long_words=False,
     )
 
 
 def _short(text: str) -> str:
-    """Without the folder that one stands in."""
+    """The text with paths relative to the current folder."""
     return printable(text).replace(f"{os.getcwd()}{os.sep}", "").replace("\n", " ")
 
 
-def _as_json(name: str, found: "CheckReport") -> str:
-    issues = [_tree(told) for told in found.issues]
-    told: dict[str, Any] = {
+def _as_json(name: str, report: "CheckReport") -> str:
+    issues = [_tree(located) for located in report.issues]
+    tree: dict[str, Any] = {
         "dataset": name,
-        "counts": dict(found.counts),
-        "examined": found.read,
-        "unusable": _samples(found),
+        "counts": dict(report.counts),
+        "examined": report.read,
+        "unusable": _unusable(report),
         "faults": sum(f["is_fault"] for f in issues),
         "warnings": sum(not f["is_fault"] for f in issues),
         "issues": issues,
-        "notes": list(found.notes),
+        "notes": list(report.notes),
     }
-    return json.dumps(told, indent=1)
+    return json.dumps(tree, indent=1)
 
 
-def _tree(told: "LocatedIssue") -> dict[str, Any]:
-    issue = told.issue
+def _tree(located: "LocatedIssue") -> dict[str, Any]:
+    issue = located.issue
     return {
-        "split": told.split,
-        "sample": told.sample,
+        "split": located.split,
+        "sample": located.sample,
         "code": issue.code,
         "is_fault": issue.is_fault,
         "what": issue.what,

@@ -1,9 +1,9 @@
 """imtrans data"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,10 +13,7 @@ from imtrans.cli.shared.dataset_fetch import instructions, report_verification
 from imtrans.cli.shared.download_progress import interruptible, listening, size_of
 from imtrans.errors import DataError
 from imtrans.plugins.component import Archive, Component
-from imtrans.plugins.options import to_plain
-
-if TYPE_CHECKING:
-    pass
+from imtrans.plugins.options import specs, to_plain
 
 
 @click.group("data")
@@ -33,10 +30,11 @@ command.add_command(preview.command)
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 @click.pass_obj
 def list_sets(session: Session, as_json: bool) -> None:
-    """Show the data sets that have an archive: what they are, where from, and where those are that are there."""
-    rows = [_row(o.name, o.thing) for o in session.catalog.entries("dataset") if isinstance(o.thing, Component)]
-    rows = [r for r in rows if r["url"] or r["site"] or r["folder"]]
-    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join("\n".join(_lines(r)) for r in rows))
+    """Show the data sets that have an archive: what they are, where they come from, and their folder if present."""
+    sets = {e.name: e.thing for e in session.catalog.entries("dataset") if isinstance(e.thing, Component)}
+    rows = [row for row in (_row(*item) for item in sets.items()) if row["url"] or row["site"] or row["folder"]]
+    uses = [f"--dataset {name} --set dataset.{option}=" for name, c in sets.items() for option in _photo_options(c)]
+    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join("\n".join(_lines(row, uses)) for row in rows))
 
 
 @command.command("path")
@@ -50,8 +48,8 @@ def path_of(session: Session, name: str) -> None:
     folder = present(component.name)
     if folder is None:
         fetching = f"Fetch it: imtrans data fetch {name}\n" if component.info.archive else ""
-        what = f"data set {name!r}: {folder_of(component.name)} is not there"
-        raise DataError(what, hint=fetching + instructions(component))
+        fault = f"data set {name!r}: {folder_of(component.name)} is not there"
+        raise DataError(fault, hint=fetching + instructions(component))
     click.echo(folder)
 
 
@@ -67,30 +65,35 @@ def path_of(session: Session, name: str) -> None:
 )
 @click.pass_obj
 def fetch(session: Session, name: str, url: str, archives: tuple[str, ...]) -> None:
-    """Bring data set NAME into the cache (IMTRANS_HOME): whole, checked, or not at all."""
+    """Download data set NAME into the cache (IMTRANS_HOME) and check it. An incomplete one is never used."""
     from imtrans.engine.datasets.dataset_download import fetch_dataset
 
     component = session.catalog.component("dataset", name)
     files = [Path(a).expanduser() for a in archives]
     with interruptible(component.name), listening(component.name) as listeners:
         fetched = fetch_dataset(component, url=url, archives=files, listeners=listeners)
-    if not fetched.is_new:
+    if not fetched.is_new:  # so that scripts can call it every time
         click.echo(f"{name} is already there: {fetched.folder}")
         return
     report_verification(component.name, fetched)
     click.echo(f"{name} is in {fetched.folder}")
 
 
-def _lines(row: dict[str, Any]) -> Iterator[str]:
-    """One data set for people, most of it within 80 columns."""
+def _photo_options(component: Component) -> list[str]:
+    """The options of a pair maker that take another data set's pictures."""
+    return [name for name, spec in specs(component.options).items() if spec.kind == "dataset"]
+
+
+def _lines(row: dict[str, Any], uses: Sequence[str]) -> Iterator[str]:
+    """One data set for people, most of it within 80 columns; `uses`: command lines that take a set of photos."""
     yield f"{row['name']}: {row['summary']}"
     counts = ", ".join(f"{split} {count:,}" for split, count in row["counts"].items())
     pixels = f"{row['pixels'][1]} x {row['pixels'][0]} pixels" if row["pixels"] else "of any size"
     sides = f"{row['source']} to {row['target']}" if row["source"] else "pairs" if row["is_paired"] else "photos"
     size = size_of(row["bytes"]) if row["bytes"] else f"about {size_of(row['roughly'])}" if row["roughly"] else ""
     yield "  " + "; ".join(t for t in (f"{sides}, {pixels}", counts, size) if t)
-    if not row["is_paired"]:
-        yield f"  use: --dataset pencil (or another maker) --set dataset.photos={row['name']}"
+    if not row["is_paired"] and uses:
+        yield f"  use: {uses[0]}{row['name']}" + (" (or another pair maker)" if len(uses) > 1 else "")
     if row["url"]:
         yield f"  from {row['url']}"
     elif row["site"]:
@@ -108,6 +111,7 @@ def _row(name: str, component: Component) -> dict[str, Any]:
 
     info, archive = component.info, component.info.archive or Archive()
     folder = present(component.name)
+    # The page names source and target as a run without data.direction would take them.
     first, second = info.sides if info.direction == "AtoB" else info.sides[::-1]
     return {
         "name": name,

@@ -26,14 +26,16 @@ def command(
     session: Session, name: str, data_root: str | None, output: str, size: str | None, settings: tuple[str, ...]
 ) -> None:
     """Write the pairs of a data set or pair maker to disk, side by side, for training or to look at."""
-    wanted: tuple[int, ...] = coerce(CliText(size), SIZE, where="--size") if size is not None else ()
-    if len(wanted) > 2:
+    pixels: tuple[int, ...] = coerce(CliText(size), SIZE, where="--size") if size is not None else ()
+    if len(pixels) > 2:
         raise ConfigError(f"--size {size}: must be one number, or height and width")
     flags = ConfigFlags(dataset=name, data_root=data_root, settings=settings)
-    config = configured(session.catalog, "pix2pix", flags)
+    # A recipe matters here only by its values of `data.*`.
+    config = configured(session.catalog, None, flags)
     from imtrans.engine.data.export_pairs import write_pairs
 
     with progress("making pairs") as tick:
-        counts = write_pairs(config, Path(output), size=wanted, tick=tick)
-    made = ", ".join(f"{count:,} for {split}" for split, count in counts.items())
-    click.echo(f"{made} in {output}: source left, target right\nTrain on them: imtrans run pix2pix --dataset {output}")
+        counts = write_pairs(config, Path(output), size=pixels, tick=tick)
+    written = ", ".join(f"{count:,} for {split}" for split, count in counts.items())
+    click.echo(f"{written} in {output}: source left, target right")
+    click.echo(f"Train on them: imtrans run {config.recipe} --dataset {output}")

@@ -15,7 +15,7 @@ from imtrans.errors import ConfigError
     "--data-root", metavar="DIR", help="Folder that holds the named data sets, or the photos of a pair maker."
 )
 @click.option("-o", "--output", default="preview.png", metavar="FILE", help="Picture to write; preview.png.")
-@click.option("--recipe", default="pix2pix", help="Recipe whose augmentation is shown.")
+@click.option("--recipe", metavar="NAME", help="Recipe whose augmentation is shown.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set any configuration key.")
 @click.option("--count", type=click.IntRange(1, 200), default=12, help="How many pairs; 12.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it is there.")
@@ -25,7 +25,7 @@ def command(
     dataset: str,
     data_root: str | None,
     output: str,
-    recipe: str,
+    recipe: str | None,
     settings: tuple[str, ...],
     count: int,
     overwrite: bool,
@@ -34,6 +34,7 @@ def command(
     flags = ConfigFlags(dataset=dataset, data_root=data_root, settings=settings)
     config = configured(session.catalog, recipe, flags)
     path = Path(output)
+    # Before the data set is read: that can take minutes.
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} exists", hint="Give another file with -o, or --overwrite.")
     from imtrans.engine.build import ComponentFactory

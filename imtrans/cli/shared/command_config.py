@@ -1,10 +1,12 @@
-"""What a command line says of a configuration: its flags as a record, and the layers that they make."""
+"""The configuration that a command line describes: its flags as a record, and the layers that they make."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import click
 
 from imtrans.cli.session import Session
 from imtrans.config import io as config_io
@@ -14,6 +16,7 @@ from imtrans.config.sources import Assignment, Layer
 from imtrans.errors import ConfigError, DataError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
+from imtrans.plugins.defaults import dataset_of_path, default_recipe
 from imtrans.plugins.options import CliText
 
 Options = TypeVar("Options")
@@ -54,7 +57,10 @@ class ConfigFlags:
 
 
 def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Options], Any]], Callable[..., Any]]:
-    """A click command that is handed its parameters as one typed record."""
+    """A click command that gets its parameters as one typed record.
+
+    click passes each option as a keyword; the record gives them types and keeps the command's signature short.
+    """
 
     def wrap(command: Callable[[Session, Options], Any]) -> Callable[..., Any]:
         def call(session: Session, /, **parameters: Any) -> Any:
@@ -66,34 +72,46 @@ def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Op
     return wrap
 
 
-def configured(catalog: Catalog, recipe: str, flags: ConfigFlags) -> RunConfig:
-    """The configuration that a command line means."""
+def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunConfig:
+    """The configuration that a command line means; `recipe` None: the default one.
+
+    Raises ConfigError or PluginError as `resolve` does, DataError for a path that holds no data set.
+    """
+    recipe = default_recipe(catalog) if recipe is None else recipe
     layers = []
     if flags.file is not None:
+        # The text as well: neither parser says on which line a key stands, and errors do.
         path = Path(flags.file)
         tree, text = config_io.read(path), config_io.read_text(path)
         _check_recipe(tree.pop("recipe", recipe), recipe, path)
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
     layers.append(layer(flags))
-    wanted = dataset(catalog, flags.dataset) if flags.dataset is not None else None
-    return resolve(catalog, recipe, dataset=wanted, layers=layers)
+    chosen = dataset(catalog, flags.dataset) if flags.dataset is not None else None
+    config = resolve(catalog, recipe, dataset=chosen, layers=layers)
+    for line in config.renamed:
+        click.echo(f"Warning: {line}", err=True)
+    return config
 
 
 def layer(flags: ConfigFlags) -> Layer:
-    """What the flags and --set of a command line say."""
-    given = {flag: getattr(flags, flag) for flag in FLAGS}
-    texts = {flag: "true" if value is True else value for flag, value in given.items() if value not in (None, False)}
-    named = [Assignment(tuple(FLAGS[f].split(".")), CliText(t), f"--{f.replace('_', '-')}") for f, t in texts.items()]
-    return Layer("flag", [*(_setting(text) for text in flags.settings), *named])
+    """The assignments of the flags and --set of a command line."""
+    values = {flag: getattr(flags, flag) for flag in FLAGS}
+    texts = {flag: "true" if value is True else value for flag, value in values.items() if value not in (None, False)}
+    by_flag = [Assignment(tuple(FLAGS[f].split(".")), CliText(t), f"--{f.replace('_', '-')}") for f, t in texts.items()]
+    return Layer("flag", [*(_setting(text) for text in flags.settings), *by_flag])
 
 
 def dataset(catalog: Catalog, text: str) -> ComponentRef:
-    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them."""
+    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them.
+
+    DataError for a path that is neither; a name is looked up later, with everything else of the configuration.
+    """
     from imtrans.kit.formats import TABLES, is_table
 
-    names = [o.name for o in catalog.entries("dataset")]
+    # A data set's name goes before a folder of the same name: "./NAME" means the folder.
+    names = [entry.name for entry in catalog.entries("dataset")]
     looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
-    path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that cannot be
+    path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
     if text in names or not (looks_like_path or (text and os.path.exists(path))):
         return ComponentRef(text)
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
@@ -101,12 +119,14 @@ def dataset(catalog: Catalog, text: str) -> ComponentRef:
         kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
         hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
         raise DataError(f"--dataset {text}: {fault}", hint=hint)
-    return ComponentRef("folder", {"path": path})
+    name, option = dataset_of_path(catalog)
+    return ComponentRef(name, {option: path})
 
 
-def _check_recipe(told: Any, recipe: str, path: Path) -> None:
-    if told != recipe:
-        raise ConfigError(f"{path} is for recipe {told!r}, not {recipe!r}", hint=f"Name it: imtrans run {told}")
+def _check_recipe(recipe_of_file: Any, recipe: str, path: Path) -> None:
+    if recipe_of_file != recipe:
+        fault = f"{path} is for recipe {recipe_of_file!r}, not {recipe!r}"
+        raise ConfigError(fault, hint=f"Name it: imtrans run {recipe_of_file}")
 
 
 def _setting(text: str) -> Assignment:

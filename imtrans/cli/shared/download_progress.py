@@ -1,4 +1,4 @@
-"""How a fetch is shown while it runs, and how it is interrupted."""
+"""Progress of a download on stderr, and its interruption by a signal."""
 
 import contextlib
 import signal
@@ -17,27 +17,27 @@ from imtrans.errors import Interrupted
 if TYPE_CHECKING:
     from imtrans.engine.datasets.dataset_download import ProgressCallbacks
 
-EVERY_SECONDS = 10.0
+EVERY_SECONDS = 10.0  # a log file of an hour stays readable
 
 
 @contextlib.contextmanager
 def interruptible(name: str) -> Iterator[None]:
-    """Within it a first SIGINT or SIGTERM ends a fetch with what had arrived kept; a second one ends it at once."""
-    known = (signal.SIGINT, signal.SIGTERM)
+    """Within it a first SIGINT or SIGTERM ends a fetch and keeps what has arrived; a second one ends the process."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        for one in known:
-            signal.signal(one, signal.SIG_DFL)
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
         raise Interrupted(
             f"data set {name!r}: fetching was stopped by {signal.Signals(number).name}",
             signal=number,
-            hint=f"To go on from what has arrived: imtrans data fetch {name}",
+            hint=f"To resume from what has arrived: imtrans data fetch {name}",
         )
 
     if threading.current_thread() is not threading.main_thread():  # only there can handlers be set
         yield
         return
-    before = {number: signal.signal(number, leave) for number in known}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
@@ -47,11 +47,13 @@ def interruptible(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def listening(name: str) -> Iterator["ProgressCallbacks"]:
-    """Shows a download on stderr: a bar with rate and remaining time on a terminal, else a line now and then."""
+    """Callbacks that show a download on stderr: a bar with rate and remaining time on a terminal, else lines."""
     from imtrans.engine.datasets.dataset_download import ProgressCallbacks
 
     if not sys.stderr.isatty():
-        yield ProgressCallbacks(say=lambda text: click.echo(text, err=True), tick=_Lines(name), prepare=_Counts(name))
+        yield ProgressCallbacks(
+            say=lambda text: click.echo(text, err=True), tick=_ByteLines(name), prepare=_CountLines(name)
+        )
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -62,7 +64,7 @@ def listening(name: str) -> Iterator["ProgressCallbacks"]:
     task = bar.add_task(name, total=None)
 
     def tick(done: int, count: int) -> None:
-        bar.start()
+        bar.start()  # not before: `say` may still print, and a bar would be drawn over it
         bar.update(task, completed=done, total=count or None)
 
     def say(text: str) -> None:
@@ -76,8 +78,8 @@ def listening(name: str) -> Iterator["ProgressCallbacks"]:
         bar.stop()
 
 
-class _Counts:
-    """Progress of counted work where there is no terminal: a line every ten seconds."""
+class _CountLines:
+    """Progress of counted work without a terminal: a line every ten seconds."""
 
     def __init__(self, name: str) -> None:
         self.name, self.last = name, time.monotonic()
@@ -88,15 +90,15 @@ class _Counts:
             click.echo(f"{self.name}: {done:,} of {count:,} prepared", err=True)
 
 
-class _Lines:
-    """Progress where there is no terminal: the size at once, then a line every ten seconds."""
+class _ByteLines:
+    """Progress of a download without a terminal: the size at once, then a line every ten seconds."""
 
     def __init__(self, name: str) -> None:
         self.name, self.began, self.last, self.first = name, time.monotonic(), 0.0, 0
 
     def __call__(self, done: int, count: int) -> None:
         now = time.monotonic()
-        if not self.last or done < self.first:
+        if not self.last or done < self.first:  # fewer bytes than before: the server began the file anew
             self.began, self.last, self.first = now, now, done
             click.echo(f"{self.name}: downloading {size_of(count) if count else 'an unknown size'}", err=True)
         elif now - self.last >= EVERY_SECONDS:
@@ -108,5 +110,5 @@ class _Lines:
 
 
 def size_of(count: int) -> str:
-    """A number of bytes for people."""
+    """A number of bytes in MB or GB."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

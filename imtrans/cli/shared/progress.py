@@ -1,4 +1,4 @@
-"""A bar on stderr for counted work, where there is a terminal."""
+"""A progress bar on stderr for counted work, if stderr is a terminal."""
 
 import contextlib
 import sys
@@ -7,19 +7,19 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives tick(done, count); the bar appears at the first tick and goes when the block ends."""
+def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback tick(done, count); the bar appears at the first tick and is removed when the block ends."""
     from rich.console import Console
     from rich.progress import Progress
 
     screen = Console(file=sys.stderr)
     bar = Progress(console=screen, disable=not screen.is_terminal, transient=True)
-    tasks: list[Any] = []
+    tasks: list[Any] = []  # none before the first tick: work of no time shows no bar
 
     def tick(done: int, count: int) -> None:
         if not tasks:
             bar.start()
-            tasks.append(bar.add_task(what, total=count))
+            tasks.append(bar.add_task(description, total=count))
         bar.update(tasks[0], completed=done)
 
     try:

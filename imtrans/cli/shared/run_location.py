@@ -1,4 +1,4 @@
-"""Which folder a training writes in: a new one, or that of a run that goes on."""
+"""The folder that a training writes in: a new one, or that of a run that is resumed."""
 
 import os
 import sys
@@ -20,23 +20,23 @@ RunLocation = tuple[Path, "ResumePoint | None"]
 
 
 def new_run(catalog: Catalog, config: RunConfig, name: str | None) -> RunLocation:
-    """A new folder. An unfinished run of the same configuration is pointed out, on a terminal offered."""
+    """A new folder. An unfinished run of the same configuration is named; on a terminal the user may resume it."""
     from imtrans.engine.runs import run_dir
 
     folder = run_dir.free_folder(config, name)
     other = None if name else _same(catalog, config)
     if other is None:
         return folder, None
-    told = run_dir.record(other)
-    line = f"{other} is the same run, unfinished ({told.get('status')})"
-    if sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(f"{line}. Go on with it?", default=True, err=True):
+    line = f"{other} is the same run, unfinished ({run_dir.record(other).get('status')})"
+    # A script has nobody to answer: there the new run starts, as the command says.
+    if sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(f"{line}. Resume it?", default=True, err=True):
         return resume_at(catalog, other, config)
-    click.echo(f"Note: {line}; to go on with it: imtrans resume {other.name}", err=True)
+    click.echo(f"Note: {line}; to resume it: imtrans resume {other.name}", err=True)
     return folder, None
 
 
 def unfinished(catalog: Catalog, config: RunConfig, name: str | None, accepts_data: bool = False) -> RunLocation:
-    """The folder of the run that was asked for and is not finished; a new one where there is none."""
+    """The folder of the unfinished run of this name, else of this configuration; a new one if there is none."""
     from imtrans.engine.checkpoints.checkpoint_paths import RUNS
     from imtrans.engine.checkpoints.resume import ResumePoint
     from imtrans.engine.runs import run_dir
@@ -49,7 +49,8 @@ def unfinished(catalog: Catalog, config: RunConfig, name: str | None, accepts_da
         return resume_at(catalog, folder, config, accepts_data=accepts_data)
     if not folder.exists():
         return folder, None
-    run_dir.acquire(folder, is_new=False)  # it was killed before its first record
+    # The folder without a record: the run was killed before its first one, and begins anew.
+    run_dir.acquire(folder, is_new=False)
     return folder, ResumePoint(accepts_data=True)
 
 
@@ -62,24 +63,25 @@ def resume_at(
     accepts_data: bool = False,
     weights_only: bool = False,
 ) -> RunLocation:
-    """Where the run in `folder` goes on as `config` has it, its newest checkpoint unless another is named.
+    """Where the run in `folder` resumes with `config`: its newest checkpoint unless another is named.
 
-    Says what is not as before; ConfigError where it would be another run altogether.
+    Warns of changed keys; ConfigError for changes that would make it another run.
     """
     from imtrans.engine.checkpoints import checkpoint_paths, resume
     from imtrans.engine.runs import run_dir
 
-    place = checkpoint or checkpoint_paths.newest(folder)
-    for line in resume.check(previous_config(catalog, folder, place), config):
+    start = checkpoint or checkpoint_paths.newest(folder)
+    for line in resume.check(previous_config(catalog, folder, start), config):
         click.echo(f"Warning: {line}", err=True)
-    noticeless = run_dir.ended_without_notice(folder)
+    has_crashed = run_dir.ended_without_notice(folder)  # before `acquire`: the lock then is this process's
     run_dir.acquire(folder, is_new=False)
-    why = "ended without notice" if noticeless else str(run_dir.record(folder).get("status"))
-    if noticeless:
-        step = checkpoint_paths.step_of(place) if place else 0
-        click.echo(f"Note: {folder} ended without notice; it goes on from step {step}", err=True)
-    start = resume.ResumePoint(checkpoint=place, weights_only=weights_only, accepts_data=accepts_data, reason=why)
-    return folder, start
+    reason = "ended without notice" if has_crashed else str(run_dir.record(folder).get("status"))
+    if has_crashed:
+        step = checkpoint_paths.step_of(start) if start else 0
+        click.echo(f"Note: {folder} ended without notice; it resumes from step {step}", err=True)
+    return folder, resume.ResumePoint(
+        checkpoint=start, weights_only=weights_only, accepts_data=accepts_data, reason=reason
+    )
 
 
 def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, layers: Sequence[Layer] = ()) -> RunConfig:
@@ -94,6 +96,7 @@ def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, lay
 
 def is_restart() -> bool:
     """Whether torch's launcher has started this process again after a fault."""
+    # Set by torchrun in every process that it starts; 0 at the first start.
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
@@ -102,19 +105,17 @@ def _same(catalog: Catalog, config: RunConfig) -> Path | None:
     from imtrans.engine.checkpoints import checkpoint_paths, resume
     from imtrans.engine.runs import run_dir
 
-    stem = run_dir.stem_of(config)
+    runs = checkpoint_paths.RUNS
     folders = (
-        [p for p in checkpoint_paths.RUNS.glob(f"{stem}*") if (p / run_dir.RECORD).exists()]
-        if checkpoint_paths.RUNS.is_dir()
-        else []
+        [path.parent for path in runs.glob(f"{run_dir.stem_of(config)}*/{run_dir.RECORD}")] if runs.is_dir() else []
     )
     for folder in sorted(folders, key=lambda p: str(run_dir.record(p).get("started")), reverse=True):
         if run_dir.record(folder).get("status") == "finished" or run_dir.is_taken(folder):
             continue
         try:
-            found = resume.changes(previous_config(catalog, folder, None), config)
-        except ImtransError:  # of other plugins, or broken: not the same then
+            changes = resume.changes(previous_config(catalog, folder, None), config)
+        except ImtransError:  # it needs other plugins, or is broken: then it is another run
             continue
-        if not any(found):
+        if not any(changes):
             return folder
     return None

@@ -1,4 +1,4 @@
-"""Starting a command again as several processes, by torch's elastic launcher."""
+"""Start of a command as several processes of this machine, by torch's elastic launcher."""
 
 import logging
 import os
@@ -11,13 +11,14 @@ import click
 
 from imtrans.errors import ConfigError, ResourceError
 
-STARTED = "IMTRANS_STARTED_TOGETHER"  # tells a process that its launcher speaks for it
+STARTED = "IMTRANS_STARTED_TOGETHER"  # set in processes whose launcher reports their failure
 
 
 def launch_local(devices: int, line: Sequence[str]) -> None:
-    """Start this command line (without the program) as so many processes and wait for them; in each of them, go on.
+    """Start this command line (without the program) as `devices` processes and wait for them.
 
     Ends this process with the exit code of the first process that failed. ResourceError names one that was killed.
+    Returns at once in the started processes.
     """
     if "LOCAL_RANK" in os.environ:
         return
@@ -26,8 +27,10 @@ def launch_local(devices: int, line: Sequence[str]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
 
+    # It logs a traceback of its own for every failed process, which has said already what was wrong.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ[STARTED] = "1"
+    # Each process would start a thread for every core, and together they would be slower than one process.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
     arguments = ["-m", "imtrans", *without_devices(line)]
     try:
@@ -40,26 +43,26 @@ def launch_local(devices: int, line: Sequence[str]) -> None:
 
 
 def is_launched() -> bool:
-    """Whether this process was started by `together`: then the first that fails is heard, and the others are not."""
+    """Whether `launch_local` started this process: then only the first that fails reports an error."""
     return STARTED in os.environ
 
 
 def without_devices(arguments: Sequence[str]) -> list[str]:
-    """The command line for one of the processes."""
-    kept, skip = [], False
+    """The command line of one of the processes: that of the launcher without `--devices N`."""
+    remaining, is_value = [], False
     for argument in arguments:
-        if not skip and argument != "--devices" and not argument.startswith("--devices="):
-            kept.append(argument)
-        skip = argument == "--devices"
-    return kept
+        if not is_value and argument != "--devices" and not argument.startswith("--devices="):
+            remaining.append(argument)
+        is_value = argument == "--devices"
+    return remaining
 
 
 def _check(devices: int, line: Sequence[str]) -> None:
     import torch
 
-    there = torch.cuda.device_count()
-    if torch.cuda.is_available() and devices > there and "cpu" not in line:
-        raise ConfigError(f"--devices {devices}: there are {there} here", hint=f"Use --devices {there}.")
+    count = torch.cuda.device_count()
+    if torch.cuda.is_available() and devices > count and "cpu" not in line:
+        raise ConfigError(f"--devices {devices}: there are {count} here", hint=f"Use --devices {count}.")
 
 
 def _config(devices: int) -> Any:
@@ -78,9 +81,9 @@ def _config(devices: int) -> Any:
 
 def _explain(rank: int, failure: Any, devices: int) -> None:
     code = failure.exitcode
-    if code >= 0:
+    if code >= 0:  # it has said itself what was wrong; a killed one (code < 0) could not
         raise click.exceptions.Exit(code)
     raise ResourceError(
         f"process {rank} of {devices} was killed by {signal.Signals(-code).name}",
-        hint="Memory may be short. To go on from the last checkpoint: the same command with --resume",
+        hint="Memory may be short. To resume from the last checkpoint: the same command with --resume",
     )

@@ -1,4 +1,4 @@
-"""What `run`, `resume` and `rerun` share: a training, its end, and what is said of it."""
+"""What `run`, `resume` and `rerun` share: a training, its records, and its summary."""
 
 import json
 import sys
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from imtrans.engine.checkpoints.resume import ResumePoint
 
 
-SILENCE = 5.0  # seconds
+SILENCE = 5.0  # seconds; torch's launcher ends the other processes well before
 Where = Callable[[], "tuple[Path, ResumePoint | None]"]
 
 
 def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -> None:
-    """Train as configured, from the beginning or from a checkpoint, and tell how it went.
+    """Train as configured, from the beginning or from a checkpoint, and print a summary.
 
     `where` gives the run folder and where to begin; with several processes the first one alone decides it.
     """
@@ -32,20 +32,20 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
     from imtrans.engine.runs import run_dir
 
     device.tune_malloc()
-    taken: list[Path] = []
+    locked: list[Path] = []
     try:
         with distributed.map_peer_errors():
             world = distributed.join(device.choose(config.train.device), patience=config.train.timeout)
             folder, start = world.on_first(where)
-            taken += [folder] if world.is_first else []
+            locked += [folder] if world.is_first else []
             _train(session, config, folder, start, as_json=as_json)
     except PeerLostError:
         if not torchrun.is_launched():
             raise
-        time.sleep(SILENCE)  # whoever failed first speaks, and the launcher ends this process meanwhile
+        time.sleep(SILENCE)  # the process that failed first reports it; the launcher ends this one meanwhile
         raise click.exceptions.Exit(PeerLostError.exit_code) from None
     finally:
-        for folder in taken:
+        for folder in locked:
             run_dir.unlock(folder)
         distributed.shutdown()
 
@@ -61,7 +61,7 @@ def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoin
     try:
         with progress("evaluating") as tick:
             result = trainer.fit(job, tick=tick if is_first else None)
-    except BaseException as error:
+    except BaseException as error:  # run.json must not say "running" after Ctrl-C either
         if is_first:
             _record_failure(folder, error)
         raise
@@ -79,21 +79,20 @@ def _record_failure(folder: Path, error: BaseException) -> None:
     try:
         run_dir.finish(folder, status=status, error=str(error), code=code)
     except (ImtransError, OSError, ValueError):
-        print("Warning: run.json could not be brought up to date", file=sys.stderr)  # noqa: T201
+        print("Warning: run.json could not be updated", file=sys.stderr)  # noqa: T201
 
 
 def summary(folder: Path, result: Any) -> str:
-    """What was learned, and where to look."""
+    """The metrics of the trained model, and the paths of what was written."""
     lines = (
         [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
         if result.scores.metrics
         else []
     )
     for name, value in result.scores.metrics.items():
-        beside = result.scores.baseline.get(name)
-        lines.append(
-            f"  {name:<6} {value:.4g}" + (f"   (the mean training picture: {beside:.4g})" if beside is not None else "")
-        )
+        baseline = result.scores.baseline.get(name)
+        beside = f"   (the mean training picture: {baseline:.4g})" if baseline is not None else ""
+        lines.append(f"  {name:<6} {value:.4g}{beside}")
     return "\n".join(
         [
             *lines,

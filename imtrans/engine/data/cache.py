@@ -1,4 +1,4 @@
-"""Where decoded samples are kept, for which runs, and what becomes of them when files or code change."""
+"""Where decoded samples are cached, for which runs, and which of them stay valid when files or code change."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,33 +20,34 @@ from imtrans.engine.data.cache_format import CacheFile, CacheLayout
 from imtrans.engine.data.cache_store import CacheStore, note, stamp
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.errors import ImtransError, ResourceError
+from imtrans.kit.images import Array
 from imtrans.net.cache_dir import cache_dir
 from imtrans.net.file_lock import file_lock, process_name, sweep
 
 MOST_BYTES = 8 << 30
-SHARE = 4  # of the free disk one part in so many
-UNUSED = 30 * 24 * 3600.0  # seconds after which a file that no run has opened goes
+SHARE = 4  # a cache may take one part in so many of the free disk
+UNUSED = 30 * 24 * 3600.0  # seconds after which a file that no run has opened is removed
 FOLDER, KIND = "decoded", ".map"
 LIBRARIES = ("cv2", "PIL", "numpy")
-Array = np.ndarray[Any, Any]
 
 
 def with_cache(loadings: Iterable[PairLoader], cache: str, *, is_silent: bool = False) -> list[PairLoader]:
-    """The loadings, each with its decoded samples kept where that is wanted and can be.
+    """The loaders, each with a cache of its decoded samples where `cache` asks for one and it can be made.
 
-    "auto" keeps what comes from files and fits: at most 8 GB and a quarter of the free disk a split. "on" keeps drawn
-    samples, too, and whatever their size. Where the cache folder cannot be written one note is printed.
+    "auto" caches what comes from files and fits: at most 8 GB and a quarter of the free disk a split. "on" caches
+    synthetic samples, too, and whatever their size; "off" nothing. Where the cache folder cannot be written one warning
+    is printed, and the loaders are returned as they are.
     """
-    given = [*loadings]
+    loaders = [*loadings]
     try:
-        return [_keeping(loading, cache, is_silent=is_silent) for loading in given]
+        return [_with_cache(loader, cache, is_silent=is_silent) for loader in loaders]
     except (OSError, ResourceError) as error:
         if not is_silent:
             note(error.what if isinstance(error, ResourceError) else f"{error.filename}: {error.strerror or error}")
-        return given
+        return loaders
 
 
-def _keeping(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoader:
+def _with_cache(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoader:
     dataset = loading.source.dataset
     if cache == "off" or not loading.size or getattr(dataset, "collate", None) or not len(dataset):
         return loading
@@ -55,30 +55,30 @@ def _keeping(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoader:
         return loading
     try:
         first = loading.sample(0)
-    except ImtransError:  # told where it is read
+    except ImtransError:  # the loop reads the sample again and reports it
         return loading
-    # It is not kept itself: its file may have changed until its stamp is taken.
-    layout, path = CacheLayout.like(first, len(dataset)), _place(loading)
+    # The sample itself is not cached: its file can change before its stamp is taken.
+    layout, path = CacheLayout.like(first, len(dataset)), _cache_path(loading)
     if not path.exists() and cache == "auto" and not _fits(layout.bytes, path.parent):
         return loading
     code = _code(loading)
     numbers, stamps = _stamps(loading, code)
-    _make_sure(path, layout, stamps)
-    decoded = CacheStore(path=path, layout=layout, code=code, stamps=stamps, numbers=numbers, is_silent=is_silent)
-    return replace(loading, cache=decoded)
+    _ensure_file(path, layout, stamps)
+    store = CacheStore(path=path, layout=layout, code=code, stamps=stamps, numbers=numbers, is_silent=is_silent)
+    return replace(loading, cache=store)
 
 
-def _place(loading: PairLoader) -> Path:
+def _cache_path(loading: PairLoader) -> Path:
     """One file for all that decides what a sample looks like, besides its own files and the code that reads them."""
     source, dataset = loading.source, loading.source.dataset
     files = dataset.files(0)
-    told = (
+    identity = (
         *(source.component.name, source.component.target, source.options, source.split, source.skip_invalid),
         *(sorted((n, c.target) for n, c in source.inner.items()), dataset.data_spec),
         *(tuple(loading.size), loading.interpolation, loading.is_reversed),
         os.path.dirname(os.path.abspath(files[0])) if files else "",
     )
-    return cache_dir() / FOLDER / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}{KIND}"
+    return cache_dir() / FOLDER / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{KIND}"
 
 
 def _fits(size: int, folder: Path) -> bool:
@@ -86,14 +86,15 @@ def _fits(size: int, folder: Path) -> bool:
 
 
 def _code(loading: PairLoader) -> bytes:
-    """What tells the code that makes samples from another: versions, and the sources of the data sets' packages."""
+    """Identifies the code that makes samples: versions, and the source files of the data sets' packages."""
     source = loading.source
     targets = {c.target.partition(":")[0] for c in (source.component, *source.inner.values())}
-    tops = {target.partition(".")[0] for target in targets} | {"imtrans.kit", "imtrans.engine.data.loader"}
-    told = [imtrans.__version__, *(str(importlib.import_module(n).__version__) for n in LIBRARIES)]
-    files = sorted({file for top in tops for file in _sources(top)})
-    told += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    return hashlib.blake2b("\0".join(told).encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    packages = {target.partition(".")[0] for target in targets} | {"imtrans.kit", "imtrans.engine.data.loader"}
+    lines = [imtrans.__version__, *(str(importlib.import_module(n).__version__) for n in LIBRARIES)]
+    files = sorted({file for package in packages for file in _sources(package)})
+    # The version alone does not change when somebody edits a data set's code, whose old samples are then wrong.
+    lines += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return hashlib.blake2b("\0".join(lines).encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def _sources(module: str) -> list[Path]:
@@ -106,39 +107,39 @@ def _sources(module: str) -> list[Path]:
 
 
 def _stamps(loading: PairLoader, code: bytes) -> tuple[Array, Array]:
-    """The how-manieth of its files each sample is, and its stamp."""
-    dataset, seen = loading.source.dataset, Counter[int]()
+    """For each sample how many before it have the same files (N,) uint32, and its stamp (N,) uint64."""
+    dataset, occurrences = loading.source.dataset, Counter[int]()
     count = len(dataset)
     numbers, stamps = np.zeros(count, np.uint32), np.zeros(count, np.uint64)
     for index in range(count):
         files = dataset.files(index)
-        plain = hash(tuple(files))
-        numbers[index], seen[plain] = seen[plain], seen[plain] + 1
+        key = hash(tuple(files))
+        numbers[index], occurrences[key] = occurrences[key], occurrences[key] + 1
         stamps[index] = stamp(files, code, number=int(numbers[index]))
     return numbers, stamps
 
 
-def _make_sure(path: Path, layout: CacheLayout, stamps: Array) -> None:
-    """Have a file at `path` whose slots are empty, or samples of now. OSError where it cannot be made.
+def _ensure_file(path: Path, layout: CacheLayout, stamps: Array) -> None:
+    """Make sure that the slots of the file at `path` are empty or up to date. OSError where it cannot be made.
 
-    Others may be reading a file with slots of before: it is left to them, and another takes its name.
+    Other processes may be reading a file with outdated slots: they keep it, and a new file takes its name.
     """
     path.parent.mkdir(exist_ok=True)
-    with file_lock(path.with_suffix(".lock")) as sign:
-        found = CacheLayout.told(path)
-        slots = CacheFile.opened(path, found) if found and found.sides == layout.sides else None
-        if slots and found == layout and not _is_stale(slots, stamps):
-            _used(path)
+    with file_lock(path.with_suffix(".lock")) as keep_alive:
+        present = CacheLayout.told(path)
+        slots = CacheFile.opened(path, present) if present and present.sides == layout.sides else None
+        if slots and present == layout and not _is_stale(slots, stamps):
+            _touch(path)
             return
         if slots is None:
             _sweep_unused(path.parent)
         sweep(path.parent, path.name)
         part = path.with_name(process_name(path.name, "part"))
         try:
-            made = CacheFile.make(part, layout)
+            fresh = CacheFile.make(part, layout)
             if slots:
-                _copy(slots, made, stamps, sign=sign)
-            made.sync()
+                _copy(slots, fresh, stamps, keep_alive=keep_alive)
+            fresh.sync()
             os.replace(part, path)
             sync_folder(path.parent)
         except BaseException:
@@ -147,22 +148,23 @@ def _make_sure(path: Path, layout: CacheLayout, stamps: Array) -> None:
 
 
 def _is_stale(slots: CacheFile, stamps: Array) -> bool:
-    found = slots.stamps
-    return bool(((found != 0) & (found != stamps)).any())
+    present = slots.stamps
+    return bool(((present != 0) & (present != stamps)).any())
 
 
-def _copy(old: CacheFile, new: CacheFile, stamps: Array, *, sign: Callable[[], None]) -> None:
-    """What of the old file is still so, wherever it stands in the new one."""
-    places = {int(s): i for i, s in enumerate(old.stamps) if s}
-    for index, wanted in enumerate(stamps):
-        place = places.get(int(wanted))
-        if place is not None and old.is_right(place):
-            arrays = [block[place] for block in old.blocks.values()]
-            new.write(index, arrays, key=old.key(place), stamp=int(wanted))
-            sign()
+def _copy(old: CacheFile, new: CacheFile, stamps: Array, *, keep_alive: Callable[[], None]) -> None:
+    """Copy the samples of the old file that are still valid, whatever their index is in the new one."""
+    slots = {int(stamp): slot for slot, stamp in enumerate(old.stamps) if stamp}
+    for index, expected in enumerate(stamps):
+        slot = slots.get(int(expected))
+        if slot is not None and old.is_right(slot):
+            arrays = [block[slot] for block in old.blocks.values()]
+            new.write(index, arrays, key=old.key(slot), stamp=int(expected))
+            keep_alive()  # a lock that shows no sign of life for long is taken by others
 
 
-def _used(path: Path) -> None:
+def _touch(path: Path) -> None:
+    """Note that the file was used: its time decides when it is removed."""
     with contextlib.suppress(OSError):
         os.utime(path)
 

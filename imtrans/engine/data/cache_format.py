@@ -1,5 +1,5 @@
-"""A file of equal slots, read as a memory map and written by position: header, stamps, names, then
-each side in one block."""
+"""A cache file of equal slots, read as a memory map and written by position: header, stamps, names, then each side in
+one block."""
 
 import errno
 import hashlib
@@ -9,17 +9,17 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from imtrans.interfaces import Pair
+from imtrans.kit.images import Array
 
-Array = np.ndarray[Any, Any]
 FORMAT = b"imtrans decoded 1\n"
 PAGE = 4096
 MOST_HEADER = 1 << 16
-KEY = 504  # bytes; a sample of a longer name is not kept
+KEY = 504  # bytes, so that a name takes 512 in all; a sample of a longer name is not cached
 STAMP = np.dtype("<u8")
 NAME = np.dtype([("checksum", "<u4"), ("length", "<u4"), ("key", "u1", KEY)])
 
@@ -33,12 +33,13 @@ class Side(NamedTuple):
 
     @property
     def bytes(self) -> int:
+        """The size of this side in one slot."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheLayout:
-    """How many slots, and what is in each."""
+    """How many slots a file has, and what each holds."""
 
     count: int
     sides: tuple[Side, ...]
@@ -46,27 +47,26 @@ class CacheLayout:
     @classmethod
     def like(cls, pair: Pair, count: int) -> "CacheLayout":
         """Slots for samples of this one's shape."""
-        arrays = _sides(pair)
+        arrays = _arrays(pair)
         sides = tuple(Side(n, a.dtype.str, (a.shape[-1], *a.shape[:-1])) for n, a in arrays.items())
         return cls(count=count, sides=sides)
 
     def arrays(self, pair: Pair) -> list[Array] | None:
         """What goes into a slot, channels first; None for a sample of another shape, or of too long a name."""
-        made = CacheLayout.like(pair, self.count)
-        if made != self or len(_text(pair.key)) > KEY:
+        if CacheLayout.like(pair, self.count) != self or len(_text(pair.key)) > KEY:
             return None
-        return [np.ascontiguousarray(np.moveaxis(a, -1, 0)) for a in _sides(pair).values()]
+        return [np.ascontiguousarray(np.moveaxis(a, -1, 0)) for a in _arrays(pair).values()]
 
     @classmethod
     def told(cls, path: Path) -> "CacheLayout | None":
-        """What the header of a file says; None where there is none, or none that is whole."""
+        """The layout in the header of a file; None where there is no file, or no intact header."""
         try:
             with path.open("rb") as file:
                 start = file.read(MOST_HEADER)
-            first, digest, told = start.split(b"\n", 3)[:3]
-            if first + b"\n" != FORMAT or hashlib.sha256(told).hexdigest().encode() != digest:
+            first, digest, text = start.split(b"\n", 3)[:3]
+            if first + b"\n" != FORMAT or hashlib.sha256(text).hexdigest().encode() != digest:
                 return None
-            tree = json.loads(told)
+            tree = json.loads(text)
             sides = tuple(Side(name, dtype, tuple(shape)) for name, dtype, shape in tree["sides"])
             return cls(count=tree["count"], sides=sides)
         except (OSError, ValueError, KeyError, TypeError):
@@ -74,21 +74,22 @@ class CacheLayout:
 
     @property
     def header(self) -> bytes:
-        """The first page, or pages: what the file is, with its own checksum."""
-        told = json.dumps({"count": self.count, "sides": self.sides}).encode()
-        whole = FORMAT + hashlib.sha256(told).hexdigest().encode() + b"\n" + told + b"\n"
-        return whole.ljust(_paged(len(whole)), b"\0")
+        """The first page, or pages: the layout with a checksum."""
+        text = json.dumps({"count": self.count, "sides": self.sides}).encode()
+        header = FORMAT + hashlib.sha256(text).hexdigest().encode() + b"\n" + text + b"\n"
+        return header.ljust(_paged(len(header)), b"\0")
 
     @property
     def offsets(self) -> list[int]:
         """Where the stamps begin, the names, each side, and the end."""
-        found = [len(self.header)]
+        offsets = [len(self.header)]
         for size in (STAMP.itemsize, NAME.itemsize, *(side.bytes for side in self.sides)):
-            found.append(_paged(found[-1] + size * self.count))
-        return found
+            offsets.append(_paged(offsets[-1] + size * self.count))
+        return offsets
 
     @property
     def bytes(self) -> int:
+        """The size of the whole file."""
         return self.offsets[-1]
 
 
@@ -111,14 +112,14 @@ class CacheFile:
 
     @classmethod
     def opened(cls, path: Path, layout: CacheLayout) -> "CacheFile | None":
-        """The file at `path`, to be written where that is allowed; None where it is not there, or not like this."""
+        """The file at `path`, writable where that is allowed; None where there is none, or none of this layout."""
         try:
             descriptor = _open(path)
         except OSError:
             return None
         try:
             header = layout.header
-            if os.fstat(descriptor).st_size == layout.bytes and _start(descriptor, len(header)) == header:
+            if os.fstat(descriptor).st_size == layout.bytes and _read_start(descriptor, len(header)) == header:
                 return cls(descriptor, layout)
         except (OSError, ValueError):
             pass
@@ -127,7 +128,7 @@ class CacheFile:
 
     @classmethod
     def make(cls, path: Path, layout: CacheLayout) -> "CacheFile":
-        """An empty file, its header on the disk. OSError where it cannot be written."""
+        """Make an empty file, its header synced to disk. OSError where it cannot be written."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         _write(descriptor, layout.header, 0)
         os.ftruncate(descriptor, layout.bytes)
@@ -135,11 +136,12 @@ class CacheFile:
         return cls(descriptor, layout)
 
     def key(self, index: int) -> str:
+        """The key of the sample in a slot."""
         name = self.names[index]
         return bytes(name["key"][: name["length"]]).decode("utf-8", "surrogateescape")
 
     def is_right(self, index: int) -> bool:
-        """Whether a slot has the bytes that its stamp was written for: after a power cut it may not."""
+        """Whether a slot holds the bytes that its stamp was written for: after a power cut it may not."""
         name = self.names[index]
         if name["length"] > KEY:
             return False
@@ -147,8 +149,8 @@ class CacheFile:
         return int(name["checksum"]) == _checksum(arrays, bytes(name["key"][: name["length"]]))
 
     def write(self, index: int, arrays: Sequence[Array], *, key: str, stamp: int) -> None:
-        """Fill a slot; its stamp goes last. OSError where that cannot be done: never through the map, for which a full
-        disk would be the end of the process."""
+        """Fill a slot, its stamp last. OSError where it cannot be written."""
+        # Never through the map: on a full disk that ends the process with SIGBUS.
         starts, text = self.layout.offsets, _text(key)
         for array, side, start in zip(arrays, self.layout.sides, starts[2:], strict=False):
             _write(self._descriptor, array.data.cast("B"), start + index * side.bytes)
@@ -159,10 +161,11 @@ class CacheFile:
         _write(self._descriptor, np.array(stamp, STAMP).tobytes(), starts[0] + index * STAMP.itemsize)
 
     def sync(self) -> None:
+        """Wait until all that was written is on disk. OSError where it is not."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file; the maps that are still looked at live on."""
+        """Close the file; the maps that are still in use stay valid."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
@@ -171,7 +174,7 @@ class CacheFile:
         self.close()
 
 
-def _sides(pair: Pair) -> dict[str, Array]:
+def _arrays(pair: Pair) -> dict[str, Array]:
     return {"source": pair.source, "target": pair.target, **{f"extras.{k}": v for k, v in pair.extras.items()}}
 
 
@@ -200,7 +203,7 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDONLY | binary)
 
 
-def _start(descriptor: int, count: int) -> bytes:
+def _read_start(descriptor: int, count: int) -> bytes:
     os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, count)
 

@@ -1,4 +1,4 @@
-"""Samples that were decoded once, kept as they go into a batch: a memory map for each split and size, in the cache."""
+"""Decoded samples in the cache, as they go into a batch: a memory map for each split and size."""
 
 import hashlib
 import mmap
@@ -13,31 +13,30 @@ import numpy as np
 
 from imtrans.engine.data.cache_format import CacheFile, CacheLayout
 from imtrans.interfaces import Pair
-
-Array = np.ndarray[Any, Any]
+from imtrans.kit.images import Array
 
 
 def stamp(files: Sequence[Path], code: bytes, *, number: int) -> int:
     """What a sample's bytes follow from, as one number: its files' paths, sizes and times, and the code that reads
-    them; 0 where a file is not there. `number` tells apart samples of the same files."""
-    told = hashlib.blake2b(code, digest_size=8)
+    them; 0 where a file is not there. `number` distinguishes samples of the same files."""
+    hasher = hashlib.blake2b(code, digest_size=8)
     try:
         for file in files:
             path, stat = os.path.abspath(file), os.stat(file)
-            told.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+            hasher.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     except (OSError, ValueError):
         return 0
-    told.update(str(number).encode())
-    return int.from_bytes(told.digest(), "little") or 1
+    hasher.update(str(number).encode())
+    return int.from_bytes(hasher.digest(), "little") or 1
 
 
 @dataclass(kw_only=True, eq=False)
 class CacheStore:
-    """The kept samples of a split, by index, sides as they are trained on; filled as they are first read.
+    """The cached samples of a split, by index, sides as they are trained on; a sample is added when it is first read.
 
-    A slot counts if its stamp is what the sample's is now and, the first time that a process reads it, its checksum
-    is right. Its content never changes then. Workers fill it, too: what they write is the same. Where nothing can be
-    written, nothing more is kept, and samples are decoded as if there were no cache.
+    A slot is valid if its stamp is the sample's current one and, the first time that a process reads it, its checksum
+    matches. Its content never changes then. Workers write slots, too: they write the same. Once a write fails nothing
+    more is cached, and samples are decoded as if there were no cache.
     """
 
     path: Path
@@ -53,16 +52,17 @@ class CacheStore:
 
     def __post_init__(self) -> None:
         self._sound = np.zeros(len(self.stamps), bool)
-        self._full = mmap.mmap(-1, 1)  # one for all loading processes: the first that cannot write tells
+        # Shared by all loading processes: only the first whose write fails prints the warning.
+        self._full = mmap.mmap(-1, 1)
 
     @property
     def is_whole(self) -> bool:
-        """Whether every sample is there, so that nothing needs to be decoded."""
+        """Whether every sample is cached, so that nothing needs to be decoded."""
         slots = self._opened()
         return slots is not None and bool(np.array_equal(slots.stamps, self.stamps) and self.stamps.all())
 
     def get(self, index: int) -> Pair | None:
-        """A sample, read-only; None where it is not there."""
+        """A sample, read-only; None where it is not cached."""
         slots = self._opened()
         if slots is None or not self._is_sound(slots, index):
             return None
@@ -72,9 +72,9 @@ class CacheStore:
     def take(
         self, indices: Sequence[int], others: Sequence[int] | None = None, *, side: str = "target"
     ) -> tuple[Pair, list[str]] | None:
-        """Samples as one pair, (B, *spatial, C), and their keys; None where one is not there.
+        """Samples as one pair, (B, *spatial, C), and their keys; None where one is not cached.
 
-        Of the `others`, where they are given, comes that `side`.
+        `side` is taken from the samples `others`, where they are given (unpaired data).
         """
         slots = self._opened()
         if slots is None or not all(self._is_sound(slots, i) for i in (*indices, *(others or ()))):
@@ -89,9 +89,10 @@ class CacheStore:
         return Pair(source=sides.pop("source"), target=sides.pop("target"), key="", extras=_named(sides)), keys
 
     def put(self, index: int, pair: Pair, *, files: Sequence[Path]) -> None:
-        """Keep a sample, if it is of the common shape and its files are still those it was to be read from."""
+        """Cache a sample, if it has the common shape and its files are those that its stamp was taken of."""
         slots = None if self._full[0] else self._opened()
         expected = int(self.stamps[index])
+        # A stamp that is neither 0 nor ours is a newer run's: its sample must not be overwritten.
         if slots is None or not expected or int(slots.stamps[index]) not in (0, expected):
             return
         arrays = self.layout.arrays(pair)
@@ -113,7 +114,7 @@ class CacheStore:
         return bool(self._sound[index])
 
     def _opened(self) -> CacheFile | None:
-        """The file, opened again in a process to which this was pickled."""
+        """The file, opened at first use: a worker that this was pickled to opens its own."""
         if self._slots is None and not self._is_gone:
             self._slots = CacheFile.opened(self.path, self.layout)
             self._is_gone = self._slots is None
@@ -128,7 +129,7 @@ class CacheStore:
 
 
 def note(why: str) -> None:
-    """Say that decoding is done anew each time."""
+    """Warn that samples are decoded again each time they are read."""
     print(f"Warning: decoded pictures are not kept: {why}", file=sys.stderr)  # noqa: T201
 
 

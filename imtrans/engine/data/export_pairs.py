@@ -1,6 +1,5 @@
-"""Pairs written to disk: what a data set gives, as pictures side by side."""
+"""A data set's pairs written to disk as pictures side by side."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +9,21 @@ from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.source import dataset_source
+from imtrans.engine.data.tick import Tick
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import ImageSpec, Pair, Split
-from imtrans.kit.images import encode
+from imtrans.kit.images import Array, encode
 
 SPLITS: tuple[Split, ...] = ("train", "val")
 
 
 def write_pairs(
-    config: RunConfig, output: Path, *, size: tuple[int, ...] = (), tick: Callable[[int, int], None] | None = None
+    config: RunConfig, output: Path, *, size: tuple[int, ...] = (), tick: Tick | None = None
 ) -> dict[str, int]:
     """Write each pair of training and validation to OUTPUT/{train,val}/KEY.png, source left, target right.
 
-    `size` is what photos are brought to first; empty keeps theirs. Gives the count of each split. Raises ConfigError
-    for data that is not pictures, or where OUTPUT exists.
+    Pictures are first resized to `size`; empty keeps theirs. Returns the count of each split. Raises ConfigError for
+    data that is not pictures, or where OUTPUT exists.
     """
     loadings = {split: _loading(config, split, size) for split in SPLITS}
     _check_pictures(config, loadings["train"])
@@ -35,7 +35,7 @@ def write_pairs(
         _make_folder(output / split)
         for index in range(counts[split]):
             pair = loading.pair(SampleIndex(0, index))[0]
-            encode(output / split / f"{index:06}-{_plain(pair.key)}.png", _side_by_side(pair))
+            encode(output / split / f"{index:06}-{_safe_name(pair.key)}.png", _side_by_side(pair))
             done += 1
             if tick:
                 tick(done, sum(counts.values()))
@@ -48,6 +48,7 @@ def _loading(config: RunConfig, split: Split, size: tuple[int, ...]) -> PairLoad
 
 
 def _check_pictures(config: RunConfig, loading: PairLoader) -> None:
+    # PNG holds no more than 16 bits a channel.
     def is_picture(spec: ImageSpec) -> bool:
         return spec.kind == "image" and spec.bits <= 16
 
@@ -56,13 +57,15 @@ def _check_pictures(config: RunConfig, loading: PairLoader) -> None:
         raise ConfigError(f"data set {name!r} is not pictures on both sides", hint="Train on it without writing it.")
 
 
-def _side_by_side(pair: Pair) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
+def _side_by_side(pair: Pair) -> Array:
     channels = max(pair.source.shape[-1], pair.target.shape[-1])
     sides = [np.repeat(a, channels, axis=-1) if a.shape[-1] == 1 else a for a in (pair.source, pair.target)]
-    return np.concatenate(sides, axis=1)
+    joined: Array = np.concatenate(sides, axis=1)
+    return joined
 
 
-def _plain(key: str) -> str:
+def _safe_name(key: str) -> str:
+    # Most file systems refuse names above 255 bytes, and a character commonly takes up to three.
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in key)[-80:]
 
 

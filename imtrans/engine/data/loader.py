@@ -1,4 +1,4 @@
-"""From a data set's pairs to batches on the device; draws depend on (seed, epoch, index) alone."""
+"""Batches of a data set's pairs, on the device; draws depend on (seed, epoch, index) alone."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,13 +16,14 @@ from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.workers import LOOK, iter_with_timeout, reset_worker_signals
 from imtrans.errors import ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, DataSpec, ImageSpec, Pair
-from imtrans.kit.images import to_range
-
-Array = np.ndarray[Any, Any]
+from imtrans.kit.images import Array, to_range
 
 
 class Samples(TorchDataset[Any]):
-    """What torch's loader indexes by Place. A fault travels to the main process as a value, whole."""
+    """The map-style dataset of torch's loader, indexed by SampleIndex.
+
+    An error travels to the main process as a value: torch would turn one that is raised into text.
+    """
 
     def __init__(self, loading: PairLoader) -> None:
         self.loading = loading
@@ -34,25 +35,26 @@ class Samples(TorchDataset[Any]):
             return error
 
     def __getitems__(self, places: Sequence[SampleIndex]) -> HostBatch | list[LoadedSample | ImtransError]:
-        """What torch's loader asks for a batch; `collate` gets it."""
+        """What torch's loader calls for a batch, whose result it hands to `collate`."""
         return self.loading.load_cached(places) or [self[place] for place in places]
 
     def collate(self, items: HostBatch | Sequence[LoadedSample | ImtransError]) -> HostBatch | ImtransError:
+        """One batch of what `__getitems__` gave; an error where a sample could not be read or stacked."""
         if isinstance(items, HostBatch):
             return items
-        read = []
+        loaded = []
         for item in items:
             if isinstance(item, ImtransError):
                 return item
-            read.append(item)
+            loaded.append(item)
         try:
-            stored = self._stacked([r.pair for r in read], [r.draw for r in read])
+            stored = self._stacked([item.pair for item in loaded], [item.draw for item in loaded])
         except ImtransError as error:
             return error
-        return stored._replace(skipped=[s for r in read for s in r.skipped])
+        return stored._replace(skipped=[skipped for item in loaded for skipped in item.skipped])
 
     def received(self, stored: HostBatch | ImtransError) -> HostBatch:
-        """What came from `collate`, in the main process: a fault is raised, what was skipped is listed."""
+        """The batch from `collate`, in the main process: an error is raised, what was skipped is recorded."""
         if isinstance(stored, ImtransError):
             raise stored
         if stored.skipped and self.loading.skip_log:
@@ -60,27 +62,19 @@ class Samples(TorchDataset[Any]):
         return stored
 
     def _stacked(self, pairs: Sequence[Pair], draws: Sequence[int]) -> HostBatch:
-        own = getattr(self.loading.source.dataset, "collate", None)
-        whole = (
-            own(pairs)
-            if own
-            else Pair(
-                source=_stack(pairs, "source"),
-                target=_stack(pairs, "target"),
-                key="",
-                extras={k: np.stack([p.extras[k] for p in pairs]) for k in pairs[0].extras},
-            )
-        )
-        extras = {k: np.ascontiguousarray(v) for k, v in whole.extras.items()}
-        source, target = np.ascontiguousarray(whole.source), np.ascontiguousarray(whole.target)
+        collate = getattr(self.loading.source.dataset, "collate", None) or _collate
+        stacked: Pair = collate(pairs)
+        # torch.from_numpy refuses the negative strides that a flipped array has.
+        extras = {k: np.ascontiguousarray(v) for k, v in stacked.extras.items()}
+        source, target = np.ascontiguousarray(stacked.source), np.ascontiguousarray(stacked.target)
         return HostBatch(source, target, extras, [p.key for p in pairs], np.array(draws, np.int64))
 
 
 def loader(loading: PairLoader, batches: Iterable[list[SampleIndex]], *, workers: int) -> Iterator[HostBatch]:
-    """The stored batches in order, read ahead by `workers` processes."""
+    """The batches as stored, in order, read ahead by `workers` processes; 0 reads in this one."""
     samples = Samples(loading)
     # A generator of its own: torch would draw the workers' seeds from the global one, and training would shift.
-    read = DataLoader(
+    torch_loader = DataLoader(
         samples,
         batch_sampler=batches,
         collate_fn=samples.collate,
@@ -90,14 +84,14 @@ def loader(loading: PairLoader, batches: Iterable[list[SampleIndex]], *, workers
         timeout=LOOK if workers else 0,
         worker_init_fn=reset_worker_signals if workers else None,
     )
-    for stored in iter_with_timeout(read):
+    for stored in iter_with_timeout(torch_loader):
         yield samples.received(stored)
 
 
 def prepare(
     stored: HostBatch, data_spec: DataSpec, device: torch.device, augment: Sequence[Augmentation] = ()
 ) -> Batch:
-    """The batch a method sees: on the device, channels first, in range, augmented, labels one-hot."""
+    """The batch that a method sees: on the device, channels first, in range, augmented, labels one-hot."""
     batch = Batch(
         source=_moved(stored.source, device),
         target=_moved(stored.target, device),
@@ -105,7 +99,8 @@ def prepare(
         draws=torch.from_numpy(stored.draws),
         extras={k: _moved(v, device) for k, v in stored.extras.items()},
     )
-    early = _early(batch, augment)
+    # Moving pixels before they are brought to range gives the same at a quarter of the bytes.
+    early = _count_geometric(batch, augment)
     for change in augment[:early]:
         batch = change(batch)
     batch = replace(
@@ -131,29 +126,33 @@ def one_hot(values: Tensor, spec: ImageSpec) -> Tensor:
     return torch.nn.functional.one_hot(values[:, 0], spec.classes).movedim(-1, 1).float()
 
 
-def _early(batch: Batch, augment: Sequence[Augmentation]) -> int:
-    """How many of the augmentations may come before the values are brought to range: a quarter of the bytes to move,
-    and the same result."""
+def _count_geometric(batch: Batch, augment: Sequence[Augmentation]) -> int:
+    """How many of the first augmentations only move pixels, and so can have 8-bit values; 0 for other values."""
     if any(x.dtype != torch.uint8 for x in (batch.source, batch.target, *batch.extras.values())):
         return 0
     return len([*itertools.takewhile(lambda change: getattr(change, "is_geometric", False), augment)])
 
 
 def _moved(stored: Array, device: torch.device) -> Tensor:
-    here = torch.from_numpy(stored)
-    if device.type == "cuda":  # from pinned memory the copy goes on beside the computing
-        here = here.pin_memory()
-    return here.to(device, non_blocking=True).movedim(-1, 1).contiguous()
+    tensor = torch.from_numpy(stored)
+    if device.type == "cuda":  # only from pinned memory does the copy run beside the computation
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True).movedim(-1, 1).contiguous()
 
 
 def _ranged(values: Tensor, spec: ImageSpec) -> Tensor:
     return values.long() if spec.kind == "labels" else to_range(values, spec)
 
 
+def _collate(pairs: Sequence[Pair]) -> Pair:
+    extras = {k: np.stack([p.extras[k] for p in pairs]) for k in pairs[0].extras}
+    return Pair(source=_stack(pairs, "source"), target=_stack(pairs, "target"), key="", extras=extras)
+
+
 def _stack(pairs: Sequence[Pair], side: str) -> Array:
     arrays = [getattr(p, side) for p in pairs]
-    odd = next((p for p, a in zip(pairs, arrays, strict=True) if a.shape != arrays[0].shape), None)
-    if odd:
-        shapes = f"{odd.key} is {getattr(odd, side).shape}, {pairs[0].key} is {arrays[0].shape}"
+    other = next((p for p, a in zip(pairs, arrays, strict=True) if a.shape != arrays[0].shape), None)
+    if other:
+        shapes = f"{other.key} is {getattr(other, side).shape}, {pairs[0].key} is {arrays[0].shape}"
         raise ShapeError(f"pictures of one batch differ in size: {shapes}", hint="Set data.size, or data.batch_size=1.")
     return np.stack(arrays)

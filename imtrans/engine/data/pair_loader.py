@@ -1,8 +1,8 @@
-"""How one sample is read: sized, checked, from the cache where it is there, or another in the place of a bad one."""
+"""How one sample is read: resized, checked, from the cache if it is there, or another in the place of a bad one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,10 @@ from imtrans.engine.data.skipped_samples import SkipLog, SkippedSample
 from imtrans.engine.data.source import DatasetSource, dataset_source
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, DataSpec, ImageSpec, Pair, Split
-from imtrans.kit.images import Interpolation, resize
+from imtrans.kit.images import Array, Interpolation, resize
 from imtrans.kit.random import draw
 
-Array = np.ndarray[Any, Any]
-MOST_INSTEAD = 20  # samples that are tried in the place of a bad one
+MOST_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
 
 
 class HostBatch(NamedTuple):
@@ -36,7 +35,7 @@ class HostBatch(NamedTuple):
 
 
 class LoadedSample(NamedTuple):
-    """A sample as read: its pair, its draw, and what another was read for."""
+    """A sample as read: its pair, its draw, and the samples in whose place it was read."""
 
     pair: Pair
     draw: int
@@ -45,9 +44,9 @@ class LoadedSample(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PairLoader:
-    """How one sample is read: its size (empty: as stored), its filters, and the seed of its draw.
+    """How one sample is read: its size (empty: as stored), the filter of resizing, and the seed of its draw.
 
-    With `skipping` another sample serves for one that cannot be read; with `decoded` each is decoded once.
+    With `skip_log` another sample is read in the place of a bad one; with `cache` each is decoded once.
     """
 
     source: DatasetSource
@@ -60,20 +59,21 @@ class PairLoader:
 
     @property
     def data_spec(self) -> DataSpec:
+        """The data set's specification, its sides as they are trained on."""
         data_spec: DataSpec = self.source.dataset.data_spec
         return data_spec.reversed() if self.is_reversed else data_spec
 
     def read(self, place: SampleIndex) -> LoadedSample:
-        """The sample at this place; where it is bad and may be skipped another, which depends on the place alone."""
+        """The sample at this place; if it is bad and may be skipped another, which depends on the place alone."""
         try:
             return LoadedSample(*self.pair(place))
         except DataError as error:
             if self.skip_log is None:
                 raise
-            return self._instead(place, error)
+            return self._replacement(place, error)
 
     def pair(self, place: SampleIndex) -> tuple[Pair, int]:
-        """The pair at this place, sized and checked, and its draw. DataError names the files at fault."""
+        """The pair at this place, resized and checked, and its draw. DataError names the files at fault."""
         number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
         if not self.source.is_paired:
             other = self.sample(number % len(self.source.dataset))
@@ -86,47 +86,50 @@ class PairLoader:
         return pair, number
 
     def sample(self, index: int) -> Pair:
-        """A sample of the data set, sized and checked, its sides as they are trained on. DataError names its files."""
+        """A sample of the data set, resized and checked, its sides as they are trained on. DataError names its files."""
         dataset = self.source.dataset
-        kept = self.cache.get(index) if self.cache else None
-        if kept:
-            return kept
+        cached = self.cache.get(index) if self.cache else None
+        if cached:
+            return cached
         pair = dataset[index]
         try:
-            made = self.checked(pair.reversed() if self.is_reversed else pair)
+            checked = self.checked(pair.reversed() if self.is_reversed else pair)
         except ImtransError as error:
             names = ", ".join(str(p) for p in dataset.files(index)) or pair.key
             raise type(error)(f"{names}: {error.what}", hint=error.hint) from None
         if self.cache:
-            self.cache.put(index, made, files=dataset.files(index))
-        return made
+            self.cache.put(index, checked, files=dataset.files(index))
+        return checked
 
     def load_cached(self, places: Sequence[SampleIndex]) -> HostBatch | None:
-        """A batch at once, where all of it was decoded before."""
+        """A batch at once, if all of it is in the cache; else None."""
         if self.cache is None:
             return None
         indices, draws = [p.index for p in places], [draw(self.seed, p.epoch, p.index) for p in places]
         others = None if self.source.is_paired else [n % len(self.source.dataset) for n in draws]
-        found = self.cache.take(indices, others, side="source" if self.is_reversed else "target")
-        if found is None:
+        cached = self.cache.take(indices, others, side="source" if self.is_reversed else "target")
+        if cached is None:
             return None
-        pair, keys = found
+        pair, keys = cached
         return HostBatch(pair.source, pair.target, pair.extras, keys, np.array(draws, np.int64))
 
     def checked(self, pair: Pair) -> Pair:
-        """A pair, its sides as they are trained on, at the size asked for. ShapeError or DataError where it is not as
-        the data set says."""
+        """A pair, its sides as they are trained on, resized.
+
+        Raises ShapeError or DataError if it is not what the data set's specification says.
+        """
         data_spec = self.data_spec
-        source, target = self._sized(pair.source, data_spec.source), self._sized(pair.target, data_spec.target)
-        extras = {k: self._sized(v, data_spec.extras[k]) for k, v in pair.extras.items()}
+        source, target = self._resized(pair.source, data_spec.source), self._resized(pair.target, data_spec.target)
+        extras = {k: self._resized(v, data_spec.extras[k]) for k, v in pair.extras.items()}
         if source.shape[:-1] != target.shape[:-1] and self.source.is_paired:
             raise ShapeError(f"source is {source.shape[:-1]}, target {target.shape[:-1]}")
         return Pair(source=source, target=target, key=pair.key, extras=extras)
 
-    def _instead(self, place: SampleIndex, error: DataError) -> LoadedSample:
+    def _replacement(self, place: SampleIndex, error: DataError) -> LoadedSample:
+        # Drawn from the place and not from a generator: a resumed run reads the same replacement.
         dataset, number = self.source.dataset, draw(self.seed, place.epoch, place.index)
         skipped = [SkippedSample(index=place.index, files=tuple(map(str, dataset.files(place.index))), what=error.what)]
-        for attempt in range(MOST_INSTEAD):
+        for attempt in range(MOST_REPLACEMENTS):
             index = draw(number, attempt, place.index) % len(dataset)
             try:
                 return LoadedSample(self.pair(SampleIndex(place.epoch, index))[0], number, skipped)
@@ -134,32 +137,33 @@ class PairLoader:
                 skipped.append(SkippedSample(index=index, files=tuple(map(str, dataset.files(index))), what=other.what))
         raise error
 
-    def _sized(self, array: Array, spec: ImageSpec) -> Array:
+    def _resized(self, array: Array, spec: ImageSpec) -> Array:
         if array.shape[-1] != spec.channels:
             raise ShapeError(f"{array.shape[-1]} channels where the data set says {spec.channels}")
         if spec.kind == "labels" and spec.classes and int(array.max()) >= spec.classes:
             raise DataError(f"label {int(array.max())} is not below {spec.classes}, the number of classes")
         if array.ndim != 3 or not self.size:
             return array
-        size = (self.size[0], self.size[-1])
+        size = (self.size[0], self.size[-1])  # one number stands for both
         return resize(array, size, "nearest" if spec.kind == "labels" else self.interpolation)
 
 
 def open_split(config: RunConfig, split: Split, *, augment: Sequence[Augmentation] = ()) -> PairLoader:
-    """How the samples of a split are read, at the size that the augmentation asks for."""
+    """The loader of a split, at the size that the augmentation asks for. DataError if the split is empty."""
     size = tuple(config.data.size)
+    # From the last to the first: each says what it needs so that the next gets its size.
     for change in reversed(augment):
         size = change.input_size(size) if size else size
-    asked: Interpolation = next(
+    interpolation: Interpolation = next(
         (change.interpolation for change in augment if hasattr(change, "interpolation")), "bilinear"
     )
-    found = PairLoader(
+    loading = PairLoader(
         source=dataset_source(config, split, size),
         size=size,
-        interpolation=config.data.interpolation or asked,
+        interpolation=config.data.interpolation or interpolation,
         is_reversed=config.direction == "BtoA",
         seed=config.train.seed,
     )
-    if not len(found.source.dataset):
+    if not len(loading.source.dataset):
         raise DataError(f"data set {config.dataset.name!r} has no pairs in its {split} split")
-    return found
+    return loading

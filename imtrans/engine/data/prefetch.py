@@ -1,4 +1,4 @@
-"""The stored batches of a run, step by step, whatever happens to the processes that load them."""
+"""The batches of a run, step by step; loading starts again when a loading process is killed."""
 
 import multiprocessing
 import shutil
@@ -15,16 +15,16 @@ from imtrans.engine.data.workers import PATIENCE
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.errors import ResourceError, join_names
 
-MOST_REBUILDS = 3
+MOST_REBUILDS = 3  # after so many deaths the cause is not chance
 SHARED = Path("/dev/shm")
 
 
 @dataclass(kw_only=True)
 class Prefetcher:
-    """Gives each step with its batches, one for each part. `waited` sums the seconds that loading kept us waiting.
+    """Iterates over the steps, each with its batches, one for each part. `waited` sums the seconds spent waiting.
 
-    When a loading process is killed, loading begins again at the same sample, three times at most; ResourceError
-    then, and when one takes two minutes for a batch.
+    When a loading process is killed, loading starts again at the same sample, three times at most. Raises ResourceError
+    after that, and when a process takes two minutes for a batch.
     """
 
     loading: PairLoader
@@ -36,35 +36,36 @@ class Prefetcher:
     rebuilds: int = 0
 
     def __iter__(self) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
-        done, here = 0, self.order.start
+        done, position = 0, self.order.start
         while done < self.order.steps:
             try:
-                for step, stored in self._from(here, self.order.steps - done):
-                    done, here = done + 1, step.after
+                for step, stored in self._from(position, self.order.steps - done):
+                    done, position = done + 1, step.after
                     yield step, stored
             except (RuntimeError, ConnectionError) as error:
-                self._survive(error, here)
+                self._handle_death(error, position)
 
     def _from(self, start: Position, steps: int) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
-        """Once everything is decoded the main process gathers batches faster than others could hand them over."""
-        decoded = self.loading.cache
-        first = self._first(start, steps) if decoded and self.workers and not decoded.is_whole else 0
+        """The steps from `start` on, with worker processes only until every sample is in the cache."""
+        cache = self.loading.cache
+        first = self._steps_to_fill(start, steps) if cache and self.workers and not cache.is_whole else 0
         for count in (first, steps - first):
             if count:
-                workers = 0 if decoded and decoded.is_whole else self.workers
+                # The main process gathers cached batches faster than others can hand them over.
+                workers = 0 if cache and cache.is_whole else self.workers
                 for step, stored in self._stretch(start, count, workers=workers):
                     start = step.after
                     yield step, stored
 
-    def _first(self, start: Position, steps: int) -> int:
+    def _steps_to_fill(self, start: Position, steps: int) -> int:
         """The steps until every sample has been visited."""
-        whole = replace(self.order, start=start)
-        return min(steps, whole.steps_to(start.epoch + 1 + bool(start.seen)))
+        order = replace(self.order, start=start)
+        return min(steps, order.steps_to(start.epoch + 1 + bool(start.seen)))
 
     def _stretch(self, start: Position, steps: int, *, workers: int) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
         order = replace(self.order, start=start, steps=steps)
-        wanted = (places for step in order for places in self._parts(step))
-        batches = loader(self.loading, wanted, workers=workers)
+        parts = (places for step in order for places in self._parts(step))
+        batches = loader(self.loading, parts, workers=workers)
         for step in order:
             began = time.monotonic()
             stored = [next(batches) for _ in self._parts(step)]
@@ -74,28 +75,29 @@ class Prefetcher:
     def _parts(self, step: StepSamples) -> list[list[SampleIndex]]:
         return step.parts(ranks=self.world.size, rank=self.world.rank, parts=self.parts)
 
-    def _survive(self, error: RuntimeError | ConnectionError, here: Position) -> None:
-        """Go on after the death of a loading process; anything else is raised."""
+    def _handle_death(self, error: RuntimeError | ConnectionError, position: Position) -> None:
+        """Return after the death of a loading process, so that loading starts again; raise anything else."""
         if "DataLoader timed out" in str(error):
-            for process in multiprocessing.active_children():  # or this one would wait for it at its own end
+            for process in multiprocessing.active_children():  # the main process would wait for it when it exits
                 process.kill()
             raise ResourceError(
-                f"a loading process took more than {PATIENCE} seconds for one of {self._files(here)}",
+                f"a loading process took more than {PATIENCE} seconds for one of {self._files(position)}",
                 hint="Look at that disk, or load in the main process: --workers 0",
             ) from error
         if "DataLoader worker" not in str(error):
             raise error
         self.rebuilds += 1
         if self.rebuilds > MOST_REBUILDS:
+            # Containers often have 64 MB of shared memory, which looks like a killed process.
             room = f"; {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:,.0f} MB free" if SHARED.is_dir() else ""
             raise ResourceError(
                 f"loading processes were killed {self.rebuilds} times{room}",
                 hint="Memory may be short: load in the main process: --workers 0",
             ) from error
-        print(f"Warning: a loading process was killed; loading again from {self._files(here)}", file=sys.stderr)  # noqa: T201
+        print(f"Warning: a loading process was killed; loading again from {self._files(position)}", file=sys.stderr)  # noqa: T201
 
-    def _files(self, here: Position) -> str:
-        step = next(iter(replace(self.order, start=here, steps=1)))
+    def _files(self, position: Position) -> str:
+        step = next(iter(replace(self.order, start=position, steps=1)))
         dataset = self.loading.source.dataset
         files = [str(f) for place in step.places for f in dataset.files(place.index)]
         return join_names(files, most=3) if files else f"samples {', '.join(str(p.index) for p in step.places[:3])}"

@@ -1,4 +1,4 @@
-"""What the network will see: augmented pairs on one sheet."""
+"""A sheet of augmented pairs, as the network sees them."""
 
 import torch
 
@@ -12,9 +12,9 @@ from imtrans.kit.images import Array, target_to_display, to_display
 from imtrans.kit.images.image_grid import sheet
 
 
-def preview(config: RunConfig, maker: ComponentFactory, *, count: int) -> Array:
+def preview(config: RunConfig, factory: ComponentFactory, *, count: int) -> Array:
     """(H, W, 3) uint8: source | target of the first `count` training pairs, as the first steps of a run see them."""
-    augment = build.augmentations(config, maker)
+    augment = build.augmentations(config, factory)
     loading = open_split(config, "train", augment=augment)
     order = EpochSampler(
         count=len(loading.source.dataset),
@@ -22,10 +22,10 @@ def preview(config: RunConfig, maker: ComponentFactory, *, count: int) -> Array:
         seed=config.train.seed,
         steps=min(count, len(loading.source.dataset)),
     )
-    data_spec, processor = loading.data_spec, torch.device("cpu")
+    data_spec, device = loading.data_spec, torch.device("cpu")
     rows = []
     for stored in loader(loading, (step.places for step in order), workers=0):
-        batch = prepare(stored, data_spec, processor, augment)
+        batch = prepare(stored, data_spec, device, augment)
         source, target = batch.source[0], batch.target[0]
         rows.append([to_display(source, data_spec.source), target_to_display(target, source, data_spec)])
     return sheet(rows)

@@ -1,4 +1,4 @@
-"""What a run says about itself before it starts."""
+"""The facts of a run before it starts: its data, its networks, its device."""
 
 from pathlib import Path
 from typing import Any
@@ -9,23 +9,21 @@ from imtrans.engine.data.data_summary import data_summary
 from imtrans.engine.data.pair_loader import PairLoader
 
 
-def run_facts(live: Model, training: PairLoader, validation: PairLoader) -> dict[str, Any]:
-    """What is said at the start of a run, and kept in its report."""
-    counts = {n: sum(p.numel() for p in m.parameters() if p.requires_grad) for n, m in live.networks.items()}
+def run_facts(model: Model, training: PairLoader, validation: PairLoader) -> dict[str, Any]:
+    """The facts that observers show at the start of a run and keep in its report."""
+    counts = {n: sum(p.numel() for p in m.parameters() if p.requires_grad) for n, m in model.networks.items()}
     return {
-        **data_summary(live.config, training, validation),
+        **data_summary(model.config, training, validation),
         "parameters": ", ".join(f"{n} {c:,}" for n, c in counts.items()),
-        "device": str(live.device),
+        "device": str(model.device),
     }
 
 
 def dataset_name(config: RunConfig) -> str:
-    """The data set's name; for pairs of one's own that of their folder, or their file."""
-    if config.dataset.name != "folder":
+    """The data set's name; for pairs that are given by a path the name of their folder, or of their file."""
+    options = config.dataset.options
+    paths = [getattr(options, name) for name in config.dataset.component.info.path_options]
+    path = next((Path(p).expanduser().resolve() for p in paths if p), None)
+    if path is None:
         return config.dataset.name
-    given = config.dataset.options
-    path = getattr(given, "path", "") or getattr(given, "target", "")
-    if not path:
-        return config.dataset.name
-    whole = Path(path).expanduser().resolve()
-    return whole.name if whole.is_dir() else whole.stem
+    return path.name if path.is_dir() else path.stem

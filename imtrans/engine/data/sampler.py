@@ -9,7 +9,7 @@ from imtrans.kit.random import permutation
 
 @dataclass(frozen=True, slots=True)
 class SampleIndex:
-    """Where a sample stands in a run."""
+    """A sample of a run: the epoch in which it is read, and its index in the split."""
 
     epoch: int
     index: int
@@ -17,7 +17,7 @@ class SampleIndex:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a run has come: `seen` samples of this epoch are done."""
+    """The position of a run in its data: `seen` samples of this epoch are done."""
 
     epoch: int = 0
     seen: int = 0
@@ -31,14 +31,15 @@ class StepSamples:
     after: Position
 
     def parts(self, *, ranks: int = 1, rank: int = 0, parts: int = 1) -> list[list[SampleIndex]]:
-        """What one of several devices sees, in as many parts as every device has at this step.
+        """The samples of one of several devices, in at most `parts` parts; every device has the same number of them.
 
-        Only where there are fewer samples than devices are some seen twice.
+        Only where there are fewer samples than devices do some come twice.
         """
-        lacking = max(0, ranks - len(self.places))
-        everything = [*self.places, *(self.places * lacking)[:lacking]]
-        share = everything[rank::ranks]
-        count = min(parts, len(everything) // ranks)
+        # A device without a sample would leave the others waiting for its gradients.
+        missing = max(0, ranks - len(self.places))
+        padded = [*self.places, *(self.places * missing)[:missing]]
+        share = padded[rank::ranks]
+        count = min(parts, len(padded) // ranks)
         sizes = [len(share) // count + (i < len(share) % count) for i in range(count)]
         return [share[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(count)]
 
@@ -59,6 +60,7 @@ class EpochSampler:
 
     @property
     def steps_per_epoch(self) -> int:
+        """The steps of an epoch, its last and smaller one included."""
         return -(-self.count // self.batch_size)
 
     def __len__(self) -> int:
@@ -66,15 +68,15 @@ class EpochSampler:
 
     def __iter__(self) -> Iterator[StepSamples]:
         shuffled = lru_cache(maxsize=1)(lambda epoch: permutation(self.count, seed=self.seed, epoch=epoch))
-        here = self.start
+        position = self.start
         for _ in range(self.steps):
-            chosen = shuffled(here.epoch)[here.seen : here.seen + self.batch_size]
-            places = [SampleIndex(here.epoch, int(i)) for i in chosen]
-            seen = here.seen + len(places)
-            here = Position(here.epoch, seen) if seen < self.count else Position(here.epoch + 1, 0)
-            yield StepSamples(places=places, after=here)
+            chosen = shuffled(position.epoch)[position.seen : position.seen + self.batch_size]
+            places = [SampleIndex(position.epoch, int(i)) for i in chosen]
+            seen, epoch = position.seen + len(places), position.epoch
+            position = Position(epoch, seen) if seen < self.count else Position(epoch + 1, 0)
+            yield StepSamples(places=places, after=position)
 
     def steps_to(self, epochs: int) -> int:
-        """How many steps from the start until so many epochs are done."""
+        """The steps from the start until so many epochs are done; 0 where they are."""
         left = self.count - self.start.seen
         return max(0, -(-left // self.batch_size) + (epochs - self.start.epoch - 1) * self.steps_per_epoch)

@@ -1,4 +1,4 @@
-"""Which samples a run goes without, and its record of them, skipped.jsonl."""
+"""The samples that a run leaves out, and its record of them, skipped.jsonl."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ BUDGET = 100  # one sample in so many may go bad while a run trains
 
 @dataclass(frozen=True, kw_only=True)
 class SkippedSample:
-    """A sample in whose place another was read: its number among those that are used, its files, and why."""
+    """A sample in whose place another was read: its index among those that are used, its files, and why."""
 
     index: int
     files: tuple[str, ...]
@@ -25,52 +25,50 @@ class SkippedSample:
 
 @dataclass(frozen=True, kw_only=True)
 class SkipLog:
-    """The record of a split: `before` is what was left out from the beginning, by number in the whole (None: it made
-    no sample at all); `path` is skipped.jsonl."""
+    """The record of a split: `before` is what was left out before the first step, by index in the whole split (None:
+    files that made no sample at all); `path` is skipped.jsonl."""
 
     path: Path
     split: Split
     before: Sequence[tuple[int | None, Issue]] = ()
 
     def note(self, skipped: Iterable[SkippedSample], *, count: int) -> None:
-        """List what went bad since, once for each reason. DataError when it is more than one in a hundred of `count`.
-
-        The record itself is asked what it holds: other processes, and the run before it was resumed, wrote in it too.
-        """
+        """Record what could not be read, once for each reason. DataError if that is over one in a hundred of `count`."""
+        # Read from the file each time: other processes, and the run before it was resumed, wrote in it too.
         lines = [line for line in entries(self.path) if line.get("split") == self.split]
         known = {_reason(line) for line in lines}
         fresh = {(s.index, s.files, s.what): s for s in skipped if (s.index, s.files, s.what) not in known}
-        told = [_line(self.split, "during", s.index, code="", what=s.what, files=s.files) for s in fresh.values()]
-        if told:
-            atomic_io.append_text(self.path, _text(told))
-        gone = {line["index"] for line in (*lines, *told) if line.get("when") == "during"}
-        if len(gone) > max(1, count // BUDGET):
-            files = {str(name) for line in (*lines, *told) if line["index"] in gone for name in line["files"]}
+        added = [_line(self.split, "during", s.index, code="", what=s.what, files=s.files) for s in fresh.values()]
+        if added:
+            atomic_io.append_text(self.path, _text(added))
+        failed = {line["index"] for line in (*lines, *added) if line.get("when") == "during"}
+        if len(failed) > max(1, count // BUDGET):
+            files = {str(name) for line in (*lines, *added) if line["index"] in failed for name in line["files"]}
             raise DataError(
-                f"{len(gone)} of {count:,} {self.split} samples went bad since the run began, more than 1 %: "
+                f"{len(failed)} of {count:,} {self.split} samples went bad since the run began, more than 1 %: "
                 f"{join_names(files, most=3)}",
                 hint="Look at that disk; then see what is wrong with the pictures: imtrans data check",
             )
 
 
 def begin(records: Iterable[SkipLog]) -> None:
-    """Write skipped.jsonl with what the splits are left without; what went bad in a run before this stays on record."""
-    known = [*records]
+    """Write skipped.jsonl with what the splits leave out; what went bad in an earlier run stays on record."""
+    logs = [*records]
     lines = [
         _line(r.split, "before", i, code=f.code, what=f.what, files=list(map(str, f.files)), hint=f.hint)
-        for r in known
+        for r in logs
         for i, f in r.before
     ]
-    for path in {record.path for record in known}:
+    for path in {record.path for record in logs}:
         old = [{**entry, "when": "earlier"} for entry in entries(path) if entry.get("when") != "before"]
         if lines or old:
             atomic_io.replace_text(path, _text([*lines, *old]))
 
 
 def remembered(path: Path, split: Split) -> list[tuple[int | None, Issue]]:
-    """What a run was without from its beginning."""
+    """What a run left out before its first step, from its record."""
     lines = [e for e in entries(path) if e.get("split") == split and e.get("when") == "before"]
-    return [(e["index"], _finding(e)) for e in lines]
+    return [(e["index"], _issue(e)) for e in lines]
 
 
 def failed_files(folder: Path) -> set[str]:
@@ -79,21 +77,21 @@ def failed_files(folder: Path) -> set[str]:
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a record; none where it is not there."""
+    """The complete lines of a record; none if there is no file."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         return []
-    told = []
+    values = []
     for line in text.split("\n")[:-1]:
         try:
-            told.append(json.loads(line))
-        except ValueError:  # torn by a crash
+            values.append(json.loads(line))
+        except ValueError:  # a crash can leave a line that is cut off
             continue
-    return [entry for entry in told if isinstance(entry, dict)]
+    return [entry for entry in values if isinstance(entry, dict)]
 
 
-def _finding(entry: Mapping[str, Any]) -> Issue:
+def _issue(entry: Mapping[str, Any]) -> Issue:
     files = tuple(Path(name) for name in entry["files"])
     return Issue(code=entry["code"], what=entry["what"], hint=entry.get("hint", ""), files=files)
 

@@ -1,4 +1,4 @@
-"""The processes that load: how they hear signals, and how their silence and their death are noticed."""
+"""The loading processes: their signals, and how their hanging and their death are noticed."""
 
 import contextlib
 import signal
@@ -7,23 +7,24 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-LOOK = 5  # seconds after which a silent process is looked at: it may be dead
-PATIENCE = 120  # seconds that one may take for a batch, on a network disk that hangs, say
+LOOK = 5  # seconds without a batch after which torch looks whether a process is dead
+PATIENCE = 120  # seconds that a process may take for a batch: a network disk can hang for a minute
 
 
 def reset_worker_signals(_worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal: the main one decides; and it ends its workers by SIGTERM."""
+    """Ignore SIGINT in a loading process, and let SIGTERM end it."""
+    # Ctrl-C reaches every process of the terminal: the main one decides, and ends its workers by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def iter_with_timeout(loader: Any) -> Iterator[Any]:
-    """What a torch loader of timeout LOOK gives. RuntimeError of its own when a process died or took too long.
+    """The batches of a torch loader whose timeout is LOOK. torch's RuntimeError when a process died or took too long.
 
-    torch would raise the death of a process in the midst of whatever the main thread does, a step half done; here it
-    is found where the next batch is asked for.
+    torch's handler of SIGCHLD would raise the death of a process in the middle of whatever the main thread does, such
+    as a step half done; without it the death is raised where the next batch is asked for.
     """
-    with _undisturbed():
+    with _preserve_sigchld():
         batches = iter(loader)
     while True:
         began = time.monotonic()
@@ -40,8 +41,8 @@ def iter_with_timeout(loader: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """The handler for the end of a child stays what it was; torch's own, set by another loader before, is taken out."""
+def _preserve_sigchld() -> Iterator[None]:
+    """Restore the handler of SIGCHLD; torch's own, which another loader set before, is removed."""
     is_main, kind = threading.current_thread() is threading.main_thread(), getattr(signal, "SIGCHLD", None)
     before = signal.getsignal(kind) if is_main and kind else None
     try:

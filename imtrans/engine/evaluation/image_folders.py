@@ -1,11 +1,10 @@
-"""Two folders of pictures as what is judged: translations that anybody's program made, beside their targets."""
+"""Two folders of pictures as what is evaluated: predictions that any program made, beside their targets."""
 
 import dataclasses
 import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +14,11 @@ from imtrans.engine.evaluation.eval_samples import LABELS, EvalSample, EvalSampl
 from imtrans.errors import ConfigError, DataError, ShapeError, join_names
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.formats import SUFFIXES, is_picture
-from imtrans.kit.images import to_display, to_range, with_channels
+from imtrans.kit.images import Array, to_display, to_range, with_channels
 from imtrans.kit.images.decode import decode
 from imtrans.plugins.recipe import EvalProtocol
 
-Array = np.ndarray[Any, Any]
+# The highest stored value and the bits of the types that pictures come in.
 HIGHEST = {np.dtype(np.uint8): (255.0, 8), np.dtype(np.uint16): (65535.0, 16)}
 
 
@@ -31,25 +30,22 @@ def samples_of_folders(
     `beside` may hold folders of what some metrics need: "source" pictures, and "labels" (class numbers). DataError
     names what has no partner.
     """
-    wanted = {"targets": targets, **{name: path for name, path in (beside or {}).items() if path is not None}}
-    found = {name: _pictures(path) for name, path in {"predictions": predictions, **wanted}.items()}
-    for name in wanted:
-        found[name] = _partners(found["predictions"], found[name], folders=(predictions, wanted[name]))
-    keys = list(found["predictions"])
-    spec = _signal(decode(found["targets"][keys[0]]), found["targets"][keys[0]])
+    folders = {"targets": targets, **{name: path for name, path in (beside or {}).items() if path is not None}}
+    files = {name: _pictures(path) for name, path in {"predictions": predictions, **folders}.items()}
+    for name, folder in folders.items():
+        files[name] = _partners(files["predictions"], files[name], folders=(predictions, folder))
+    keys = list(files["predictions"])
+    first = files["targets"][keys[0]]
+    spec = _image_spec(decode(first), first)
 
     def each() -> Iterator[EvalSample]:
         for key in keys:
-            yield _case(key, {name: files[key] for name, files in found.items()}, protocol, spec=spec)
+            yield _eval_sample(key, {name: paths[key] for name, paths in files.items()}, protocol, spec=spec)
 
-    return EvalSamples(
-        count=len(keys),
-        data_spec=DataSpec(source=spec, target=spec),
-        each=each,
-    )
+    return EvalSamples(count=len(keys), data_spec=DataSpec(source=spec, target=spec), each=each)
 
 
-def _case(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, spec: ImageSpec) -> EvalSample:
+def _eval_sample(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, spec: ImageSpec) -> EvalSample:
     target = _tensor(files["targets"], spec)
     prediction = _tensor(files["predictions"], spec)
     source = _tensor(files["source"], spec) if "source" in files else torch.empty(1, 0, *target.shape[2:])
@@ -69,8 +65,8 @@ def _case(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, spec: 
     )
 
     def pictures() -> dict[str, Array]:
-        told = {"prediction": to_display(prediction[0], spec), "target": to_display(target[0], spec)}
-        return {**({"source": to_display(source[0], spec)} if source.shape[1] else {}), **told}
+        sides = {"source": source, "prediction": prediction, "target": target}
+        return {name: to_display(image[0], spec) for name, image in sides.items() if image.shape[1]}
 
     return EvalSample(
         prediction=resize_to(prediction, size, how),
@@ -93,13 +89,13 @@ def _pictures(folder: Path) -> dict[str, Path]:
     paths = sorted(Path(place) / name for place, _, names in os.walk(folder) for name in names if is_picture(name))
     if not paths:
         raise DataError(f"0 pictures in {folder}; looked for {' '.join(SUFFIXES)}")
-    found: dict[str, Path] = {}
+    by_key: dict[str, Path] = {}
     for path in paths:
         key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in found:
-            raise DataError(f"{found[key]} and {path} have the same name", hint="Take one of them away.")
-        found[key] = path
-    return found
+        if key in by_key:
+            raise DataError(f"{by_key[key]} and {path} have the same name", hint="Take one of them away.")
+        by_key[key] = path
+    return by_key
 
 
 def _partners(
@@ -107,33 +103,34 @@ def _partners(
 ) -> dict[str, Path]:
     """The other folder's pictures by the names of the predictions; common ends (`_fake_B`, `_real_B`) do not count."""
     if predictions.keys() != others.keys():
-        own, other = _ending(list(predictions)), _ending(list(others))
-        stems = {key.removesuffix(other): path for key, path in others.items()}
-        if {key.removesuffix(own) for key in predictions} == stems.keys():
-            return {key: stems[key.removesuffix(own)] for key in predictions}
-    for these, those, here, there in (
+        # pix2pix's own test script names its files NAME_fake_B.png and NAME_real_B.png.
+        ending, other_ending = _common_ending(list(predictions)), _common_ending(list(others))
+        by_stem = {key.removesuffix(other_ending): path for key, path in others.items()}
+        if {key.removesuffix(ending) for key in predictions} == by_stem.keys():
+            return {key: by_stem[key.removesuffix(ending)] for key in predictions}
+    for keys, partners, folder, partner_folder in (
         (predictions, others, *folders),
         (others, predictions, folders[1], folders[0]),
     ):
-        alone = [key for key in these if key not in those]
-        if alone:
+        without = [key for key in keys if key not in partners]
+        if without:
             raise DataError(
-                f"{len(alone)} of {len(these)} pictures in {here} have no partner in {there}: "
-                f"{join_names(alone, most=3)}",
+                f"{len(without)} of {len(keys)} pictures in {folder} have no partner in {partner_folder}: "
+                f"{join_names(without, most=3)}",
                 hint="Every picture needs one of the same name: a number over some of them is none of the whole.",
             )
     return others
 
 
-def _ending(names: list[str]) -> str:
+def _common_ending(names: list[str]) -> str:
     """What all names end in, from its first `_` or `-` on."""
-    same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*(n[::-1] for n in names), strict=False))
-    common = "".join(letters[0] for letters in same)[::-1]
+    shared = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*(n[::-1] for n in names), strict=False))
+    common = "".join(letters[0] for letters in shared)[::-1]
     starts = [i for i in (common.find("_"), common.find("-")) if i >= 0]
     return common[min(starts) :] if starts and len(names) > 1 else ""
 
 
-def _signal(array: Array, path: Path) -> ImageSpec:
+def _image_spec(array: Array, path: Path) -> ImageSpec:
     if array.dtype not in HIGHEST:
         raise DataError(
             f"{path}: values of type {array.dtype} have no known range",
@@ -146,7 +143,7 @@ def _signal(array: Array, path: Path) -> ImageSpec:
 def _tensor(path: Path, spec: ImageSpec) -> Tensor:
     """A picture as (1, C, H, W) in [-1, 1], with the channels of the targets."""
     array = with_channels(decode(path), spec.channels, name=str(path))
-    own = _signal(array, path)
-    stored = array.astype(np.int32) if array.dtype == np.uint16 else array
+    high = _image_spec(array, path).high  # a prediction of 8 bits may stand beside a target of 16
+    stored = array.astype(np.int32) if array.dtype == np.uint16 else array  # torch computes little with uint16
     tensor = torch.from_numpy(np.ascontiguousarray(stored)).movedim(-1, 0)[None]
-    return to_range(tensor, dataclasses.replace(spec, high=own.high))
+    return to_range(tensor, dataclasses.replace(spec, high=high))

@@ -25,7 +25,7 @@ HASH = 12  # characters of a hash that people see
 
 @dataclass(frozen=True, kw_only=True)
 class BoundMetric:
-    """One metric of a protocol, made, with the values of all its options."""
+    """One metric of a protocol, built, with the values of all options that decide its numbers."""
 
     name: str
     metric: Metric
@@ -33,9 +33,10 @@ class BoundMetric:
     options: Mapping[str, Any]
 
     def description(self) -> dict[str, Any]:
-        """What decides its numbers, also what is in the files that it reads, where the metric says so."""
-        own = getattr(self.metric, "fingerprint", None)
-        return {"name": self.name, **({"weights": own()} if own else {}), "options": dict(self.options)}
+        """What decides its numbers, including the content of weights files where the metric fingerprints them."""
+        fingerprint_weights = getattr(self.metric, "fingerprint", None)
+        weights = {"weights": fingerprint_weights()} if fingerprint_weights else {}
+        return {"name": self.name, **weights, "options": dict(self.options)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +54,11 @@ def find(
 
     "own" are the metrics that a run was configured with.
     """
-    found = run_protocol(config) if config and name == OWN else catalog.entry("protocol", name).thing
-    assert isinstance(found, EvalProtocol)
+    protocol = run_protocol(config) if config and name == OWN else catalog.entry("protocol", name).thing
+    assert isinstance(protocol, EvalProtocol)
     for assignment in assignments:
-        found = _with(found, assignment, catalog)
-    return found
+        protocol = _with(protocol, assignment, catalog)
+    return protocol
 
 
 def run_protocol(config: RunConfig) -> EvalProtocol:
@@ -67,56 +68,56 @@ def run_protocol(config: RunConfig) -> EvalProtocol:
 
 
 def default_protocol(model: Model) -> str:
-    """What to measure where nobody says: the protocol for pictures, or the run's own metrics where there are none."""
+    """The protocol where the user names none: the one for images, or the run's own metrics for anything else."""
     is_flat = len(model.config.data.size) <= 2 and model.data_spec.target.kind == "image"
     return USUAL if is_flat else OWN
 
 
 def bind_metrics(
     protocol: EvalProtocol,
-    maker: ComponentFactory,
+    factory: ComponentFactory,
     catalog: Catalog,
     *,
     data_spec: DataSpec,
-    lacking: Collection[str] = (),
+    missing: Collection[str] = (),
 ) -> BoundMetrics:
-    """The protocol's metrics, ready to measure; `lacking` is what no batch will hold.
+    """The protocol's metrics, built; `missing` names what no batch holds ("source", "labels").
 
-    NotInstalledError if nothing is left; ConfigError for what a metric that is not optional needs and there is not.
+    Raises NotInstalledError if no metric is left, ConfigError if a metric that is not optional needs what is missing.
     """
-    made: list[BoundMetric] = []
+    bound: list[BoundMetric] = []
     left_out: dict[str, ConfigError | NotInstalledError] = {}
     for use in (*protocol.metrics, *protocol.optional):
         component = catalog.component("metric", use.name, where=f"protocol {protocol.name}")
         info = component.info or MetricInfo()
-        missing = [n for n in info.needs if n in lacking]
-        if missing:
-            left_out[use.name] = ConfigError(f"it needs the {missing[0]}: --{missing[0]} DIR")
+        need = next((n for n in info.needs if n in missing), None)
+        if need:
+            left_out[use.name] = ConfigError(f"it needs the {need}: --{need} DIR")
             continue
         try:
-            metric = maker.make("metric", use, data_spec=data_spec)
+            metric = factory.make("metric", use, data_spec=data_spec)
         except NotInstalledError as error:
             if use in protocol.metrics:
                 raise
             left_out[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
             continue
-        made.append(BoundMetric(name=use.name, metric=metric, info=info, options=_deciding(use, catalog)))
-    if not made or any(use.name in left_out for use in protocol.metrics):
-        raise _nothing(protocol, left_out)
-    return BoundMetrics(made=made, left_out={name: error.what for name, error in left_out.items()})
+        bound.append(BoundMetric(name=use.name, metric=metric, info=info, options=_hashed_options(use, catalog)))
+    if not bound or any(use.name in left_out for use in protocol.metrics):
+        raise _left_out_error(protocol, left_out)
+    return BoundMetrics(made=bound, left_out={name: error.what for name, error in left_out.items()})
 
 
 def choices(
-    protocol: EvalProtocol, measures: Sequence[BoundMetric], *, made_at: Any, count: int, conditions: Mapping[str, Any]
+    protocol: EvalProtocol, metrics: Sequence[BoundMetric], *, made_at: Any, count: int, conditions: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything that decides what the numbers mean.
 
-    `made_at` is the size at which the translations were made, `conditions` the split and the policy of inference.
+    `made_at` is the size of the predictions before resizing, `conditions` the split and the policy of inference.
     """
     return {
         "protocol": protocol.name,
         "version": protocol.version,
-        "metrics": [m.description() for m in measures],
+        "metrics": [m.description() for m in metrics],
         "size": list(protocol.size) or made_at,
         "made_at": made_at,
         "resize": protocol.resize,
@@ -129,34 +130,34 @@ def choices(
 def declared(protocol: EvalProtocol, catalog: Catalog) -> dict[str, Any]:
     """The choices that are made before any picture is seen: what may not change without a new version."""
     hashed = [f.name for f in dataclasses.fields(protocol) if f.name != "summary"]
-    told = {HASHED_AS.get(name, name): to_plain(getattr(protocol, name)) for name in hashed}
+    fields = {HASHED_AS.get(name, name): to_plain(getattr(protocol, name)) for name in hashed}
     for part in ("metrics", "optional"):
-        told[part] = [_resolved(use, catalog) for use in getattr(protocol, part)]
-    return told
+        fields[part] = [_resolved(use, catalog) for use in getattr(protocol, part)]
+    return fields
 
 
-def fingerprint(told: Mapping[str, Any]) -> str:
+def fingerprint(choices: Mapping[str, Any]) -> str:
     """The hash of choices: the same for the same choices, on any machine."""
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(choices, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:HASH]
 
 
 def _resolved(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
-    return {"name": use.name, "options": _deciding(use, catalog)}
+    return {"name": use.name, "options": _hashed_options(use, catalog)}
 
 
-def _deciding(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
+def _hashed_options(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
     """All options that decide what comes out, as JSON has them; of files the names."""
     return _of_component(catalog.component("metric", use.name), use, catalog)
 
 
 def _of_component(component: Component, use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
-    known, told = specs(component.options), values(options_of(component, use))
-    return {k: _told(told[k], spec, catalog) for k, spec in known.items() if spec.affects_hash}
+    known, options = specs(component.options), values(options_of(component, use))
+    return {k: _hashed_value(options[k], spec, catalog) for k, spec in known.items() if spec.affects_hash}
 
 
-def _told(value: Any, spec: OptionSpec, catalog: Catalog) -> Any:
-    """An option's value as JSON; a component with all of its own options that decide."""
+def _hashed_value(value: Any, spec: OptionSpec, catalog: Catalog) -> Any:
+    """An option's value as JSON; a component with all of its options that decide numbers."""
     if not any(True for _ in refs(spec, value)):
         return _nameable(value)
     kind = spec.kind or "activation"
@@ -166,10 +167,10 @@ def _told(value: Any, spec: OptionSpec, catalog: Catalog) -> Any:
 
 def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtocol:
     """The protocol with one option of one of its metrics set."""
-    asked = [*protocol.metrics, *protocol.optional]
-    names = [u.name for u in asked]
+    uses = [*protocol.metrics, *protocol.optional]
+    names = [u.name for u in uses]
     group, name, field, inner = *(*a.path, "", "")[:3], a.path[3:]
-    use = next((u for u in asked if u.name == name), None)
+    use = next((u for u in uses if u.name == name), None)
     if group != "metrics" or use is None or not field:
         guess = nearest(name, names)
         raise ConfigError(
@@ -189,7 +190,7 @@ def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtoc
     )
 
 
-def _nothing(
+def _left_out_error(
     protocol: EvalProtocol, left_out: Mapping[str, ConfigError | NotInstalledError]
 ) -> ConfigError | NotInstalledError:
     """The first reason, for the whole protocol."""

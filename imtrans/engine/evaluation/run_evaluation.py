@@ -1,21 +1,24 @@
 """From a run, or two folders, to an evaluation on the disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
+from imtrans.config.schema import RunConfig
 from imtrans.engine import build
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.data.source import dataset_source
+from imtrans.engine.data.tick import Tick
 from imtrans.engine.evaluation import eval_report
-from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to, samples_of_model
-from imtrans.engine.evaluation.evaluator import Evaluation, Tick, evaluate
-from imtrans.engine.evaluation.image_folders import samples_of_folders as cases_of_folders
+from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to
+from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
+from imtrans.engine.evaluation.image_folders import samples_of_folders
+from imtrans.engine.evaluation.model_samples import samples_of_model
 from imtrans.engine.evaluation.protocol import bind_metrics
 from imtrans.engine.evaluation.scoring import mean_target
 from imtrans.errors import DataError
@@ -26,7 +29,7 @@ from imtrans.plugins.recipe import EvalProtocol
 
 
 class EvaluationResult(NamedTuple):
-    """What was found, about what, the table of all pictures, and the page that shows them."""
+    """The numbers, what they are about, the path of the table of all pictures, and of the page that shows them."""
 
     judgement: Evaluation
     about: dict[str, Any]
@@ -48,22 +51,23 @@ def evaluate_run(
     """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`."""
     config = model.config
     loading = open_split(config, protocol.split)
-    cases = samples_of_model(model, loading, protocol, stored=_stored(loading, config, protocol))
+    dataset = run_summary.dataset_name(config)
     about = {
-        "judged": f"{checkpoint} on {run_summary.dataset_name(config)} ({protocol.split})",
+        "judged": f"{checkpoint} on {dataset} ({protocol.split})",
         "checkpoint": str(checkpoint),
-        "data set": run_summary.dataset_name(config),
+        "data set": dataset,
         "direction": config.direction,
         "split": protocol.split,
     }
-    return _judged(
+    return _evaluated(
         protocol,
-        cases,
+        samples_of_model(model, loading, protocol, stored=_stored(loading, config, protocol)),
         catalog=catalog,
         conditions={"split": protocol.split, "inference": values(config.inference)},
         mean=_mean(model, protocol),
         about=about,
-        place=(base, checkpoint.name.removesuffix(checkpoint_paths.SUFFIX)),
+        base=base,
+        name=checkpoint.name.removesuffix(checkpoint_paths.SUFFIX),
         keeps_pictures=keeps_pictures,
         grid=grid,
         tick=tick,
@@ -83,49 +87,48 @@ def evaluate_folders(
     tick: Tick | None = None,
 ) -> EvaluationResult:
     """Evaluate the pictures of a folder against those of another, and write the results below `base`."""
-    cases = cases_of_folders(predictions, targets, protocol, beside=beside)
-    given = {k: str(v) for k, v in beside.items() if v is not None}
+    samples = samples_of_folders(predictions, targets, protocol, beside=beside)
     about = {"judged": f"{predictions} against {targets}", "predictions": str(predictions), "targets": str(targets)}
-    return _judged(
+    return _evaluated(
         protocol,
-        cases,
+        samples,
         catalog=catalog,
         conditions={},
-        about={**about, **given},
-        place=(base, predictions.resolve().name),
-        lacking=[k for k, v in beside.items() if v is None],
+        about={**about, **{k: str(v) for k, v in beside.items() if v is not None}},
+        base=base,
+        name=predictions.resolve().name,
+        missing=[k for k, v in beside.items() if v is None],
         keeps_pictures=keeps_pictures,
         grid=grid,
         tick=tick,
     )
 
 
-def _judged(
+def _evaluated(
     protocol: EvalProtocol,
-    cases: EvalSamples,
+    samples: EvalSamples,
     *,
     catalog: Catalog,
     conditions: Mapping[str, Any],
     about: dict[str, Any],
-    place: tuple[Path, str],
-    lacking: list[str] | None = None,
+    base: Path,
+    name: str,
+    missing: Sequence[str] = (),
     mean: torch.Tensor | None = None,
     keeps_pictures: bool,
     grid: Grid | None,
     tick: Tick | None,
 ) -> EvaluationResult:
-    base, name = place
-    made = bind_metrics(
-        protocol, build.ComponentFactory(catalog), catalog, data_spec=cases.data_spec, lacking=lacking or ()
-    )
-    album = eval_report.ImagePage(base / f"{name}-pictures", grid=grid) if keeps_pictures else None
-    look = album.take if album else None
-    judgement = evaluate(protocol, made, cases, conditions=conditions, mean=mean, tick=tick, look=look)
-    table = eval_report.write(base, name, judgement, about=about)
-    return EvaluationResult(judgement, about, table, album.close(judgement, about=about) if album else None)
+    factory = build.ComponentFactory(catalog)
+    metrics = bind_metrics(protocol, factory, catalog, data_spec=samples.data_spec, missing=missing)
+    page = eval_report.ImagePage(base / f"{name}-pictures", grid=grid) if keeps_pictures else None
+    on_sample = page.add if page else None
+    evaluation = evaluate(protocol, metrics, samples, conditions=conditions, mean=mean, tick=tick, on_sample=on_sample)
+    table = eval_report.write(base, name, evaluation, about=about)
+    return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
 
 
-def _stored(loading: PairLoader, config: Any, protocol: EvalProtocol) -> PairLoader:
+def _stored(loading: PairLoader, config: RunConfig, protocol: EvalProtocol) -> PairLoader:
     """The same samples as they are stored, where the protocol compares at a size of its own."""
     if not protocol.size:
         return loading
@@ -134,12 +137,13 @@ def _stored(loading: PairLoader, config: Any, protocol: EvalProtocol) -> PairLoa
 
 
 def _mean(model: Model, protocol: EvalProtocol) -> torch.Tensor | None:
-    """The mean training picture as the protocol compares it, (1, C, *spatial); None where there is none."""
+    """The mean training image as the protocol compares it, (1, C, *spatial); None where there is none."""
     if model.data_spec.target.kind != "image" or model.data_spec.target.space:
         return None
     try:
-        found = mean_target(model, open_split(model.config, "train"))
-    except DataError:  # whoever has only what is judged may judge
+        mean = mean_target(model, open_split(model.config, "train"))
+    except DataError:  # an evaluation needs no training data: without it there is no baseline
         return None
-    size = protocol.size
-    return None if found is None else resize_to(found[None], size, protocol.resize) if size else found[None]
+    if mean is None:
+        return None
+    return resize_to(mean[None], protocol.size, protocol.resize) if protocol.size else mean[None]

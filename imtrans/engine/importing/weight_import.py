@@ -23,6 +23,7 @@ from imtrans.errors import CheckpointError, ConfigError, join_names
 from imtrans.interfaces import DataSpec, ImageSpec, Imported, ImportedNetwork
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef
+from imtrans.plugins.defaults import dataset_of_path
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _config(found: Imported, catalog: Catalog, layers: Sequence[Layer]) -> RunCo
     uses = [Assignment((slot,), part.use, f"import: {slot}") for slot, part in found.parts.items()]
     policy = [Assignment(("inference", k), v, f"import: inference.{k}") for k, v in found.inference.items()]
     mine = Layer("import", [*uses, *policy])
-    return resolve(catalog, found.recipe, dataset=ComponentRef("folder"), layers=[mine, *layers])
+    return resolve(catalog, found.recipe, dataset=ComponentRef(dataset_of_path(catalog)[0]), layers=[mine, *layers])
 
 
 def _check(

@@ -1,9 +1,9 @@
 """A trained model on pictures of any size."""
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +13,17 @@ from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.errors import DataError, ShapeError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit import images, nn
+from imtrans.kit import images, nn, pretrained
+from imtrans.kit.images import Array
 from imtrans.kit.images.color import into_space
-
-Array = np.ndarray[Any, Any]
 
 
 @contextlib.contextmanager
 def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
-    """The model as it translates: averaged weights, modes by its policy, random draws from `seed`.
+    """Put the model in the state in which it translates: averaged weights, modes by its policy, draws from `seed`.
 
-    Everything is put back: how often one looks never changes training.
+    A policy without the field `dropout` runs without dropout. On leaving, weights, modes and random state are restored,
+    so that translating never changes a training.
     """
     policy = model.config.inference
     modules = list(model.networks.values())
@@ -31,19 +31,22 @@ def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
     with (
         torch.random.fork_rng(devices=cuda),
         _averaged(model),
-        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", True)),
+        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
     ):
         torch.manual_seed(seed)
         yield
 
 
-def translate(model: Model, source: Tensor, *, seed: int = 0) -> Tensor:
-    """(B, C, *spatial) as the network sees it, of any spatial size, to the translation of the same size.
+def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0) -> Tensor:
+    """The translation of (B, C, *spatial), as the network sees it, of any spatial size, in the same size.
 
-    Sizes that the network cannot take are padded by reflection and cropped back. Call it inside `inferring`.
+    `extras` are those of a batch. A size that the network cannot take is padded by reflection and cropped back, and so
+    are the extras of that size. Call it inside `inference_mode`.
     """
-    padded = pad(source, model.method.geometry.stride)
-    translated = model.method.translate(padded, seed=seed)
+    stride = model.method.geometry.stride
+    # An extra of another size is no plane of this image: only the method knows what to do with it.
+    padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
+    translated = model.method.translate(pad(source, stride), extras=padded, seed=seed)
     for axis, size in enumerate(source.shape[2:], 2):
         translated = translated.narrow(axis, 0, size)
     return translated
@@ -53,39 +56,53 @@ def pad(source: Tensor, stride: int) -> Tensor:
     """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
     for axis in range(2, source.dim()):
         size = source.shape[axis]
-        wanted = -(-size // stride) * stride
-        if wanted != size:
-            places = torch.arange(wanted, device=source.device) % max(2 * size - 2, 1)
-            source = source.index_select(axis, torch.where(places < size, places, 2 * size - 2 - places))
+        padded_size = -(-size // stride) * stride
+        if padded_size != size:
+            # torch's own reflection refuses more than size - 1 pixels; a small image is mirrored again and again here.
+            indices = torch.arange(padded_size, device=source.device) % max(2 * size - 2, 1)
+            source = source.index_select(axis, torch.where(indices < size, indices, 2 * size - 2 - indices))
     return source
 
 
 class Translator:
-    """A checkpoint ready to translate: made by `imtrans.load`."""
+    """A trained model ready to translate; `imtrans.load` makes it from a checkpoint."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     @property
     def source(self) -> ImageSpec:
-        """What it takes."""
+        """The images that it takes."""
         return self.model.data_spec.source
 
     @property
     def target(self) -> ImageSpec:
-        """What it gives."""
+        """The images that it gives."""
         return self.model.data_spec.target
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The spatial size, in pixels, at which it was trained."""
+        return tuple(self.model.config.data.size)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies its weights and how it runs, in hexadecimal: equal ones give equal translations."""
+        modules = {**self.model.networks, **{f"ema.{k}": v.module for k, v in self.model.averages.items()}}
+        weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
+        return hashlib.sha256(repr((weights, repr(self.model.config.inference))).encode()).hexdigest()
 
     def translate(self, picture: Array | str | Path, *, seed: int = 0) -> Array:
         """The translation of one picture: (*spatial, C) as stored, or the path of a picture file.
 
         The result has the same spatial size, and the channels and depth of the training targets. `seed` decides the
-        noise (dropout), so equal calls give equal results.
+        noise (dropout), so equal calls give equal results. Raises ShapeError for a wrong number of channels, DataError
+        for labels that the model does not know.
         """
         if isinstance(picture, str | Path):
             array = images.decode(Path(picture), as_labels=self.source.kind == "labels")
-            wanted = 3 if self.source.space else self.source.channels
-            array = images.with_channels(array, wanted, name=str(picture))
+            channels = 3 if self.source.space else self.source.channels
+            array = images.with_channels(array, channels, name=str(picture))
         else:
             array = picture
         array = into_space(array, self.source)
@@ -134,5 +151,5 @@ def _swap(model: Model) -> None:
     """Exchange each network's weights with their moving average; twice is nothing."""
     for name, average in model.averages.items():
         pairs = zip(model.networks[name].parameters(), average.module.parameters(), strict=True)
-        for own, averaged in pairs:
-            own.data, averaged.data = averaged.data, own.data
+        for trained, averaged in pairs:
+            trained.data, averaged.data = averaged.data, trained.data

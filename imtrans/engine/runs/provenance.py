@@ -1,4 +1,4 @@
-"""What a run came from besides its configuration: versions, machine, plugins, seed, and the code it began beside."""
+"""What a run depends on besides its configuration: versions, machine, plugins, seed, and the code around it."""
 
 import functools
 import os
@@ -36,32 +36,35 @@ def write(run: Run, plugins: "Plugins") -> None:
     }
     for name, content in records.items():
         atomic_io.replace_json(run.folder / name, content)
-    told, diff = code(Path.cwd())
-    if told:
-        atomic_io.replace_json(run.folder / "git.json", told)
+    commit, diff = code(Path.cwd())
+    if commit:
+        atomic_io.replace_json(run.folder / "git.json", commit)
         atomic_io.replace_text(run.folder / "git.diff", diff)
 
 
 def code(folder: Path) -> tuple[dict[str, Any], str]:
-    """Commit, branch and state of the git repository that a folder lies in, and the difference of its tracked files (of
-    at most 1 MB); nothing where there is none, or no git."""
+    """Commit, branch and state of the git repository that a folder lies in, and the diff of its tracked files.
+
+    A diff of more than 1 MB is left out. Both are empty where there is no repository, or no git.
+    """
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return {}, ""
     diff = _git(folder, "diff", "HEAD")
+    # Half a diff cannot be applied, and notebooks in a repository make diffs of many megabytes.
     is_whole = len(diff) <= MOST_DIFF
-    told = {
+    state = {
         "commit": commit.strip(),
         "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip(),
         "dirty": bool(diff),
         "diff": "whole" if is_whole else f"left out: {len(diff):,} characters",
     }
-    return told, diff if is_whole else ""
+    return state, diff if is_whole else ""
 
 
 def environment(device: str) -> dict[str, Any]:
-    """What a run depended on outside its configuration."""
-    chosen = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "IMTRANS_HOME", "WORLD_SIZE")
+    """The versions, the machine and the variables on which the numbers of a run may depend."""
+    variables = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "IMTRANS_HOME", "WORLD_SIZE")
     cuda = {"cuda": torch.version.cuda, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {
         "python": sys.version.split()[0],
@@ -73,12 +76,12 @@ def environment(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": device,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "variables": {k: os.environ[k] for k in chosen if k in os.environ},
+        "variables": {k: os.environ[k] for k in variables if k in os.environ},
         "packages": list(_installed()),
     }
 
 
-@functools.cache  # reading the metadata of a hundred packages takes a sixth of a second
+@functools.cache  # reading the metadata of a hundred packages takes 0.17 s
 def _installed() -> tuple[str, ...]:
     from importlib.metadata import distributions
 
@@ -87,7 +90,7 @@ def _installed() -> tuple[str, ...]:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
             encoding="utf-8",
@@ -95,6 +98,6 @@ def _git(folder: Path, *arguments: str) -> str:
             timeout=GIT_SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired):  # a run must not fail for want of git, or of a slow disk
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return process.stdout if process.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""The folder of a run: its name, who writes in it, and its records."""
+"""The folder of a run: its name, its lock, and its records."""
 
 import json
 import os
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 FORMAT = 2  # 1: some options had other names (`former` in imtrans.plugins.options)
 LOCK, RECORD, METRICS, DISCARDED = ".lock", "run.json", "metrics.jsonl", "metrics.discarded.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# Names of devices on Windows, where a run folder may be copied to, with any suffix.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(10))}
 
 
 def check_name(name: str) -> str:
-    """A name that can be a folder's on every system; ConfigError otherwise."""
+    """The name, if a folder can have it on every system. ConfigError otherwise."""
     if not _NAME.fullmatch(name) or name.split(".")[0].lower() in _RESERVED or name.endswith("."):
         raise ConfigError(
             f"--name {name[:60]!r}: a run's name has 1 to 100 letters, digits, dots, hyphens and underscores, "
@@ -43,13 +44,13 @@ def check_name(name: str) -> str:
 
 
 def free_folder(config: RunConfig, name: str | None) -> Path:
-    """The folder of a new run; it does not exist yet. Without a name the first free number is taken."""
+    """The folder of a new run; it does not exist yet. Without a name the first free number is used."""
     if name is not None:
         folder = RUNS / check_name(name)
         if folder.exists():
             raise ConfigError(
                 f"--name {name}: {folder} exists",
-                hint=f"Go on with it: imtrans resume {name}; or give another name: a run never mixes with another.",
+                hint=f"Resume it: imtrans resume {name}; or give another name: a run never mixes with another.",
             )
         return folder
     return first_free(stem_of(config))
@@ -62,15 +63,15 @@ def first_free(stem: str) -> Path:
 
 
 def stem_of(config: RunConfig) -> str:
-    """How runs of this recipe on this data set are called, but for a number."""
+    """The name of runs of this recipe on this data set, without a number."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{run_summary.dataset_name(config)}").strip("-.")[:80]
 
 
 def make(run: Run, plugins: "Plugins") -> None:
-    """Write the records of a new run into its folder, which `take` has made; run.json last: it says they are there."""
+    """Write the records of a new run into its folder, which `acquire` has made."""
     provenance.write(run, plugins)
     atomic_io.replace_text(run.folder / "config.toml", config_io.write(run.config))
-    told = {
+    content = {
         "format": FORMAT,
         "name": run.folder.name,
         "started": now(),
@@ -82,51 +83,58 @@ def make(run: Run, plugins: "Plugins") -> None:
         "steps": run.steps,
         "resumes": [],
     }
-    atomic_io.replace_json(run.folder / RECORD, told)
+    atomic_io.replace_json(run.folder / RECORD, content)  # last: it says that the other records are there
 
 
 def reopen(run: Run, *, why: str) -> None:
-    """Write into the records of a run that it goes on, and cut what was logged after its checkpoint."""
-    told = record(run.folder)
+    """Write into the records of a run that it is resumed, and cut what was logged after its checkpoint."""
+    content = record(run.folder)
     entry = {"step": run.start, "time": now(), "why": why, "imtrans": imtrans.__version__, "torch": torch.__version__}
+    # A crash may lose the last checkpoints, not the lines: the same steps would be logged twice.
     cut_metrics(run.folder, run.start, is_over=run.start >= run.steps)
     atomic_io.replace_text(run.folder / "config.toml", config_io.write(run.config))
     changed = {"status": "running", "pid": os.getpid(), "host": socket.gethostname(), "steps": run.steps}
-    atomic_io.replace_json(run.folder / RECORD, {**told, **changed, "resumes": [*told.get("resumes", []), entry]})
+    atomic_io.replace_json(run.folder / RECORD, {**content, **changed, "resumes": [*content.get("resumes", []), entry]})
 
 
 def acquire(folder: Path, *, is_new: bool) -> None:
-    """Take a run's folder for this process: make it, if it is new, lock it, and sweep what dead processes left."""
+    """Make a run's folder, if it is new, lock it for this process, and remove what dead processes left there.
+
+    ConfigError if another run has the folder, ResourceError if it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=not is_new)
     except FileExistsError:
-        raise ConfigError(f"{folder} exists", hint="Another run has just taken it; start again.") from None
+        raise ConfigError(f"{folder} exists", hint="Another run has just made it; start again.") from None
     except OSError as error:
-        raise ResourceError(f"{folder}: cannot be made: {error.strerror}", hint="Run it where you may write.") from None
+        fault = f"{folder}: cannot be made: {error.strerror}"
+        raise ResourceError(fault, hint="Run it in a folder that can be written.") from None
     lock(folder)
     atomic_io.sweep(folder)
 
 
-def finish(folder: Path, **changes: Any) -> None:
-    """Write how a run stands into its run.json."""
-    atomic_io.replace_json(folder / RECORD, {**record(folder), **changes})
+def finish(folder: Path, *, status: str, code: int, step: int | None = None, error: str | None = None) -> None:
+    """Write into run.json how a run ended, with the exit code of its process."""
+    changes = {"status": status, "step": step, "error": error, "code": code}
+    atomic_io.replace_json(folder / RECORD, {**record(folder), **{k: v for k, v in changes.items() if v is not None}})
 
 
 def record(folder: Path) -> dict[str, Any]:
-    """What run.json tells; nothing where it cannot be read."""
+    """The content of run.json; empty where it cannot be read."""
     try:
-        told = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return told if isinstance(told, dict) else {}
+        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
     except (OSError, ValueError):
         return {}
 
 
 def now() -> str:
+    """The time in UTC, as records have it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def lock(folder: Path) -> None:
-    """Take the run folder for this process. ConfigError names the living process that has it."""
+    """Lock the run folder for this process. ConfigError names the living process that has it."""
     path = folder / LOCK
     holder = _holder(path)
     if holder and _is_alive(holder):
@@ -140,7 +148,7 @@ def lock(folder: Path) -> None:
 
 
 def unlock(folder: Path) -> None:
-    """Leave the run folder to others."""
+    """Release the run folder, if this process has locked it."""
     holder = _holder(folder / LOCK)
     if holder and holder["pid"] == os.getpid() and holder["host"] == socket.gethostname():
         (folder / LOCK).unlink(missing_ok=True)
@@ -158,20 +166,21 @@ def ended_without_notice(folder: Path) -> bool:
 
 
 def cut_metrics(folder: Path, step: int, *, is_over: bool = False) -> None:
-    """Take the lines after a step, and a half one at the end, out of metrics.jsonl into metrics.discarded.jsonl.
+    """Move the lines after a step, and an incomplete last line, from metrics.jsonl to metrics.discarded.jsonl.
 
-    `is_over`: it was the last step, and the evaluation after it is done again, so that its line goes, too.
+    `is_over`: it was the last step, and the evaluation after it is repeated, so that its line is moved, too.
     """
     path = folder / METRICS
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    is_kept = [_step_of(line) <= step and not (is_over and _is_evaluation(line, step)) for line in lines]
-    kept = [line for line, stays in zip(lines, is_kept, strict=True) if stays]
-    gone = [line.rstrip("\n") + "\n" for line, stays in zip(lines, is_kept, strict=True) if not stays]
-    if gone:
-        atomic_io.append_text(folder / DISCARDED, "".join(gone))
-        atomic_io.replace_text(path, "".join(kept))
+    is_valid = [_step_of(line) <= step and not (is_over and _is_evaluation(line, step)) for line in lines]
+    valid = [line for line, stays in zip(lines, is_valid, strict=True) if stays]
+    discarded = [line.rstrip("\n") + "\n" for line, stays in zip(lines, is_valid, strict=True) if not stays]
+    if discarded:
+        # In this order: a crash in between leaves a line in both files, never in none.
+        atomic_io.append_text(folder / DISCARDED, "".join(discarded))
+        atomic_io.replace_text(path, "".join(valid))
 
 
 def _step_of(line: str) -> float:
@@ -187,26 +196,28 @@ def _is_evaluation(line: str, step: int) -> bool:
 
 def _holder(path: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return {"pid": int(told["pid"]), **{k: str(told[k]) for k in ("host", "since", "began")}}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"pid": int(content["pid"]), **{k: str(content[k]) for k in ("host", "since", "began")}}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _is_alive(holder: Mapping[str, Any]) -> bool:
-    """Of another machine nothing is known: its lock counts. A number used again began at another time."""
+    """Whether the process that wrote a lock still runs. Of another machine this is not known: its lock counts."""
     if holder["host"] != socket.gethostname() or os.name == "nt":
         return True
     if holder["pid"] == os.getpid():
         return False
+    # A pid is used again after a while; the later process began at another time.
     return atomic_io.is_alive(holder["pid"]) and bool(_began(holder["pid"]) == holder["began"])
 
 
 def _began(pid: int) -> str:
-    """When a process began, in ticks since the machine was started, with that start; empty where nobody tells."""
+    """When a process began, in ticks since boot, with the id of that boot; empty where the system does not say."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # After the last ")": the name of the program may hold spaces and parentheses itself.
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return "" if told[0] == "Z" else f"{boot} {told[19]}"  # a zombie writes nothing any more
+        return "" if stat[0] == "Z" else f"{boot} {stat[19]}"  # a zombie writes nothing any more
     except (OSError, IndexError):
         return ""

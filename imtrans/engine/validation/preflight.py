@@ -104,7 +104,8 @@ def _is_suspect(files: tuple[Path, ...]) -> bool:
 
 def command(config: RunConfig) -> str:
     """How the data set of a run is checked."""
-    chosen = config.dataset
-    place = getattr(chosen.options, "path", "") if chosen.name == "folder" else ""
-    root = getattr(chosen.options, "root", None)
-    return f"imtrans data check {place or chosen.name}{f' --data-root {root}' if root else ''}"
+    dataset = config.dataset
+    path_options = dataset.component.info.path_options
+    path = getattr(dataset.options, path_options[0]) if path_options else ""
+    root = getattr(dataset.options, "root", None)
+    return f"imtrans data check {path or dataset.name}{f' --data-root {root}' if root else ''}"

@@ -4,10 +4,9 @@ import pytest
 import torch
 from factories import job, pairs
 
-from imtrans.engine.data.loader import Samples as Read
-from imtrans.engine.data.loader import prepare
-from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.evaluation import scoring
+from imtrans.engine.evaluation.eval_samples import rounded
+from imtrans.engine.evaluation.model_samples import batches, predict
 
 
 class Histogram:
@@ -29,11 +28,9 @@ def made(request, tmp_path_factory):
 def own(made):
     """The first metric of every validation picture, measured one by one."""
     [(name, metric)] = made.metrics.items()
-    values = []
-    for index in range(12):
-        read = Read(made.validation)
-        batch = prepare(read.collate([read[SampleIndex(0, index)]]), made.model.data_spec, made.model.device)
-        values.append(float(metric.compute(scoring.predict(made.model, batch), batch)))
+    spec, values = made.model.data_spec.target, []
+    for batch in batches(made.model, made.validation, range(12)):
+        values.append(float(metric.compute(rounded(predict(made.model, batch), spec), batch)))
     return name, values
 
 

@@ -1,14 +1,15 @@
-"""The coach's judgement on histories written by hand: which figure brings which verdict."""
+"""Diagnoses of histories written by hand: which figure leads to which diagnosis."""
 
 import math
 
 import numpy as np
 import pytest
 
-from imtrans.interfaces import Sample
+from imtrans.interfaces import Run, Sample
 from imtrans.kit.report.metric_history import History
-from imtrans_observers.diagnostics import THRESHOLDS, Coach, gradient_ratio, judge, trend
-from imtrans_observers.image_stats import Look, look_at
+from imtrans_observers.diagnostics import THRESHOLDS, diagnose, gradient_ratio, trend
+from imtrans_observers.image_stats import ImageStats, image_stats
+from imtrans_observers.run_diagnostics import Diagnostics
 
 WELL = {
     "discriminator": 0.5,
@@ -22,7 +23,7 @@ WELL = {
     "health.waiting": 0.02,
     "health.skipped": 0.0,
 }
-FINE = Look(spread=0.6, colours=0.8, saturated=0.0, target_spread=0.13, target_colours=0.27)
+FINE = ImageStats(spread=0.6, colours=0.8, saturated=0.0, target_spread=0.13, target_colours=0.27)
 
 
 def past(lines=30, every=10, **changed):
@@ -33,19 +34,19 @@ def past(lines=30, every=10, **changed):
     return history
 
 
-def verdict(look=FINE, **changed):
-    return judge(past(**changed), look)
+def verdict(stats=FINE, **changed):
+    return diagnose(past(**changed), stats)
 
 
 def test_a_run_without_complaints_is_healthy_and_nothing_is_to_be_tried():
     found = verdict()
     assert (found.name, found.hint) == ("healthy", "")
-    assert "D tells 80% of the patches right" in found.sentence
+    assert "D classifies 80% of the patches correctly" in found.sentence
 
 
 @pytest.mark.parametrize(("lines", "every"), [(7, 100), (19, 10), (0, 10)], ids=["lines", "steps", "nothing"])
 def test_a_short_log_holds_no_verdict(lines, every):
-    assert judge(past(lines=lines, every=every, health__accuracy=1.0), None).name == "too early to tell"
+    assert diagnose(past(lines=lines, every=every, health__accuracy=1.0), None).name == "too early to tell"
 
 
 def test_a_discriminator_that_is_always_right_wins():
@@ -62,15 +63,15 @@ def test_an_accurate_discriminator_wins_only_where_its_gradient_has_gone():
 
 
 def test_predictions_alike_where_targets_differ_are_the_mean():
-    assert verdict(look=FINE._replace(spread=0.05)).name == "G copies the mean"
-    assert verdict(look=FINE._replace(spread=0.05, target_spread=0.01)).name == "healthy"
+    assert verdict(stats=FINE._replace(spread=0.05)).name == "G copies the mean"
+    assert verdict(stats=FINE._replace(spread=0.05, target_spread=0.01)).name == "healthy"
 
 
 def test_grey_or_saturated_predictions_are_collapsed_colours():
-    grey, saturated = verdict(look=FINE._replace(colours=0.1)), verdict(look=FINE._replace(saturated=0.9))
+    grey, saturated = verdict(stats=FINE._replace(colours=0.1)), verdict(stats=FINE._replace(saturated=0.9))
     assert grey.name == saturated.name == "colours collapsed"
     assert saturated.hint == "--set train.optimizer.generator.lr=5e-05"
-    assert verdict(look=FINE._replace(colours=0.1, target_colours=0.0)).name == "healthy"
+    assert verdict(stats=FINE._replace(colours=0.1, target_colours=0.0)).name == "healthy"
 
 
 def test_a_run_that_waits_for_its_data_is_starved():
@@ -92,14 +93,14 @@ def test_only_the_last_third_counts():
 
 def test_what_spoils_the_result_comes_before_what_costs_time():
     assert verdict(health__waiting=0.9, health__accuracy=1.0).name == "D wins"
-    assert verdict(look=FINE._replace(saturated=0.9), health__skipped=30.0).name == "unstable"
+    assert verdict(stats=FINE._replace(saturated=0.9), health__skipped=30.0).name == "unstable"
 
 
 def test_a_method_that_logs_one_loss_alone_is_judged_too():
     history = History()
     for step in range(10, 310, 10):
         history.add("train", step, {"distance": 1 / step})
-    assert judge(history).name == "healthy"
+    assert diagnose(history).name == "healthy"
 
 
 def test_numbers_that_are_not_finite_do_no_harm():
@@ -127,38 +128,53 @@ def sample(prediction, target):
     return Sample(key="a", source=target, prediction=prediction, target=target)
 
 
-def test_a_look_at_pictures_by_hand():
+def test_image_statistics_by_hand():
     """Targets at 50 and 150: each pixel's deviation is 50. Predictions at 90 and 110: 10, a fifth of it."""
-    look = look_at([sample(flat(90, 90, 90), flat(50, 50, 50)), sample(flat(110, 110, 110), flat(150, 150, 150))])
-    assert look.spread == pytest.approx(0.2)
-    assert look.target_spread == pytest.approx(50 / 255)
-    assert (look.target_colours, look.colours, look.saturated) == (0, 1, 0)
+    stats = image_stats([sample(flat(90, 90, 90), flat(50, 50, 50)), sample(flat(110, 110, 110), flat(150, 150, 150))])
+    assert stats.spread == pytest.approx(0.2)
+    assert stats.target_spread == pytest.approx(50 / 255)
+    assert (stats.target_colours, stats.colours, stats.saturated) == (0, 1, 0)
 
 
-def test_a_look_tells_lost_colours_and_full_channels():
+def test_image_statistics_show_lost_colours_and_full_channels():
     """R - G is 200 and -200 in the targets, 20 and -20 in the predictions."""
-    look = look_at([sample(flat(60, 40, 40), flat(220, 20, 20)), sample(flat(40, 60, 60), flat(20, 220, 220))])
-    assert look.colours == pytest.approx(0.1)
-    white = look_at([sample(flat(255, 9, 9), flat(200, 9, 9)), sample(flat(9, 9, 9), flat(100, 9, 9))])
+    stats = image_stats([sample(flat(60, 40, 40), flat(220, 20, 20)), sample(flat(40, 60, 60), flat(20, 220, 220))])
+    assert stats.colours == pytest.approx(0.1)
+    white = image_stats([sample(flat(255, 9, 9), flat(200, 9, 9)), sample(flat(9, 9, 9), flat(100, 9, 9))])
     assert white.saturated == pytest.approx(0.5)
-    same = look_at([sample(flat(255, 0, 9), flat(255, 0, 9))] * 2)
+    same = image_stats([sample(flat(255, 0, 9), flat(255, 0, 9))] * 2)
     assert same.saturated == 0
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_one_picture_is_too_few_to_be_compared(count):
-    assert look_at([sample(flat(1, 2, 3), flat(4, 5, 6))] * count) is None
+    assert image_stats([sample(flat(1, 2, 3), flat(4, 5, 6))] * count) is None
 
 
 def test_pictures_of_several_sizes_or_without_targets_are_not_looked_at():
     big = np.zeros((16, 16, 3), np.uint8)
-    assert look_at([sample(big, big), sample(flat(0, 0, 0), flat(0, 0, 0))]) is None
-    assert look_at([Sample(key="a", source=big, prediction=big)] * 2) is None
+    assert image_stats([sample(big, big), sample(flat(0, 0, 0), flat(0, 0, 0))]) is None
+    assert image_stats([Sample(key="a", source=big, prediction=big)] * 2) is None
 
 
-def test_the_coach_forgets_a_look_that_a_run_has_gone_back_before():
-    coach = Coach()
-    coach.evaluated(300, {}, [sample(flat(90, 90, 90), flat(0, 0, 0))] * 2)
-    assert coach.look is not None
-    coach.logged(200, WELL)
-    assert coach.look is None
+def test_image_statistics_of_later_steps_are_dropped_when_a_run_is_rolled_back():
+    diagnostics = Diagnostics()
+    diagnostics.evaluated(300, {}, [sample(flat(90, 90, 90), flat(0, 0, 0))] * 2)
+    assert diagnostics.stats is not None
+    diagnostics.logged(200, WELL)
+    assert diagnostics.stats is None
+
+
+def test_the_observers_of_a_run_share_one_diagnosis_and_count_an_event_once(tmp_path):
+    run, other = (Run(folder=tmp_path, config=None, steps=1000) for _ in range(2))
+    diagnostics = [Diagnostics.of(run) for _ in range(3)]
+    assert diagnostics[0] is diagnostics[1] is diagnostics[2] is not Diagnostics.of(other)
+    for step in range(10, 310, 10):
+        values = dict(WELL)
+        for each in diagnostics:
+            each.logged(step, values)
+        assert len({id(each.diagnosis()) for each in diagnostics}) == 1
+    assert diagnostics[0].diagnosis().name == "healthy"
+    assert len(diagnostics[0].history.column("adversarial").steps) == 30
+    diagnostics[1].logged(300, {**WELL, "adversarial": 9.0})
+    assert diagnostics[0].history.last("train")["adversarial"] == 9.0, "the same step again, after a roll-back"

@@ -201,7 +201,7 @@ def test_the_verdict_is_the_consoles_last_line(tmp_path, capsys):
 def test_the_bar_fits_the_terminal(tmp_path, columns, colour):
     """In a terminal of its own: no line is longer than it is wide, and NO_COLOR leaves no colours."""
     words, width = on_a_terminal(tmp_path, columns, colour), int(columns)
-    assert "Diagnosis" in words
+    assert "Verdict" in words
     drawn = [line for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", words).split("\n") if "/5" in line]
     assert drawn
     assert max(len(line.replace("\r", "")) for line in drawn) <= width

@@ -170,7 +170,7 @@ def test_a_resumed_run_goes_on_with_the_same_page(tmp_path):
     assert again.run.start == 4
     page = Report()
     page.imtrans_run_started(again.run)
-    assert page._pictures.usual.step == 3, "before it has made any of its own"
+    assert page._pictures.fixed.step == 3, "before it has made any of its own"
     trainer.fit(again)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [n["step"] for n in lines if n["split"] == "train"] == [1, 2, 4, 6, 8, 10, 12]

@@ -15,10 +15,10 @@ from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import samples as shelf
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
-from imtrans_observers.buffered_writer import MOST_LINES, Lines, Pace
+from imtrans_observers.buffered_writer import MOST_LINES, BufferedLog, Throttle
 from imtrans_observers.log import MetricsLog
 from imtrans_observers.samples import SampleGrids
-from imtrans_observers.text_log import Notes
+from imtrans_observers.text_log import TextLog
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_a_really_full_device_stops_nothing(run, capsys):
 
 
 def test_no_more_than_10000_lines_wait_and_the_loss_is_told(run, full, capsys):
-    lines = Lines(run.folder / "metrics.jsonl")
+    lines = BufferedLog(run.folder / "metrics.jsonl")
     full.append = lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     for step in range(MOST_LINES + 5):
         lines._waiting.append((step, "x")) if step < MOST_LINES - 1 else lines.add(step, f"{step}")
@@ -121,7 +121,7 @@ def test_no_more_than_10000_lines_wait_and_the_loss_is_told(run, full, capsys):
 
 
 def test_waiting_lines_of_steps_that_a_run_went_back_before_are_not_written(run, full):
-    lines = Lines(run.folder / "x")
+    lines = BufferedLog(run.folder / "x")
     for step in (10, 20, 30):
         lines.add(step, str(step))
     full.is_full = False
@@ -147,7 +147,7 @@ def test_the_log_is_brought_to_the_disk_with_each_checkpoint(run, monkeypatch):
 
 
 def test_log_txt_says_when_what_happened_and_why_it_ended(run):
-    notes = Notes()
+    notes = TextLog()
     notes.imtrans_run_started(run)
     notes.imtrans_logged(run, 1, {"a": 1.0, "health.lr.x": 0.1})
     notes.imtrans_checkpoint_saved(run, 5, run.folder / "step-000005")
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(run, capsy
 
 
 def test_work_keeps_below_its_share_of_the_time():
-    pace = Pace(0.0)
+    pace = Throttle(0.0)
     assert pace.is_due
     with pace.measured():
         sum(range(300_000))  # some milliseconds
@@ -248,10 +248,10 @@ def test_work_keeps_below_its_share_of_the_time():
 
 
 def test_tensorboard_is_silent_unless_it_is_asked_for(run, monkeypatch):
-    from imtrans_observers.tensorboard import Board
+    from imtrans_observers.tensorboard import TensorBoard
 
     monkeypatch.delenv("IMTRANS_TENSORBOARD", raising=False)
-    board = Board()
+    board = TensorBoard()
     board.imtrans_run_started(run)
     board.imtrans_logged(run, 1, {"a": 1.0})
     board.imtrans_run_finished(run, None)
@@ -261,11 +261,11 @@ def test_tensorboard_is_silent_unless_it_is_asked_for(run, monkeypatch):
 def test_tensorboard_that_is_asked_for_and_missing_is_named(run, monkeypatch, capsys):
     import sys
 
-    from imtrans_observers.tensorboard import Board
+    from imtrans_observers.tensorboard import TensorBoard
 
     monkeypatch.setenv("IMTRANS_TENSORBOARD", "1")
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    board = Board()
+    board = TensorBoard()
     board.imtrans_run_started(run)
     board.imtrans_logged(run, 1, {"a": 1.0})
     assert 'python -m pip install "imtrans[tensorboard]"' in capsys.readouterr().err
@@ -277,10 +277,10 @@ def test_tensorboard_gets_the_same_numbers_and_forgets_what_a_run_went_back_befo
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from imtrans_observers.tensorboard import Board
+    from imtrans_observers.tensorboard import TensorBoard
 
     monkeypatch.setenv("IMTRANS_TENSORBOARD", "1")
-    board = Board()
+    board = TensorBoard()
     board.imtrans_run_started(run)
     for step, value in ((10, 1.0), (20, 2.0), (30, 3.0), (15, 9.0)):
         board.imtrans_logged(run, step, {"a": value, "health.waiting": 0.5})

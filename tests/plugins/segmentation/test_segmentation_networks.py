@@ -339,7 +339,7 @@ def test_its_fingerprint_is_of_its_weights_not_of_its_place(scorer, tmp_path):
     (tmp_path / "moved").symlink_to(scorer)
     one, other = (make("network", "label-translator", run=str(p)) for p in (scorer, tmp_path / "moved"))
     assert one.fingerprint() == other.fingerprint()
-    next(iter(other._loaded.model.networks["generator"].parameters())).data.add_(1)
+    next(iter(other._translator.model.networks["generator"].parameters())).data.add_(1)
     assert one.fingerprint() != other.fingerprint()
 
 

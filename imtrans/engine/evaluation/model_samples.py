@@ -1,0 +1,112 @@
+"""A model's predictions over a split, as every evaluation compares them: with values as stored."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imtrans.engine.build import Model
+from imtrans.engine.data.loader import Samples, prepare
+from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.engine.data.sampler import SampleIndex
+from imtrans.engine.evaluation.eval_samples import (
+    LABELS,
+    EvalSample,
+    EvalSamples,
+    label_numbers,
+    metric_spec,
+    resize_to,
+    rounded,
+)
+from imtrans.engine.inference.translator import inference_mode, translate
+from imtrans.interfaces import Batch, DataSpec, ImageSpec
+from imtrans.kit.images import Array, target_to_display, to_display, to_range
+from imtrans.plugins.recipe import EvalProtocol
+
+
+def batches(model: Model, loading: PairLoader, indices: Sequence[int]) -> Iterator[Batch]:
+    """Batches of one picture, as the paper evaluates: with batch statistics neighbours would change the result."""
+    samples = Samples(loading)
+    for index in indices:
+        stored = samples.received(samples.collate([samples[SampleIndex(0, index)]]))
+        yield prepare(stored, model.data_spec, model.device)
+
+
+def predict(model: Model, batch: Batch) -> Tensor:
+    """The prediction for a batch, (B, C, *spatial); its noise follows from the first sample's draw alone."""
+    seed = int(batch.draws[0])
+    with inference_mode(model, seed=seed):
+        return translate(model, batch.source, extras=batch.extras, seed=seed)
+
+
+def samples_of_model(
+    model: Model,
+    loading: PairLoader,
+    protocol: EvalProtocol,
+    *,
+    stored: PairLoader | None = None,
+    indices: Sequence[int] | None = None,
+) -> EvalSamples:
+    """The predictions for the samples of `loading` (all, or those of `indices`), beside their targets.
+
+    `stored` gives the same samples at the size in which they are stored; it is read where the protocol has a size of
+    its own. Without it targets are compared at the size that the model was given.
+    """
+    dataset = loading.source.dataset
+    chosen = range(len(dataset)) if indices is None else indices
+
+    def each() -> Iterator[EvalSample]:
+        wholes = batches(model, stored, chosen) if protocol.size and stored else [None] * len(chosen)
+        for index, batch, whole in zip(chosen, batches(model, loading, chosen), wholes, strict=True):
+            yield _eval_sample(model, batch, whole, protocol, labels=_labels(dataset, index))
+
+    return EvalSamples(count=len(chosen), data_spec=metric_spec(model.data_spec), each=each)
+
+
+def _eval_sample(
+    model: Model, batch: Batch, whole: Batch | None, protocol: EvalProtocol, *, labels: Tensor | None
+) -> EvalSample:
+    data_spec, stored = model.data_spec, whole or batch
+    prediction = _as_compared(predict(model, batch), batch.source, data_spec)
+    perfect = _as_compared(batch.target, batch.source, data_spec)
+    target = _as_compared(stored.target, stored.source, data_spec)
+    made_at, how = tuple(prediction.shape[2:]), protocol.resize
+    size = tuple(protocol.size) or made_at
+
+    def pictures() -> dict[str, Array]:
+        target_spec = metric_spec(data_spec).target
+        return {
+            "source": to_display(batch.source[0], data_spec.source),
+            "prediction": to_display(prediction[0], target_spec),
+            "target": to_display(perfect[0], target_spec),
+        }
+
+    return EvalSample(
+        prediction=resize_to(prediction, size, how, spec=data_spec.target),
+        batch=dataclasses.replace(
+            stored,
+            source=resize_to(stored.source, size, "nearest"),  # it may be painted labels, whose colours must not mix
+            target=resize_to(target, size, how, spec=data_spec.target),
+            extras={**stored.extras, **({LABELS: labels.to(model.device)} if labels is not None else {})},
+        ),
+        perfect=resize_to(perfect, size, how, spec=data_spec.target),
+        made_at=made_at,
+        pictures=pictures,
+    )
+
+
+def _as_compared(image: Tensor, source: Tensor, data_spec: DataSpec) -> Tensor:
+    """An image of the target side as it is compared: rounded as stored, colour joined to its lightness."""
+    if data_spec.target.space != "lab-ab":
+        return rounded(image, data_spec.target)
+    picture = torch.from_numpy(target_to_display(image[0], source[0], data_spec)).movedim(-1, 0)[None]
+    return to_range(picture, ImageSpec()).to(image.device)
+
+
+def _labels(dataset: Any, index: int) -> Tensor | None:
+    """The exact class numbers of a sample, (1, 1, H, W), where its data set has them."""
+    label_file = getattr(dataset, "labels", None)
+    path = label_file(index) if label_file else None
+    return None if path is None else label_numbers(path)

@@ -1,0 +1,44 @@
+"""Which data set and recipe are used where none is named: those whose plugins declare it, built-in or not."""
+
+from collections.abc import Callable, Sequence
+
+from imtrans.errors import ConfigError, join_names
+from imtrans.plugins.catalog import Catalog, CatalogEntry
+from imtrans.plugins.component import Component, DatasetInfo
+from imtrans.plugins.recipe import Recipe
+
+
+def default_dataset(catalog: Catalog) -> str:
+    """The name of the data set used where none is named. ConfigError if there is none, or not one alone."""
+    entries = _datasets(catalog, lambda info: info.is_default)
+    return _single(entries, role="is the default data set", hint="Name one: --dataset NAME").name
+
+
+def dataset_of_path(catalog: Catalog) -> tuple[str, str]:
+    """The data set that reads `--dataset PATH`, and its option that takes the path. ConfigError as above."""
+    entries = _datasets(catalog, lambda info: bool(info.path_options))
+    hint = "Name the data set and give the path as its option: --dataset NAME --set dataset.OPTION=PATH"
+    entry = _single(entries, role="reads the path of --dataset", hint=hint)
+    assert isinstance(entry.thing, Component)
+    return entry.name, entry.thing.info.path_options[0]
+
+
+def default_recipe(catalog: Catalog) -> str:
+    """The name of the recipe for commands that only look at data. ConfigError as above."""
+    entries = [e for e in catalog.entries("recipe") if isinstance(e.thing, Recipe) and e.thing.is_default]
+    return _single(entries, role="is the default recipe", hint="Name one: --recipe NAME").name
+
+
+def _datasets(catalog: Catalog, has_role: Callable[[DatasetInfo], bool]) -> list[CatalogEntry]:
+    return [e for e in catalog.entries("dataset") if isinstance(e.thing, Component) and has_role(e.thing.info)]
+
+
+def _single(entries: Sequence[CatalogEntry], *, role: str, hint: str) -> CatalogEntry:
+    # As for names: installing a plugin must not change what a command did before, so a single built-in wins.
+    built_in = [e for e in entries if e.plugin.is_builtin]
+    candidates = built_in or entries
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise ConfigError(f"nothing that is installed {role}", hint=hint)
+    raise ConfigError(f"each of {join_names(e.name for e in candidates)} says that it {role}", hint=hint)
