@@ -1,4 +1,4 @@
-"""The checks: `nox` runs tests, lint and types; `nox -s wheel` and `nox -s docs` the rest."""
+"""The checks: `nox` runs tests, lint and types; `nox -s faults docs wheel findings` the rest."""
 
 import json
 import pathlib
@@ -53,6 +53,14 @@ def docs(session: nox.Session) -> None:
     """Every command of the README and of docs/."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
     session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/test_docs.py")
+
+
+@nox.session(venv_backend="none")
+def findings(session: nox.Session) -> None:
+    """What other software does on valid input: all scripts of findings/, or those that are named. Not part of CI."""
+    folder = pathlib.Path("findings")
+    for name in session.posargs or sorted(p.stem for p in folder.glob("*.sh") if p.stem != "common"):
+        session.run("bash", str(folder / f"{name}.sh"), external=True)
 
 
 @nox.session

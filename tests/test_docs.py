@@ -126,3 +126,17 @@ def test_exit_codes_in_the_docs_are_those_of_the_errors():
     told = {int(c) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for c in row.split(",")}
     codes = {k.exit_code for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.ImtransError)}
     assert codes | {0, 130, 143} == told
+
+
+def test_every_finding_states_what_it_found_and_is_listed():
+    """They run by `nox -s findings`, not here: each installs packages."""
+    scripts = [p for p in (ROOT / "findings").glob("*.sh") if p.stem != "common"]
+    listed = (ROOT / "findings" / "README.md").read_text(encoding="utf-8")
+    assert scripts
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        head = text.partition("\n. ")[0]
+        assert re.search(r"Seen with .*\d+\.\d+", head), f"{script.name}: no versions"
+        assert re.search(r"^install .*==", text, re.MULTILINE), f"{script.name}: no pinned package"
+        assert "imtrans" not in text, f"{script.name}: runs without imtrans"
+        assert f"({script.name})" in listed, f"{script.name}: not in findings/README.md"
