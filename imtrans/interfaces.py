@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 Update = Callable[[Mapping[str, "Tensor"]], None]
+Tick = Callable[[int, int], None]  # (done, count): how long work reports its progress
 
 
 @dataclass(frozen=True, kw_only=True)

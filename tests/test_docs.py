@@ -26,9 +26,7 @@ SMALL = [
     "metrics=l1",
 ]
 TOY = ["--set", "dataset.pairs=4", "--set", "data.size=64", "--set", "generator.depth=6"]
-SETUP = ("python3 -m venv ", "source ")  # the two marked lines, and how their environment is entered
-
-
+SETUP = ("python3 -m venv ", "source ", "python -m pip ")  # what makes, enters and extends the environment
 FIRST = "imtrans run pix2pix --name pix2pix-toy --resume"  # the first marked line, but for the installation
 
 
@@ -43,15 +41,15 @@ def small(arguments):
     arguments = [a.replace("step-000300", "step-000002") for a in arguments]  # the 300 steps of a whole run
     if arguments[0] not in ("run", "resume") or "--dry-run" in arguments:
         return arguments
-    kept = list(arguments)
-    if arguments[0] == "resume" and "--epochs" in kept:
-        return [*kept[: kept.index("--epochs")], "--steps", "4"]
+    rest = list(arguments)
+    if arguments[0] == "resume" and "--epochs" in rest:
+        return [*rest[: rest.index("--epochs")], "--steps", "4"]
     for flag in ("--epochs", "--steps"):
-        if flag in kept:
-            del kept[kept.index(flag) : kept.index(flag) + 2]
-    if kept[0] == "resume":
-        return kept
-    return [*kept, *SMALL, *([] if "--dataset" in kept else TOY)]
+        if flag in rest:
+            del rest[rest.index(flag) : rest.index(flag) + 2]
+    if rest[0] == "resume":
+        return rest
+    return [*rest, *SMALL, *([] if "--dataset" in rest else TOY)]
 
 
 def layouts(top, pictures):
@@ -92,12 +90,12 @@ SLOW = [p if p.name == "README.md" else pytest.param(p, marks=pytest.mark.slow) 
 
 @pytest.mark.parametrize("page", SLOW, ids=lambda p: p.name)
 def test_every_command_runs(page, desk, capfd):
-    found = commands(page)
+    lines = commands(page)
     if page.name in ("README.md", "configuration.md", "data.md", "plugins.md", "training.md", "evaluation.md"):
-        assert found, f"{page.name} has no command block"
+        assert lines, f"{page.name} has no command block"
     if page.name == "README.md":
         assert [run(small(shlex.split(FIRST)[1:])) for _ in range(2)] == [0, 0]  # a second time does no harm
-    for line in found:
+    for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "imtrans", line
         assert run(small(arguments)) == 0, f"{page.name}: {line}\n{capfd.readouterr().err}"
@@ -123,12 +121,12 @@ def test_exit_codes_in_the_docs_are_those_of_the_errors():
     from imtrans import errors
 
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    told = {int(c) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for c in row.split(",")}
+    documented = {int(c) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for c in row.split(",")}
     codes = {k.exit_code for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.ImtransError)}
-    assert codes | {0, 130, 143} == told
+    assert codes | {0, 130, 143} == documented
 
 
-def test_every_finding_states_what_it_found_and_is_listed():
+def test_every_finding_states_its_versions_and_is_listed():
     """They run by `nox -s findings`, not here: each installs packages."""
     scripts = [p for p in (ROOT / "findings").glob("*.sh") if p.stem != "common"]
     listed = (ROOT / "findings" / "README.md").read_text(encoding="utf-8")

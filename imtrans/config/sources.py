@@ -33,7 +33,7 @@ class Assignment:
 class Layer:
     """The assignments of one origin. Those of advice are dropped where nothing takes them; others are errors then.
 
-    `is_record`: it was written by a run, maybe of an earlier release; former names of options are then nothing to warn of.
+    `is_record`: it was written by a run, maybe of an earlier release; former names of options are no fault then.
     """
 
     origin: str

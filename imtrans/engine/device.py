@@ -1,4 +1,4 @@
-"""Which device a run uses, and how the process is set up for it."""
+"""The device that a run uses, and how the process is set up for it."""
 
 import ctypes
 import os
@@ -11,26 +11,28 @@ from imtrans.plugins.recipe import TrainOptions
 
 
 def choose(name: str) -> torch.device:
-    """The device called `name` ("auto": the first accelerator, else the CPU). ConfigError lists those there are."""
-    there = available()
-    if name in ("auto", "cuda") and len(there) > 1 and "LOCAL_RANK" in os.environ and there[-1] != "mps":
+    """The device called `name` ("auto": the first accelerator, else the CPU). ConfigError lists the available ones."""
+    devices = available()
+    # torchrun starts a process for each GPU and numbers them on this machine by LOCAL_RANK.
+    if name in ("auto", "cuda") and len(devices) > 1 and "LOCAL_RANK" in os.environ and devices[-1] != "mps":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         return torch.device("cuda", torch.cuda.current_device())
     if name == "auto":
-        return torch.device(there[-1] if there[-1] == "mps" else "cuda:0" if len(there) > 1 else "cpu")
-    wanted = "cuda:0" if name == "cuda" else name
-    if wanted not in there:
+        return torch.device(devices[-1] if devices[-1] == "mps" else "cuda:0" if len(devices) > 1 else "cpu")
+    full_name = "cuda:0" if name == "cuda" else name
+    if full_name not in devices:
         raise ConfigError(
-            f"--device {name}: no such device here; there are {', '.join(there)}", hint="Use --device auto."
+            f"--device {name}: no such device here; there are {', '.join(devices)}", hint="Use --device auto."
         )
-    return torch.device(wanted)
+    return torch.device(full_name)
 
 
 def prepare(options: TrainOptions) -> None:
-    """Set torch up as a run asks: the same bits each time, or as fast as it goes."""
+    """Set torch up as a run asks: deterministic algorithms, or the fastest ones."""
     torch.use_deterministic_algorithms(options.deterministic)
     if options.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it; read at its start
+        # cuBLAS is deterministic only with a fixed workspace, and reads this when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = not options.deterministic
 
 
@@ -41,9 +43,9 @@ def available() -> list[str]:
 
 
 def tune_malloc() -> None:
-    """Tell glibc to keep freed memory: fresh pages at each step cost a tenth of the time on the CPU.
+    """Make glibc keep freed memory: fresh pages at each step cost a tenth of the time on the CPU.
 
-    Only programs call this, at their start; a library must not change the allocator of its host.
+    Only programs call this, at their start; a library must not change the allocator of the program that uses it.
     """
     if not sys.platform.startswith("linux"):
         return

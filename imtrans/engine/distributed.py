@@ -1,4 +1,4 @@
-"""The processes that train together, by torch's process groups; one process is a world of its own."""
+"""The processes that train together, by torch's process groups; one process alone is a group of size 1."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessGroup:
-    """Which of how many processes this is; collectives that do nothing where it is alone."""
+    """The rank of this process and the number of all; with one process the collectives do nothing."""
 
     rank: int = 0
     size: int = 1
@@ -26,6 +26,7 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
+        """Whether this process has rank 0: the one that writes files."""
         return self.rank == 0
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
@@ -33,56 +34,56 @@ class ProcessGroup:
         if self.size == 1 or not tensors:
             return
         for dtype in dict.fromkeys(t.dtype for t in tensors):
-            alike = [t for t in tensors if t.dtype == dtype]
-            flat = torch.cat([t.reshape(-1) for t in alike])
+            same_dtype = [t for t in tensors if t.dtype == dtype]
+            flat = torch.cat([t.reshape(-1) for t in same_dtype])
             dist.all_reduce(flat)
-            for tensor, part in zip(alike, torch.split(flat, [t.numel() for t in alike]), strict=True):
+            for tensor, part in zip(same_dtype, torch.split(flat, [t.numel() for t in same_dtype]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
-        """Give every process the first one's values."""
+        """Copy the first process's values to every process, in place."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
-    def gather(self, thing: T) -> list[T]:
-        """Everybody's thing, by rank."""
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, by rank."""
         if self.size == 1:
-            return [thing]
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, thing)
-        return found
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
 
     def max(self, number: int) -> int:
-        """The largest of everybody's numbers."""
+        """The largest number of all processes."""
         if self.size == 1:
             return number
-        told = torch.tensor([number])
-        dist.all_reduce(told, dist.ReduceOp.MAX)
-        return int(told)
+        largest = torch.tensor([number])
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest)
 
     def on_first(self, work: Callable[[], T]) -> T:
-        """What `work` gives in the first process, known to all; its fault is everybody's."""
+        """The result of `work` in the first process, in all; an ImtransError there is raised in all."""
         if self.size == 1:
             return work()
-        told: tuple[Any, ImtransError | None] = (None, None)
+        outcome: tuple[Any, ImtransError | None] = (None, None)
         if self.is_first:
             try:
-                told = (work(), None)
-            except ImtransError as error:
-                told = (None, error)
-        found: list[Any] = [told]
-        dist.broadcast_object_list(found, src=0)
-        result, fault = found[0]
-        if fault is not None:
-            raise fault
+                outcome = (work(), None)
+            except ImtransError as error:  # if only the first process raised it the others would wait until a timeout
+                outcome = (None, error)
+        outcomes: list[Any] = [outcome]
+        dist.broadcast_object_list(outcomes, src=0)
+        result, error_of_first = outcomes[0]
+        if error_of_first is not None:
+            raise error_of_first
         return result  # type: ignore[no-any-return]
 
 
 def join(device: torch.device, *, patience: int, environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """The world that torchrun's environment tells of, its process group begun; else this process alone.
+    """The process group that torchrun's environment describes, initialised; without one this process alone.
 
-    `patience`: seconds for which a process may keep the others waiting.
+    `patience` is how many seconds a process may keep the others waiting. ResourceError if they cannot be reached.
     """
     if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) < 2:
         return ProcessGroup()
@@ -102,7 +103,7 @@ def join(device: torch.device, *, patience: int, environment: Mapping[str, str] 
 
 @contextlib.contextmanager
 def map_peer_errors() -> Iterator[None]:
-    """Errors that say that another process has gone, or kept this one waiting for too long, as PeerLostError."""
+    """Raise PeerLostError for torch's errors of a lost or too slow process."""
     try:
         yield
     except RuntimeError as error:
@@ -110,11 +111,12 @@ def map_peer_errors() -> Iterator[None]:
             raise
         raise PeerLostError(
             f"another of the processes that train together was lost: {' '.join(str(error).split())[:160]}",
-            hint="To go on from the last checkpoint: the same command with --resume",
+            hint="To resume from the last checkpoint: the same command with --resume",
         ) from error
 
 
 def _is_loss(error: RuntimeError) -> bool:
+    # torch has no error class of its own for most of these.
     signs = ("gloo/", "Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "ProcessGroup")
     return isinstance(error, dist.DistError) or any(sign in str(error) for sign in signs)
 

@@ -34,7 +34,7 @@ class AdversarialTerms:
     """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale.
 
     A part whose `needs_real` is true compares with the verdict on the real image when it fools (feature matching).
-    A part whose labels lie otherwise than around 0 tells in `boundary` where an image begins to count as real.
+    A part whose labels lie otherwise than around 0 says in `real_threshold` where an image begins to count as real.
     """
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
@@ -51,7 +51,7 @@ class AdversarialTerms:
     @property
     def real_threshold(self) -> float:
         """The logit above which an image is called real: what the first part says, or 0."""
-        return float(getattr(self.terms[0].part, "boundary", 0.0)) if self.terms else 0.0
+        return float(getattr(self.terms[0].part, "real_threshold", 0.0)) if self.terms else 0.0
 
     def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
         return _sum([_adversarial(t).discriminator_loss(on_real, on_fake) for t in self.terms])

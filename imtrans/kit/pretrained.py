@@ -46,7 +46,7 @@ class Published:
 
 
 def package(name: str, *, metric: str, extra: str = "metrics") -> ModuleType:
-    """A package that imtrans can do without, or a module of it. NotInstalledError says which extra of imtrans brings it."""
+    """An optional package, or a module of it. NotInstalledError says which extra of imtrans installs it."""
     # Most of them import torchvision, which wants care.
     optional_vision("torchvision")
     try:
@@ -65,9 +65,9 @@ def locate(
 ) -> Path:
     """Where the weights are: `file` if it is given, else what is found, else, with `fetch`, what is downloaded.
 
-    Looked for, under their usual names, in imtrans' folder for weights and in torch hub's. NotInstalledError where there are
-    none, CheckpointError for a file that is not there or not the published one, DownloadError and DataError as
-    `imtrans.net.download.download`.
+    Looked for, under their usual names, in imtrans' folder for weights and in torch hub's. NotInstalledError where
+    there are none, CheckpointError for a file that is not there or not the published one, DownloadError and DataError
+    as `imtrans.net.download.download`.
     """
     if file:
         if not file.is_file():

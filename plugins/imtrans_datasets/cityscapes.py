@@ -3,7 +3,7 @@
 import csv
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from imtrans.errors import DataError, join_names
+from imtrans.interfaces import Tick
 from imtrans.kit.images import decode
 from imtrans.net.archive_reader import Member, broken, members
 from imtrans.net.io_errors import map_write_errors
 
 Array = np.ndarray[Any, Any]
-Tick = Callable[[int, int], None]
 SIZE = 256
 MOST_BYTES = 64 << 20  # of one picture, packed; real ones have 2 to 3 MB
 MEMBER = re.compile(

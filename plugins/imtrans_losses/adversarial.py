@@ -24,7 +24,7 @@ class BCE:
 class LSGAN:
     """Least squares with labels 1 and 0 (Mao et al. 2017, equation 9 without its factors of 1/2)."""
 
-    boundary = 0.5  # half way between its labels: logits above count as real
+    real_threshold = 0.5  # half way between its labels: logits above count as real
 
     def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
         """(D(real) - 1)^2 + D(fake)^2, each a mean."""

@@ -106,7 +106,7 @@ class ConditionalGAN:
         judge = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
         return judge, {
             "discriminator": judge.detach(),
-            "health.accuracy": accuracy(on_real, on_fake, boundary=self.adversarial.real_threshold),
+            "health.accuracy": accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold),
         }
 
     def _on_real(self, batch: Batch) -> DiscriminatorOutput | None:
@@ -149,11 +149,11 @@ def detach(verdict: DiscriminatorOutput) -> DiscriminatorOutput:
 
 
 @torch.no_grad()
-def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, boundary: float) -> Tensor:
+def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, threshold: float) -> Tensor:
     """The share of patches that the discriminator tells right, a scalar in [0, 1]; 0.5 is guessing.
 
-    A patch above `boundary` is called real. Real and fake patches count alike, and so do the scales.
+    A patch above `threshold` is called real. Real and fake patches count alike, and so do the scales.
     """
-    right = [(logits > boundary).float().mean() for logits in on_real.logits]
-    right += [(logits <= boundary).float().mean() for logits in on_fake.logits]
+    right = [(logits > threshold).float().mean() for logits in on_real.logits]
+    right += [(logits <= threshold).float().mean() for logits in on_fake.logits]
     return torch.stack(right).mean()

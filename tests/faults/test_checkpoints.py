@@ -218,7 +218,7 @@ def test_c12_and_c13_a_missing_file_of_state_is_named_with_the_way_on(part, run,
     seal(run / "step-000004")
     with pytest.raises(CheckpointError, match="is missing") as caught:
         resume(run, data)
-    assert caught.value.hint == "To go on with the weights alone: imtrans resume RUN --resume-weights-only"
+    assert caught.value.hint == "To resume with the weights alone: imtrans resume RUN --resume-weights-only"
     assert resume(run, data, weights_only=True).progress.step == 4
 
 

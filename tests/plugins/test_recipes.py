@@ -82,7 +82,7 @@ def networks(catalog, name, settings=None, *, device="meta", data_spec=None):
     layer = Layer("test", [Assignment(tuple(k.split(".")), v, k) for k, v in given.items()])
     found, maker = resolve(catalog, name, dataset=ComponentRef("facades"), layers=[layer]), ComponentFactory(catalog)
     with torch.device(device):
-        return [maker.choice(found.parts[slot][0], data_spec=data_spec or DataSpec()) for slot in KEYS[1:3]]
+        return [maker.from_resolved(found.parts[slot][0], data_spec=data_spec or DataSpec()) for slot in KEYS[1:3]]
 
 
 def narrow(catalog, name, **settings):

@@ -17,92 +17,94 @@ _STEP = re.compile(r"step-(\d+)")
 
 
 def find(run: Path) -> Path:
-    """The checkpoint meant by a run folder, a run's name, a checkpoint folder or its weights file.
+    """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run the newest whole one is taken. A safetensors file of any other name or place is given as it is: it can be
-    a model that was copied alone. CheckpointError names what is wrong, and the runs there are.
+    Of a run it is the newest intact one. A safetensors file of any other name or place is returned as it is: it can be
+    a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
     """
-    place = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
-    if place is None:
-        raise _missing(run)
-    if place.is_file():
-        return _of_file(place)
-    if (place / WEIGHTS).exists() or _STEP.fullmatch(place.name):
-        return _checked(place)
-    found = newest(place)
-    if found is None:
+    path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
+    if path is None:
+        raise _not_found(run)
+    if path.is_file():
+        return _of_file(path)
+    if (path / WEIGHTS).exists() or _STEP.fullmatch(path.name):
+        return _checked(path)
+    checkpoint = newest(path)
+    if checkpoint is None:
         raise CheckpointError(f"run {str(run)!r} holds no checkpoint", hint="Train it further, or name another run.")
-    return found
+    return checkpoint
 
 
-def weights_file(place: Path) -> Path:
-    """The weights' file of a checkpoint folder, or of a model that was copied alone, which it is itself."""
-    return place if place.is_file() else place / WEIGHTS
+def weights_file(path: Path) -> Path:
+    """The weights file of a checkpoint folder; a model that was copied alone is one itself."""
+    return path if path.is_file() else path / WEIGHTS
 
 
 def folder_of_file(file: Path) -> Path:
     """The checkpoint folder to which a file belongs; the file itself if it lies outside one."""
-    folder, is_ours = file.parent, file.name in (WEIGHTS, OPTIMIZER) or file.name.startswith("rank-")
-    is_whole = _STEP.fullmatch(folder.absolute().name) or (folder / atomic_io.MANIFEST).exists()
-    return folder if is_ours and is_whole else file
+    folder, has_our_name = file.parent, file.name in (WEIGHTS, OPTIMIZER) or file.name.startswith("rank-")
+    is_checkpoint = _STEP.fullmatch(folder.absolute().name) or (folder / atomic_io.MANIFEST).exists()
+    return folder if has_our_name and is_checkpoint else file
 
 
 def folder_of(run: Path) -> Path:
-    """The run folder meant by its path or its name. CheckpointError lists those there are."""
-    place = next((p for p in (run, RUNS / run) if (p / "run.json").exists()), None)
-    if place is None:
-        raise _missing(run)
-    return place
+    """The run folder of this path or name. CheckpointError lists those that exist."""
+    folder = next((p for p in (run, RUNS / run) if (p / "run.json").exists()), None)
+    if folder is None:
+        raise _not_found(run)
+    return folder
 
 
 def newest(run: Path) -> Path | None:
-    """The newest whole checkpoint of a run folder, if it has any; broken ones that are newer are named on stderr.
+    """The newest intact checkpoint of a run folder, if it has any; broken ones that are newer are named on stderr.
 
     CheckpointError if all are broken.
     """
     steps = newest_first(run)
     for folder in steps:
-        found = atomic_io.faults(folder)
-        if not found:
+        faults = atomic_io.faults(folder)
+        if not faults:
             return folder
+        # The oldest has none before it; that all are broken is raised below.
         if folder != steps[-1]:
-            print(f"Warning: checkpoint {folder}: {found[0]}; the one before it is taken", file=sys.stderr)  # noqa: T201
+            print(f"Warning: checkpoint {folder}: {faults[0]}; the one before it is taken", file=sys.stderr)  # noqa: T201
     if steps:
         raise broken(steps[0], atomic_io.faults(steps[0])[0])
     return None
 
 
 def newest_first(run: Path) -> list[Path]:
-    """The checkpoints of a run folder, by step; stray files are none."""
+    """The checkpoints of a run folder, by step; anything that is not named as one is left out."""
     numbered = [(step, p) for p in run.iterdir() if p.is_dir() and (step := step_of(p)) is not None]
     return [p for _, p in sorted(numbered, reverse=True)]
 
 
 def step_of(folder: Path) -> int | None:
     """The step in a checkpoint folder's name; None for any other name."""
-    found = _STEP.fullmatch(folder.name)
-    return int(found.group(1)) if found else None
+    match = _STEP.fullmatch(folder.name)
+    return int(match.group(1)) if match else None
 
 
 def prune(run: Path, *, keep: int, milestone_every: int | None = None) -> None:
-    """Take away all checkpoints but the newest `keep` whole ones, the milestones and the best.
+    """Remove all checkpoints but the newest `keep` complete ones, the milestones and the best.
 
-    To be called when a new one is committed and has been read again. Whole is here what has all its bytes; what is not
-    stays for somebody to look at, and counts for nothing. A fault only warns: there is merely one too many.
+    To be called when a new one is committed and has been read again. A checkpoint that lacks bytes is not counted and
+    not removed: somebody may want to look at it.
     """
-    whole = [p for p in newest_first(run) if atomic_io.is_complete(p)]
+    # Sizes alone: hashing gigabytes at each save would hold up the training.
+    complete = [p for p in newest_first(run) if atomic_io.is_complete(p)]
     best = best_step(run)
     try:
-        for folder in whole[keep:]:
+        for folder in complete[keep:]:
             step = step_of(folder)
             if step != best and not (milestone_every and step and step % milestone_every == 0):
                 atomic_io.remove_folder(folder)
-    except ResourceError as error:
+    except ResourceError as error:  # a checkpoint too many is no reason to end a training
         print(f"Warning: {error.what}", file=sys.stderr)  # noqa: T201
 
 
 def best_step(run: Path) -> int | None:
-    """The step of the best checkpoint, as best.json tells it; None without one."""
+    """The step of the best checkpoint, from best.json; None without one."""
     try:
         return int(json.loads((run / BEST).read_text(encoding="utf-8"))["step"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -110,10 +112,10 @@ def best_step(run: Path) -> int | None:
 
 
 def broken(folder: Path, fault: str) -> CheckpointError:
-    """The error that names the fault of a checkpoint, or of a model copied alone, and a whole one beside it."""
+    """The error that names the fault of a checkpoint, or of a model copied alone, and an intact one beside it."""
     if folder.suffix == SUFFIX:
-        said = fault.removeprefix(f"{folder.name} ")
-        return CheckpointError(f"checkpoint {folder}: {said}", hint="Take another copy of it.")
+        fault = fault.removeprefix(f"{folder.name} ")
+        return CheckpointError(f"checkpoint {folder}: {fault}", hint="Take another copy of it.")
     others = (
         [p for p in newest_first(folder.parent) if p != folder and not atomic_io.faults(p)]
         if folder.parent.is_dir()
@@ -124,25 +126,26 @@ def broken(folder: Path, fault: str) -> CheckpointError:
 
 
 def naming_checkpoint(folder: Path, error: CheckpointError) -> CheckpointError:
-    """The same error, naming the checkpoint if it does not."""
+    """The same error, with the name of the checkpoint if it lacks it."""
     return error if str(folder) in error.what else broken(folder, error.what)
 
 
 def _of_file(file: Path) -> Path:
     folder = folder_of_file(file)
     if file.suffix != SUFFIX or (folder != file and file.name != WEIGHTS):
-        raise _refused(file)
+        raise _unsupported(file)
     return file if folder == file else _checked(folder)
 
 
 def _checked(folder: Path) -> Path:
-    found = atomic_io.faults(folder)
-    if found:
-        raise broken(folder, found[0])
+    faults = atomic_io.faults(folder)
+    if faults:
+        raise broken(folder, faults[0])
     return folder
 
 
-def _refused(file: Path) -> CheckpointError:
+def _unsupported(file: Path) -> CheckpointError:
+    # torch.load of a stranger's pickle runs whatever code is in it.
     if file.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl"):
         return CheckpointError(
             f"{file} is pickled and can run code when it is loaded",
@@ -151,7 +154,7 @@ def _refused(file: Path) -> CheckpointError:
     return CheckpointError(f"{file} is no run, checkpoint folder or {SUFFIX} file of a model")
 
 
-def _missing(run: Path) -> CheckpointError:
+def _not_found(run: Path) -> CheckpointError:
     known = sorted(p.name for p in RUNS.iterdir() if p.is_dir()) if RUNS.is_dir() else []
-    there = f"The runs here: {', '.join(known[-5:])}" if known else "No run is here yet: imtrans run pix2pix makes one."
-    return CheckpointError(f"no run or checkpoint {str(run)!r}{nearest(run.name, known)}", hint=there)
+    hint = f"The runs here: {', '.join(known[-5:])}" if known else "No run is here yet: imtrans run pix2pix makes one."
+    return CheckpointError(f"no run or checkpoint {str(run)!r}{nearest(run.name, known)}", hint=hint)

@@ -1,4 +1,4 @@
-"""Beginning with somebody's weights: what fits is taken, what does not is told."""
+"""Initialising a model with the weights of another: what fits is loaded, what does not is reported."""
 
 from pathlib import Path
 
@@ -10,35 +10,36 @@ from imtrans.engine.checkpoints.io import read_tensors, with_prefix
 from imtrans.errors import CheckpointError, join_names
 
 
-def fill(live: Model, path: Path) -> list[str]:
+def fill(model: Model, path: Path) -> list[str]:
     """Fill the networks with the weights of a run, a checkpoint or a safetensors file, where name and shape agree.
 
-    Gives a line for each network: how much was taken, and the first of what was not. CheckpointError if nothing fits.
+    Returns a line for each network: how many weights were loaded, and the first names of those that were not.
+    CheckpointError if nothing fits.
     """
     is_file = path.is_file() and path.suffix == ".safetensors"
     file = path if is_file else checkpoint_paths.find(path) / checkpoint_paths.WEIGHTS
     tensors = read_tensors(file)
-    told = {name: _fill(live, name, with_prefix(tensors, name)) for name in live.networks}
-    if not any(taken for taken, _ in told.values()):
+    results = {name: _fill(model, name, with_prefix(tensors, name)) for name in model.networks}
+    if not any(count for count, _ in results.values()):
         raise CheckpointError(
-            f"{file}: none of its {len(tensors)} weights fits {join_names(live.networks)} "
+            f"{file}: none of its {len(tensors)} weights fits {join_names(model.networks)} "
             f"({join_names(tensors, most=3)})",
             hint="The names must be those of a checkpoint of imtrans, as generator.encoder.0.weight.",
         )
-    return [f"began with {file}", *(_line(name, *found) for name, found in told.items())]
+    return [f"began with {file}", *(_line(name, *result) for name, result in results.items())]
 
 
-def _fill(live: Model, name: str, tensors: dict[str, Tensor]) -> tuple[int, list[str]]:
-    own = live.networks[name].state_dict()
-    fitting = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
-    live.networks[name].load_state_dict({**own, **fitting})
-    average = live.averages.get(name)
-    if average is not None:
-        average.module.load_state_dict(live.networks[name].state_dict())
-    return len(fitting), [k for k in own if k not in fitting]
+def _fill(model: Model, name: str, tensors: dict[str, Tensor]) -> tuple[int, list[str]]:
+    initial = model.networks[name].state_dict()
+    fitting = {k: v for k, v in tensors.items() if k in initial and initial[k].shape == v.shape}
+    model.networks[name].load_state_dict({**initial, **fitting})
+    average = model.averages.get(name)
+    if average is not None:  # a copy of the initial weights, towards which it would pull
+        average.module.load_state_dict(model.networks[name].state_dict())
+    return len(fitting), [k for k in initial if k not in fitting]
 
 
-def _line(name: str, taken: int, left: list[str]) -> str:
-    if not left:
-        return f"{name}: all {taken} weights"
-    return f"{name}: {taken} of {taken + len(left)} weights; new are {join_names(left, most=3)}"
+def _line(name: str, count: int, unfilled: list[str]) -> str:
+    if not unfilled:
+        return f"{name}: all {count} weights"
+    return f"{name}: {count} of {count + len(unfilled)} weights; new are {join_names(unfilled, most=3)}"

@@ -1,4 +1,5 @@
-"""A trained model, and all that training it goes on with, as one folder of safetensors and JSON."""
+"""The checkpoint format: a model, and the state that resuming its training needs, as one folder of safetensors and
+JSON."""
 
 import contextlib
 import dataclasses
@@ -17,7 +18,8 @@ from torch import Tensor
 import imtrans
 from imtrans import atomic_io
 from imtrans.config.resolve import restore
-from imtrans.engine.build import ComponentFactory, Model, model
+from imtrans.engine import build
+from imtrans.engine.build import ComponentFactory, Model
 from imtrans.engine.checkpoints.checkpoint_paths import (
     OPTIMIZER,
     WEIGHTS,
@@ -36,7 +38,7 @@ STATE, _RANK = "state.json", "rank-{}.safetensors"
 
 
 def save(
-    live: Model,
+    model: Model,
     run: Path,
     *,
     step: int,
@@ -45,113 +47,118 @@ def save(
     shared: Any = None,
     ranks: Sequence[Any] = (),
 ) -> Path:
-    """Write `run`/step-NNNNNN whole or not at all, and give its path.
+    """Write `run`/step-NNNNNN atomically, and return its path.
 
-    The weights' metadata say everything that rebuilding needs: `translate` wants no other file and no flag. `progress`,
-    `shared` and each rank's own state are what resuming needs besides (`imtrans.engine.checkpoints.state`).
+    The metadata of the weights file hold everything that rebuilding the model needs: `translate` takes no other file
+    and no flag. `progress`, `shared` and the state of each rank are what resuming needs besides
+    (`imtrans.engine.checkpoints.state`). Raises ResourceError where the folder cannot be written.
     """
     final = run / f"step-{step:06}"
     tree, moments = pack(shared, "shared")
-    own = [pack(told, f"rank-{rank:03}") for rank, told in enumerate(ranks)]
-    known = {"format": FORMAT, "step": step, "progress": progress, "shared": tree, "ranks": [told for told, _ in own]}
-    text = json.dumps(known, indent=1)
+    packed = [pack(state, f"rank-{rank:03}") for rank, state in enumerate(ranks)]
+    fields = {"format": FORMAT, "step": step, "progress": progress, "shared": tree, "ranks": [t for t, _ in packed]}
+    text = json.dumps(fields, indent=1)
     with atomic_io.staged_folder(final) as stage:
-        metadata = {"imtrans": json.dumps(metadata_of(live, step, plugins))}
-        _write(stage / WEIGHTS, weights(live), metadata)
+        metadata = {"imtrans": json.dumps(metadata_of(model, step, plugins))}
+        _write(stage / WEIGHTS, weights(model), metadata)
         if moments:
             _write(stage / OPTIMIZER, moments)
-        for rank, (_, tensors) in enumerate(own):
+        for rank, (_, tensors) in enumerate(packed):
             _write(stage / _RANK.format(f"{rank:03}"), tensors)
         atomic_io.write_file(stage / STATE, lambda path: path.write_text(text, encoding="utf-8"))
     return final
 
 
-def metadata_of(live: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file tells about itself."""
+def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a weights file: the configuration, the data specification and the plugins of its model."""
     return {
         "format": FORMAT,
         "imtrans": imtrans.__version__,
         "step": step,
-        "config": live.config.tree(),
-        "signals": dataclasses.asdict(live.data_spec),
+        "config": model.config.tree(),
+        "signals": dataclasses.asdict(model.data_spec),
         "plugins": dict(plugins),
     }
 
 
 def load(folder: Path, *, catalog: Catalog, maker: ComponentFactory, device: torch.device) -> Model:
-    """The model of a whole checkpoint folder, its weights checked for being finite and for fitting.
+    """The model of an intact checkpoint folder. CheckpointError if its weights are not finite or do not fit.
 
-    `folder` can also be a weights' file that was copied alone: what the method keeps for training is then not there.
+    `folder` can also be a weights file that was copied alone: the method's state is then empty.
     """
-    told = read_metadata(folder)
-    config = _config(catalog, told, folder)
-    live = model(config, _signals(told, folder), maker=maker, device=device, seed=0)
-    restore_weights(live, folder)
-    kept = {} if folder.is_file() else _first_rank(folder)
-    if kept:
-        live.method.load_state_dict(moved(kept.get("method", {}), device))
-    return live
+    metadata = read_metadata(folder)
+    config = _config(catalog, metadata, folder)
+    # The seed does not matter: every weight is overwritten.
+    model = build.model(config, _data_spec(metadata, folder), maker=maker, device=device, seed=0)
+    restore_weights(model, folder)
+    rank_state = {} if folder.is_file() else _first_rank(folder)
+    if rank_state:
+        model.method.load_state_dict(moved(rank_state.get("method", {}), device))
+    return model
 
 
-def restore_weights(live: Model, folder: Path) -> None:
+def restore_weights(model: Model, folder: Path) -> None:
     """Fill the networks, and their moving averages, with a checkpoint's weights."""
     tensors = read_tensors(weights_file(folder))
-    for name, network in live.networks.items():
+    for name, network in model.networks.items():
         _fill(network, with_prefix(tensors, name), folder=folder, name=name)
-    for name, average in live.averages.items():
+    for name, average in model.averages.items():
         _fill(average.module, with_prefix(tensors, f"ema.{name}"), folder=folder, name=f"ema.{name}")
 
 
 def progress(folder: Path) -> dict[str, Any]:
-    """How far the run of a checkpoint was. CheckpointError if it cannot be gone on with."""
+    """How far the run of a checkpoint was. CheckpointError if it cannot be resumed."""
     try:
-        told: dict[str, Any] | None = json.loads((folder / STATE).read_text(encoding="utf-8"))["progress"]
+        saved: dict[str, Any] | None = json.loads((folder / STATE).read_text(encoding="utf-8"))["progress"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise broken(folder, f"{STATE} has no readable progress ({error})") from None
-    if told is None:
+    if saved is None:
         raise CheckpointError(
-            f"checkpoint {folder} holds a model alone, nothing to go on with",
+            f"checkpoint {folder} holds a model alone, without the state to resume from",
             hint="Start a new run with its weights: --set train.init=PATH",
         )
-    return told
+    return saved
 
 
 def state(folder: Path, *, device: torch.device) -> dict[str, Any]:
-    """What a checkpoint holds for resuming: progress, shared and ranks, tensors on `device`."""
-    with _read_state(folder) as told:
-        own = _tensors(sorted(folder.glob(_RANK.format("*"))))
-        shared = unpack(told["shared"], moved(_tensors([folder / OPTIMIZER]), device))
-        return {**told, "shared": shared, "ranks": [unpack(tree, own) for tree in told["ranks"]]}
+    """The state that resuming needs: progress, shared and ranks. The shared tensors are on `device`."""
+    with _read_state(folder) as saved:
+        tensors = _tensors(sorted(folder.glob(_RANK.format("*"))))
+        shared = unpack(saved["shared"], moved(_tensors([folder / OPTIMIZER]), device))
+        return {**saved, "shared": shared, "ranks": [unpack(tree, tensors) for tree in saved["ranks"]]}
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """The card in the metadata of a checkpoint folder's weights, or of a weights' file that was copied alone."""
+    """The metadata of a checkpoint folder's weights, or of a weights file that was copied alone.
+
+    CheckpointError if they are missing, unreadable, or of a newer version of imtrans.
+    """
     try:
         with safe_open(weights_file(folder), framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-        if folder.is_file() and "imtrans" not in metadata:
+            texts: dict[str, str] = file.metadata() or {}
+        if folder.is_file() and "imtrans" not in texts:
             raise CheckpointError(
                 f"{folder} is no model of imtrans: nothing in it says which networks its weights are of",
                 hint=f"Bring it in, if an importer knows it: imtrans import {folder}",
             )
-        told: dict[str, Any] = json.loads(metadata["imtrans"])
-        made, by = int(told["format"]), str(told["imtrans"])
+        metadata: dict[str, Any] = json.loads(texts["imtrans"])
+        version, writer = int(metadata["format"]), str(metadata["imtrans"])
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error})") from None
-    if made > FORMAT:
+    if version > FORMAT:
         raise CheckpointError(
-            f"checkpoint {folder}: made by imtrans {by}, this is {imtrans.__version__}",
+            f"checkpoint {folder}: made by imtrans {writer}, this is {imtrans.__version__}",
             hint="Upgrade: python -m pip install --upgrade imtrans",
         )
-    return told
+    return metadata
 
 
-def weights(live: Model) -> dict[str, Tensor]:
+def weights(model: Model) -> dict[str, Tensor]:
     """Every weight and buffer of the networks, and of their moving averages, by name."""
-    found = {f"{name}.{k}": v for name, network in live.networks.items() for k, v in network.state_dict().items()}
-    for name, average in live.averages.items():
-        found |= {f"ema.{name}.{k}": v for k, v in average.module.state_dict().items()}
-    return found
+    tensors = {f"{name}.{k}": v for name, network in model.networks.items() for k, v in network.state_dict().items()}
+    for name, average in model.averages.items():
+        tensors |= {f"ema.{name}.{k}": v for k, v in average.module.state_dict().items()}
+    return tensors
 
 
 def with_prefix(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -172,18 +179,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _first_rank(folder: Path) -> dict[str, Any]:
-    """The first device's own state, where there is any: what translating needs of it all, which is not the moments of
-    the optimisers."""
-    with _read_state(folder) as told:
-        found: list[dict[str, Any]] = [
-            unpack(tree, _tensors([folder / _RANK.format("000")])) for tree in told["ranks"][:1]
-        ]
-        return found[0] if found else {}
+    """The state of the first rank, if there is any."""
+    # Translating needs no more of the state; the two moments of each weight would triple the bytes.
+    with _read_state(folder) as saved:
+        first: list[dict[str, Any]] = [unpack(t, _tensors([folder / _RANK.format("000")])) for t in saved["ranks"][:1]]
+        return first[0] if first else {}
 
 
 @contextlib.contextmanager
 def _read_state(folder: Path) -> Iterator[dict[str, Any]]:
-    """What state.json tells; in the block, whatever cannot be made of it is an error that names the checkpoint."""
+    """The content of state.json; an error while the block uses it names the checkpoint."""
     try:
         yield json.loads((folder / STATE).read_text(encoding="utf-8"))
     except KeyError as error:
@@ -198,60 +203,64 @@ def _tensors(paths: Iterable[Path]) -> dict[str, Tensor]:
     return {name: tensor for path in paths if path.exists() for name, tensor in read_tensors(path).items()}
 
 
-def _config(catalog: Catalog, told: Mapping[str, Any], folder: Path) -> Any:
+def _config(catalog: Catalog, metadata: Mapping[str, Any], folder: Path) -> Any:
     try:
-        return restore(catalog, told["config"], origin="checkpoint")
+        return restore(catalog, metadata["config"], origin="checkpoint")
     except ImtransError as error:
-        needs = sorted({p["distribution"] for p in told["plugins"].values()} - {"imtrans"})
+        # An unknown component is most likely one of a plugin that is not installed.
+        needs = sorted({p["distribution"] for p in metadata["plugins"].values()} - {"imtrans"})
         hint = (
             f"It was trained with {', '.join(needs)}: python -m pip install {' '.join(needs)}" if needs else error.hint
         )
+        # An option that this version does not know is a fault of the checkpoint, not of the command line.
         kind = type(error) if not isinstance(error, ConfigError) else CheckpointError
         raise kind(f"checkpoint {folder}: {error.what}", hint=hint) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 
-def _signals(told: Mapping[str, Any], folder: Path) -> DataSpec:
+def _data_spec(metadata: Mapping[str, Any], folder: Path) -> DataSpec:
     try:
-        data_spec = told["signals"]
-        extras = {k: ImageSpec(**v) for k, v in data_spec["extras"].items()}
-        return DataSpec(source=ImageSpec(**data_spec["source"]), target=ImageSpec(**data_spec["target"]), extras=extras)
+        fields = metadata["signals"]  # files have had this key since format 1
+        extras = {k: ImageSpec(**v) for k, v in fields["extras"].items()}
+        return DataSpec(source=ImageSpec(**fields["source"]), target=ImageSpec(**fields["target"]), extras=extras)
     except (KeyError, TypeError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    ready = _apart(tensors)
-    atomic_io.write_file(path, lambda place: _put(ready, place, metadata))
+    unshared = _unshared(tensors)
+    atomic_io.write_file(path, lambda part: _save_file(unshared, part, metadata))
 
 
-def _put(tensors: dict[str, Tensor], place: Path, metadata: dict[str, str] | None) -> None:
-    """safetensors tells of a full disk by an error of its own; here it is the OSError that it is."""
+def _save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None) -> None:
+    """Write a safetensors file; OSError where it cannot be written, which safetensors hides in an error of its own."""
     try:
-        save_file(tensors, place, metadata=metadata)
+        save_file(tensors, path, metadata=metadata)
     except SafetensorError as error:
-        found = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(found.group(1)) if found else errno.EIO, f"cannot be written ({error})") from error
+        match = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(match.group(1)) if match else errno.EIO, f"cannot be written ({error})") from error
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the CPU, in one piece, each with memory of its own: safetensors refuses tensors that share it."""
-    seen: set[int] = set()
-    ready = {}
+def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, contiguous, each with memory of its own: safetensors refuses tensors that share it."""
+    pointers: set[int] = set()
+    unshared = {}
     for name, tensor in tensors.items():
-        here = tensor.detach().cpu().contiguous()
-        storage = here.untyped_storage()
-        if storage.data_ptr() in seen or storage.nbytes() != here.numel() * here.element_size():
-            here = here.clone()
-        seen.add(storage.data_ptr())
-        ready[name] = here
-    return ready
+        on_cpu = tensor.detach().cpu().contiguous()
+        storage = on_cpu.untyped_storage()
+        if storage.data_ptr() in pointers or storage.nbytes() != on_cpu.numel() * on_cpu.element_size():
+            on_cpu = on_cpu.clone()
+        pointers.add(storage.data_ptr())
+        unshared[name] = on_cpu
+    return unshared
 
 
 def _fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], *, folder: Path, name: str) -> None:
-    own = network.state_dict()
-    odd = sorted(set(own) ^ set(tensors)) or [k for k, v in own.items() if v.shape != tensors[k].shape]
-    if odd:
-        raise broken(folder, f"{len(odd)} weights of {name} do not fit this version's network: {', '.join(odd[:3])}")
+    initial = network.state_dict()
+    # load_state_dict would name every weight; a network has hundreds.
+    misfits = sorted(set(initial) ^ set(tensors)) or [k for k, v in initial.items() if v.shape != tensors[k].shape]
+    if misfits:
+        names = ", ".join(misfits[:3])
+        raise broken(folder, f"{len(misfits)} weights of {name} do not fit this version's network: {names}")
     network.load_state_dict(dict(tensors))

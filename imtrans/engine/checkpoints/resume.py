@@ -1,4 +1,4 @@
-"""Going on with a run: from which checkpoint, and what has changed since."""
+"""Resuming a run: from which checkpoint, and what has changed since."""
 
 import gzip
 import hashlib
@@ -37,14 +37,14 @@ HARMLESS = (
     *("train.timeout", "train.steps", "train.epochs", "data.workers", "data.cache", "dataset.root", "dataset.path"),
     *("metrics", "inference"),
 )
-# Keys with which the saved state is no state of this run: networks, method, averages, and what an optimiser remembers.
+# Keys whose change makes the saved state useless: networks, method, averages, and the moments of an optimiser.
 MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")
 DATA, FILES = "dataset.json", "files.txt.gz"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumePoint:
-    """Where a run goes on: a checkpoint (none: at its beginning), and what the user accepts."""
+    """Where a run is resumed: a checkpoint (None: at its beginning), and what the user accepts."""
 
     checkpoint: Path | None = None
     weights_only: bool = False
@@ -53,36 +53,41 @@ class ResumePoint:
 
 
 class Changes(NamedTuple):
-    """What differs between two configurations, a line each: what breaks the run's meaning, what its exactness."""
+    """The differences of two configurations, a line each: what makes it another run, and what makes it inexact."""
 
     meaning: list[str]
     exactness: list[str]
 
 
 def changes(before: RunConfig, now: RunConfig) -> Changes:
-    """What a run that goes on as `now` has that `before` had otherwise."""
+    """How the configuration `now` of a resumed run differs from `before`."""
     old, new = ({key: value for key, value, _ in config.rows()} for config in (before, now))
     differing = [k for k in (*old, *(k for k in new if k not in old)) if old.get(k) != new.get(k)]
-    told = {k: f"{k} was {_shown(old.get(k))} and is {_shown(new.get(k))}" for k in differing if not _is(k, HARMLESS)}
+    lines = {k: f"{k} was {_text(old.get(k))} and is {_text(new.get(k))}" for k in differing if not _is(k, HARMLESS)}
     networks = [slot for slot, s in now.info.slots.items() if s.group]
-    meaning = [k for k in told if _is(k, (*MEANING, *networks)) or re.fullmatch(r"train\.optimizer\.\w+\.name", k)]
-    return Changes([told[k] for k in meaning], [line for k, line in told.items() if k not in meaning])
+    meaning = [k for k in lines if _is(k, (*MEANING, *networks)) or re.fullmatch(r"train\.optimizer\.\w+\.name", k)]
+    return Changes([lines[k] for k in meaning], [line for k, line in lines.items() if k not in meaning])
 
 
 def check(before: RunConfig, now: RunConfig) -> list[str]:
-    """Lines that warn of what makes the rest of the run another than it would have been; ConfigError for what makes
-    it another run."""
-    found = changes(before, now)
-    if found.meaning:
+    """Warnings, a line each, of changes after which the run is no exact continuation.
+
+    Raises ConfigError for changes that make it another run.
+    """
+    differences = changes(before, now)
+    if differences.meaning:
         raise ConfigError(
-            f"this would be another run: {'; '.join(found.meaning[:3])}",
+            f"this would be another run: {'; '.join(differences.meaning[:3])}",
             hint="Start it under another --name, with --set train.init=RUN to begin with these weights.",
         )
-    return [*_length(before.train, now.train), *(f"not the same run any more: {line}" for line in found.exactness)]
+    return [
+        *_length(before.train, now.train),
+        *(f"not the same run any more: {line}" for line in differences.exactness),
+    ]
 
 
 def _length(before: TrainOptions, now: TrainOptions) -> list[str]:
-    """A line where the run gets another length, which also changes how a schedule goes on."""
+    """A line where the length of the run changes, and with it the rest of its schedule."""
     old, new = (f"{t.steps:,} steps" if t.steps else f"{t.epochs} epochs" for t in (before, now))
     bends = "" if now.schedule in ("constant", "inverse-time") else f", and so is its {now.schedule} schedule"
     return [f"the length of the run is changed from {old} to {new}{bends}"] if old != new else []
@@ -97,9 +102,9 @@ def restore(
     world: ProcessGroup,
     weights_only: bool = False,
 ) -> list[str]:
-    """Fill a built run with a checkpoint's state; gives lines that tell what could not be kept.
+    """Load a checkpoint's state into a run; returns a line for each part that could not be restored.
 
-    CheckpointError names what is missing, and how to go on without it.
+    CheckpointError names what is missing, and how to resume without it.
     """
     checkpoints_io.restore_weights(model, folder)
     read_progress(folder, progress)
@@ -109,26 +114,27 @@ def restore(
         return ["optimisers and random numbers begin anew"]
     notes = []
     try:
-        told = checkpoints_io.state(folder, device=model.device)
-        if not told["ranks"]:
+        saved = checkpoints_io.state(folder, device=model.device)
+        if not saved["ranks"]:
             raise CheckpointError("the state of its devices is missing")
-        state.restore_shared_state(model, update, told["shared"] or {})
-        if len(told["ranks"]) == world.size:
-            state.restore_rank_state(model, progress, told["ranks"][world.rank])
+        state.restore_shared_state(model, update, saved["shared"] or {})
+        if len(saved["ranks"]) == world.size:
+            state.restore_rank_state(model, progress, saved["ranks"][world.rank])
         else:
-            notes = [_dropped(told["ranks"], world)]
+            # The random state of one device fits no other share of the samples.
+            notes = [_dropped(saved["ranks"], world)]
             state.seed(model.config.train.seed + progress.step, rank=world.rank)
             progress.since, progress.sums = 0.0, {}
     except CheckpointError as error:
         raise CheckpointError(
             naming_checkpoint(folder, error).what,
-            hint="To go on with the weights alone: imtrans resume RUN --resume-weights-only",
+            hint="To resume with the weights alone: imtrans resume RUN --resume-weights-only",
         ) from None
     return notes
 
 
 def read_progress(folder: Path, progress: Progress) -> None:
-    """Fill in how far the run of a checkpoint was. CheckpointError names what is missing."""
+    """Load the progress of a checkpoint's run. CheckpointError names what is missing."""
     try:
         progress.restore(checkpoints_io.progress(folder))
     except CheckpointError as error:
@@ -138,7 +144,7 @@ def read_progress(folder: Path, progress: Progress) -> None:
 def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, PairLoader]) -> None:
     """Write dataset.json and the list of files (path and bytes of each), by which a change is noticed."""
     files = {name: _files(loading) for name, loading in loadings.items()}
-    told = {
+    description = {
         "name": config.dataset.name,
         "direction": config.direction,
         "options": config.dataset.tree(),
@@ -147,39 +153,42 @@ def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, PairLo
         "hash": {name: _hash(each) for name, each in files.items()},
     }
     lines = "".join(f"{name}\t{size}\t{path}\n" for name, each in files.items() for path, size in each)
+    # Without a time: the same files give the same bytes.
     content = gzip.compress(lines.encode("utf-8", "surrogateescape"), mtime=0)
     atomic_io.write_file(folder / FILES, lambda path: path.write_bytes(content))
-    atomic_io.replace_json(folder / DATA, told)
+    atomic_io.replace_json(folder / DATA, description)
 
 
 def check_data(folder: Path, loadings: Mapping[str, PairLoader]) -> None:
-    """CheckpointError if the pictures are not those the run began with: how many came, went or changed."""
-    before = _remembered(folder)
+    """CheckpointError if the pictures are not those the run began with: how many were added, removed or changed."""
+    before = _recorded_files(folder)
     now = {(name, path, size) for name, loading in loadings.items() for path, size in _files(loading)}
     if before is None or before == now:
         return
-    came, went = {p for _, p, _ in now - before}, {p for _, p, _ in before - now}
-    both = came & went
-    bad = {path for path in both if any(name.endswith(path) for name in skipped_samples.failed_files(folder))}
-    came, went, both = came - bad, went - bad, both - bad
-    if not came | went:
+    added, removed = {p for _, p, _ in now - before}, {p for _, p, _ in before - now}
+    changed = added & removed
+    # The run knows of a file that went bad while it trained, and reads another in its place.
+    bad = {path for path in changed if any(name.endswith(path) for name in skipped_samples.failed_files(folder))}
+    added, removed, changed = added - bad, removed - bad, changed - bad
+    if not added | removed:
         return
-    told = f"{len(came - both)} added, {len(went - both)} removed, {len(both)} changed"
+    counts = f"{len(added - changed)} added, {len(removed - changed)} removed, {len(changed)} changed"
     raise CheckpointError(
-        f"the data set has changed since run {folder} began: {told} ({join_names(came | went, most=3)})",
-        hint="Bring the pictures back, or go on with them as they are: --accept-dataset-change",
+        f"the data set has changed since run {folder} began: {counts} ({join_names(added | removed, most=3)})",
+        hint="Restore the pictures, or resume with them as they are: --accept-dataset-change",
     )
 
 
 def _files(loading: PairLoader) -> list[tuple[str, int]]:
-    """The files behind a split, from the folder that holds them all, with their sizes."""
+    """The files behind a split, relative to the folder that holds them all, with their sizes in bytes."""
     dataset = loading.source.dataset
     paths = [os.path.abspath(p) for i in range(len(dataset)) for p in dataset.files(i)]
+    # Relative, so that a data set that was moved as a whole is still the same.
     root = os.path.dirname(os.path.commonpath(paths) + "/x") if len(set(paths)) > 1 else ""
     return sorted({(os.path.relpath(p, root) if root else os.path.basename(p), _size(p)) for p in paths})
 
 
-def _remembered(folder: Path) -> set[tuple[str, str, int]] | None:
+def _recorded_files(folder: Path) -> set[tuple[str, str, int]] | None:
     try:
         text = gzip.decompress((folder / FILES).read_bytes()).decode("utf-8", "surrogateescape")
         rows = [line.split("\t", 2) for line in text.split("\n") if "\t" in line]
@@ -189,8 +198,8 @@ def _remembered(folder: Path) -> set[tuple[str, str, int]] | None:
 
 
 def _hash(files: Iterable[tuple[str, int]]) -> str:
-    whole = "".join(f"{path}\0{size}\n" for path, size in files)
-    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
+    text = "".join(f"{path}\0{size}\n" for path, size in files)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _size(path: str) -> int:
@@ -201,8 +210,8 @@ def _size(path: str) -> int:
 
 
 def _dropped(ranks: Sequence[Any], world: ProcessGroup) -> str:
-    kept = sorted({k for told in ranks for k in told.get("method", {})})
-    also = f" and what the method kept ({join_names(kept, most=3)})" if kept else ""
+    keys = sorted({k for rank in ranks for k in rank.get("method", {})})
+    also = f" and what the method kept ({join_names(keys, most=3)})" if keys else ""
     return f"{len(ranks)} devices became {world.size}: their random numbers{also} begin anew"
 
 
@@ -210,5 +219,5 @@ def _is(key: str, names: Iterable[str]) -> bool:
     return any(key == name or key.startswith(f"{name}.") for name in names)
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return "none" if value is None else str(value)

@@ -15,8 +15,8 @@ TENSOR, PAIRS, TUPLE = "tensor", "pairs", "tuple"  # what a marked object of one
 def pack(value: Any, name: str) -> tuple[Any, dict[str, Tensor]]:
     """A JSON tree of `value`, in which its tensors are named, and those tensors, each with a name below `name`.
 
-    Holds dicts with any plain keys, lists, tuples, numbers, text, None, tensors and numpy arrays; PluginError names
-    anything else.
+    `value` may hold dicts with any plain keys, lists, tuples, numbers, text, None, tensors and numpy arrays.
+    PluginError names anything else.
     """
     tensors: dict[str, Tensor] = {}
     return _packed(value, name, tensors), tensors
@@ -28,6 +28,7 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
         return [unpack(v, tensors) for v in tree]
     if not isinstance(tree, dict):
         return tree
+    # JSON has neither tuples nor keys that are no text: a dict of one marked key stands for these and for a tensor.
     kind = next(iter(tree), "")
     if len(tree) != 1 or kind not in (f"!{TENSOR}", f"!{PAIRS}", f"!{TUPLE}"):
         return {k: unpack(v, tensors) for k, v in tree.items()}
@@ -42,7 +43,7 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def moved(values: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The same with its tensors on a device."""
+    """The same mapping with its tensors on a device."""
     return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
 
 
@@ -69,6 +70,7 @@ def _packed(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
 
 def _packed_mapping(value: Mapping[Any, Any], name: str, tensors: dict[str, Tensor]) -> Any:
     parts = {k: _packed(v, f"{name}.{k}", tensors) for k, v in value.items()}
+    # Keys that begin with "!" could be taken for marks when they are read: such a dict is stored as pairs.
     if all(isinstance(k, str) and not k.startswith("!") for k in parts):
         return parts
     return {f"!{PAIRS}": [[_packed(k, name, tensors), v] for k, v in parts.items()]}

@@ -99,6 +99,7 @@ class CacheFile:
     def __init__(self, descriptor: int, layout: CacheLayout) -> None:
         self.layout, self._descriptor = layout, descriptor
         with os.fdopen(os.dup(descriptor), "rb") as file:
+            # A plain array: each slice of a np.memmap would be a memmap, which is slow to make.
             whole = np.asarray(np.memmap(file, np.uint8, mode="r", shape=(layout.bytes,)))
         starts = layout.offsets
         self.stamps, self.names = (
@@ -143,6 +144,7 @@ class CacheFile:
     def is_right(self, index: int) -> bool:
         """Whether a slot holds the bytes that its stamp was written for: after a power cut it may not."""
         name = self.names[index]
+        # A block that never reached the disk can hold anything, also here.
         if name["length"] > KEY:
             return False
         arrays = [block[index] for block in self.blocks.values()]
@@ -198,6 +200,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | binary)
     except OSError as error:
+        # A cache of another user, or on a read-only disk, can still be read.
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         return os.open(path, os.O_RDONLY | binary)
@@ -209,6 +212,7 @@ def _read_start(descriptor: int, count: int) -> bytes:
 
 
 def _write(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    # The system may write less than it is given.
     rest = memoryview(data)
     while rest:
         if hasattr(os, "pwrite"):

@@ -27,6 +27,7 @@ def stamp(files: Sequence[Path], code: bytes, *, number: int) -> int:
     except (OSError, ValueError):
         return 0
     hasher.update(str(number).encode())
+    # 0 stands for an empty slot.
     return int.from_bytes(hasher.digest(), "little") or 1
 
 
@@ -85,6 +86,7 @@ class CacheStore:
         }
         keys = [slots.key(i) for i in indices]
         if others:
+            # The same key as `PairLoader.pair` gives a sample that is not cached.
             keys = [f"{key}-{slots.key(i)}" for key, i in zip(keys, others, strict=True)]
         return Pair(source=sides.pop("source"), target=sides.pop("target"), key="", extras=_named(sides)), keys
 
@@ -106,6 +108,7 @@ class CacheStore:
             self._full[0] = 1
 
     def _is_sound(self, slots: CacheFile, index: int) -> bool:
+        # Once a process is enough: nothing changes a slot after its stamp is written.
         if self._sound[index]:
             return True
         if not self.stamps[index] or slots.stamps[index] != self.stamps[index]:
@@ -121,6 +124,7 @@ class CacheStore:
         return self._slots
 
     def __getstate__(self) -> dict[str, Any]:
+        # Neither a memory map nor a descriptor can be pickled for a worker.
         return {k: v for k, v in self.__dict__.items() if k not in ("_slots", "_sound", "_full")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

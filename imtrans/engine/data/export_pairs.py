@@ -9,9 +9,8 @@ from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.source import dataset_source
-from imtrans.engine.data.tick import Tick
 from imtrans.errors import ConfigError, ResourceError
-from imtrans.interfaces import ImageSpec, Pair, Split
+from imtrans.interfaces import ImageSpec, Pair, Split, Tick
 from imtrans.kit.images import Array, encode
 
 SPLITS: tuple[Split, ...] = ("train", "val")

@@ -36,6 +36,7 @@ class Samples(TorchDataset[Any]):
 
     def __getitems__(self, places: Sequence[SampleIndex]) -> HostBatch | list[LoadedSample | ImtransError]:
         """What torch's loader calls for a batch, whose result it hands to `collate`."""
+        # One gather of a whole batch from the cache is quicker than a sample at a time.
         return self.loading.load_cached(places) or [self[place] for place in places]
 
     def collate(self, items: HostBatch | Sequence[LoadedSample | ImtransError]) -> HostBatch | ImtransError:

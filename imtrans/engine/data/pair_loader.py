@@ -76,6 +76,7 @@ class PairLoader:
         """The pair at this place, resized and checked, and its draw. DataError names the files at fault."""
         number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
         if not self.source.is_paired:
+            # The partner follows from the draw: another one in each epoch, the same in a resumed run.
             other = self.sample(number % len(self.source.dataset))
             key = f"{pair.key}-{other.key}"
             pair = (
@@ -86,7 +87,7 @@ class PairLoader:
         return pair, number
 
     def sample(self, index: int) -> Pair:
-        """A sample of the data set, resized and checked, its sides as they are trained on. DataError names its files."""
+        """A sample, resized and checked, its sides as they are trained on. DataError names its files."""
         dataset = self.source.dataset
         cached = self.cache.get(index) if self.cache else None
         if cached:

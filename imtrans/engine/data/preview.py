@@ -18,6 +18,7 @@ def preview(config: RunConfig, factory: ComponentFactory, *, count: int) -> Arra
     loading = open_split(config, "train", augment=augment)
     order = EpochSampler(
         count=len(loading.source.dataset),
+        # Alone, so that pictures of different sizes can be shown.
         batch_size=1,
         seed=config.train.seed,
         steps=min(count, len(loading.source.dataset)),

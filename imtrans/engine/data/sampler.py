@@ -67,6 +67,7 @@ class EpochSampler:
         return self.steps
 
     def __iter__(self) -> Iterator[StepSamples]:
+        # A permutation takes 8 bytes a sample, and only one epoch is needed at a time.
         shuffled = lru_cache(maxsize=1)(lambda epoch: permutation(self.count, seed=self.seed, epoch=epoch))
         position = self.start
         for _ in range(self.steps):

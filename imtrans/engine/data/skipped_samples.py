@@ -33,7 +33,7 @@ class SkipLog:
     before: Sequence[tuple[int | None, Issue]] = ()
 
     def note(self, skipped: Iterable[SkippedSample], *, count: int) -> None:
-        """Record what could not be read, once for each reason. DataError if that is over one in a hundred of `count`."""
+        """Record what could not be read, once for each reason. DataError if it is over one in a hundred of `count`."""
         # Read from the file each time: other processes, and the run before it was resumed, wrote in it too.
         lines = [line for line in entries(self.path) if line.get("split") == self.split]
         known = {_reason(line) for line in lines}
@@ -83,6 +83,7 @@ def entries(path: Path) -> list[dict[str, Any]]:
     except OSError:
         return []
     values = []
+    # What follows the last newline is a line that another process is writing.
     for line in text.split("\n")[:-1]:
         try:
             values.append(json.loads(line))

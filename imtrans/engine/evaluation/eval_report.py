@@ -79,6 +79,7 @@ class ImagePage:
         for side, pictures in self._first.items():
             if self._grid:
                 encode(self.folder / f"{side}.png", grid(pictures, self._grid))
+        # More columns do not fit beside three pictures.
         shown, names = list(evaluation.pictures)[:4], list(self.names)
         rows = [
             {"name": names[i], "scores": [format_number(evaluation.pictures[n][i]) for n in shown]}
@@ -122,6 +123,7 @@ def _table(evaluation: Evaluation) -> str:
     rows.writerow(["picture", *evaluation.pictures])
     columns: Sequence[Sequence[float]] = list(evaluation.pictures.values())
     for index, key in enumerate(evaluation.keys):
+        # Nine digits hold every float32 exactly.
         rows.writerow([printable(key), *(f"{column[index]:.9g}" for column in columns)])
     return out.getvalue()
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imtrans.engine.data.tick import Tick
 from imtrans.engine.evaluation.bootstrap import Interval, bootstrap
 from imtrans.engine.evaluation.eval_samples import EvalSample, EvalSamples
 from imtrans.engine.evaluation.metric_rows import MetricRows, worst_first
 from imtrans.engine.evaluation.protocol import BoundMetric, BoundMetrics, choices, fingerprint
+from imtrans.interfaces import Tick
 from imtrans.plugins.recipe import EvalProtocol
 
 

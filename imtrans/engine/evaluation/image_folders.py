@@ -48,6 +48,7 @@ def samples_of_folders(
 def _eval_sample(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, spec: ImageSpec) -> EvalSample:
     target = _tensor(files["targets"], spec)
     prediction = _tensor(files["predictions"], spec)
+    # No channels where there is no source: metrics that need one are left out before.
     source = _tensor(files["source"], spec) if "source" in files else torch.empty(1, 0, *target.shape[2:])
     made_at, size = tuple(prediction.shape[2:]), tuple(protocol.size) or tuple(target.shape[2:])
     if not protocol.size and made_at != size:
@@ -71,6 +72,7 @@ def _eval_sample(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *,
     return EvalSample(
         prediction=resize_to(prediction, size, how),
         batch=batch,
+        # What a prediction of this size can be at best: the target at that size, resized as the prediction is.
         perfect=resize_to(resize_to(target, made_at, "bilinear"), size, how),
         made_at=made_at,
         pictures=pictures,

@@ -65,6 +65,7 @@ def worst_first(values: Sequence[float], *, higher_is_better: bool) -> list[int]
 
 def _row(metric: Metric, prediction: Tensor, batch: Batch) -> Tensor:
     with torch.no_grad():
+        # On the CPU: the rows of a large split, such as features for FID, need not fit the GPU.
         return metric.compute(prediction, batch).cpu()
 
 

@@ -36,6 +36,7 @@ def batches(model: Model, loading: PairLoader, indices: Sequence[int]) -> Iterat
 
 def predict(model: Model, batch: Batch) -> Tensor:
     """The prediction for a batch, (B, C, *spatial); its noise follows from the first sample's draw alone."""
+    # From the sample and not from a counter: shares of several processes give the same predictions.
     seed = int(batch.draws[0])
     with inference_mode(model, seed=seed):
         return translate(model, batch.source, extras=batch.extras, seed=seed)
@@ -58,17 +59,17 @@ def samples_of_model(
     chosen = range(len(dataset)) if indices is None else indices
 
     def each() -> Iterator[EvalSample]:
-        wholes = batches(model, stored, chosen) if protocol.size and stored else [None] * len(chosen)
-        for index, batch, whole in zip(chosen, batches(model, loading, chosen), wholes, strict=True):
-            yield _eval_sample(model, batch, whole, protocol, labels=_labels(dataset, index))
+        as_stored = batches(model, stored, chosen) if protocol.size and stored else [None] * len(chosen)
+        for index, batch, other in zip(chosen, batches(model, loading, chosen), as_stored, strict=True):
+            yield _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
 
     return EvalSamples(count=len(chosen), data_spec=metric_spec(model.data_spec), each=each)
 
 
 def _eval_sample(
-    model: Model, batch: Batch, whole: Batch | None, protocol: EvalProtocol, *, labels: Tensor | None
+    model: Model, batch: Batch, stored: Batch, protocol: EvalProtocol, *, labels: Tensor | None
 ) -> EvalSample:
-    data_spec, stored = model.data_spec, whole or batch
+    data_spec = model.data_spec
     prediction = _as_compared(predict(model, batch), batch.source, data_spec)
     perfect = _as_compared(batch.target, batch.source, data_spec)
     target = _as_compared(stored.target, stored.source, data_spec)
@@ -107,6 +108,7 @@ def _as_compared(image: Tensor, source: Tensor, data_spec: DataSpec) -> Tensor:
 
 def _labels(dataset: Any, index: int) -> Tensor | None:
     """The exact class numbers of a sample, (1, 1, H, W), where its data set has them."""
+    # From the file: painted in colours and resized, class numbers would not be exact any more.
     label_file = getattr(dataset, "labels", None)
     path = label_file(index) if label_file else None
     return None if path is None else label_numbers(path)

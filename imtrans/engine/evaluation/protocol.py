@@ -69,6 +69,7 @@ def run_protocol(config: RunConfig) -> EvalProtocol:
 
 def default_protocol(model: Model) -> str:
     """The protocol where the user names none: the one for images, or the run's own metrics for anything else."""
+    # The protocol for images has metrics of RGB images alone.
     is_flat = len(model.config.data.size) <= 2 and model.data_spec.target.kind == "image"
     return USUAL if is_flat else OWN
 
@@ -97,6 +98,7 @@ def bind_metrics(
         try:
             metric = factory.make("metric", use, data_spec=data_spec)
         except NotInstalledError as error:
+            # A protocol without one of its metrics would be another; its optional ones are named in the notes.
             if use in protocol.metrics:
                 raise
             left_out[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
@@ -200,4 +202,5 @@ def _left_out_error(
 
 
 def _nameable(value: Any) -> Any:
+    # A hash must not depend on where somebody keeps a file.
     return value.name if isinstance(value, Path) else to_plain(value)

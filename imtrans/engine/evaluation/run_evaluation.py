@@ -13,7 +13,6 @@ from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.data.source import dataset_source
-from imtrans.engine.data.tick import Tick
 from imtrans.engine.evaluation import eval_report
 from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to
 from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
@@ -22,6 +21,7 @@ from imtrans.engine.evaluation.model_samples import samples_of_model
 from imtrans.engine.evaluation.protocol import bind_metrics
 from imtrans.engine.evaluation.scoring import mean_target
 from imtrans.errors import DataError
+from imtrans.interfaces import Tick
 from imtrans.kit.images.image_grid import Grid
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.options import values
@@ -132,12 +132,14 @@ def _stored(loading: PairLoader, config: RunConfig, protocol: EvalProtocol) -> P
     """The same samples as they are stored, where the protocol compares at a size of its own."""
     if not protocol.size:
         return loading
+    # The protocol resizes the target itself, by its own filter; the loader would use that of training.
     source = dataset_source(config, protocol.split, ())
     return PairLoader(source=source, is_reversed=loading.is_reversed, seed=loading.seed)
 
 
 def _mean(model: Model, protocol: EvalProtocol) -> torch.Tensor | None:
     """The mean training image as the protocol compares it, (1, C, *spatial); None where there is none."""
+    # The mean of label maps is none, and colour without lightness is no image.
     if model.data_spec.target.kind != "image" or model.data_spec.target.space:
         return None
     try:

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.data.pair_loader import PairLoader
-from imtrans.engine.data.tick import Tick as Tick  # the training loop takes it from here
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.eval_samples import EvalSample
 from imtrans.engine.evaluation.metric_rows import MetricRows, interleave, worst_first
 from imtrans.engine.evaluation.model_samples import batches, samples_of_model
 from imtrans.engine.evaluation.protocol import run_protocol
-from imtrans.interfaces import Metric, Sample
+from imtrans.interfaces import Metric, Sample, Tick
 from imtrans.plugins.component import MetricInfo
 
 MOST_FOR_MEAN = 256
@@ -58,6 +57,7 @@ def scores(
         for name, metric in metrics.items():
             rows[name].add(metric, sample, mean=None if _is_set_level(infos, name) else baseline)
         if tick:
+            # The other processes are about as far as this one.
             tick(min(done * world.size, count), count)
     rows = interleave(world.gather(rows))
     return Scores(
@@ -116,7 +116,8 @@ def _sample(sample: EvalSample, metrics: Mapping[str, Metric], *, is_worst: bool
 
 
 def _worst(rows: Mapping[str, MetricRows], infos: Mapping[str, MetricInfo]) -> list[int]:
-    name = next((name for name, r in rows.items() if r.prediction and r.prediction[0].dim() == 1), None)
+    per_sample = [n for n, r in rows.items() if r.prediction and r.prediction[0].dim() == 1]
+    name = next((n for n in per_sample if not _is_set_level(infos, n)), None)
     if name is None:
         return []
     values = torch.cat(rows[name].prediction).tolist()

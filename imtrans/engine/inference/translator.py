@@ -27,6 +27,7 @@ def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
     """
     policy = model.config.inference
     modules = list(model.networks.values())
+    # fork_rng would copy the state of every GPU of the machine.
     cuda = [model.device] if model.device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=cuda),
@@ -135,6 +136,7 @@ def _as_bits(array: Array, spec: ImageSpec) -> Array:
         array = array.astype(np.float32) * (spec.high / 255)
     elif spec.kind == "image" and array.dtype == np.uint16 and spec.high <= 255:
         array = array.astype(np.float32) * (spec.high / 65535)
+    # torch supports uint16 only in part.
     return np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
 
 
@@ -152,4 +154,5 @@ def _swap(model: Model) -> None:
     for name, average in model.averages.items():
         pairs = zip(model.networks[name].parameters(), average.module.parameters(), strict=True)
         for trained, averaged in pairs:
+            # No copy, and the optimiser keeps its parameters.
             trained.data, averaged.data = averaged.data, trained.data

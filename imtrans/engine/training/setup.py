@@ -16,6 +16,7 @@ from imtrans.engine.data.cache import with_cache
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.hooks import HookCaller
@@ -55,7 +56,7 @@ def setup_training(
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     job = _job(model, splits, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
-    metrics = build.metrics(config, factory, splits.training.data_spec)
+    metrics = build.metrics(config, factory, metric_spec(splits.training.data_spec))
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
     return replace(job, augment=augment, metrics=metrics)
 

@@ -4,7 +4,6 @@ import signal
 
 from imtrans.engine.checkpoints import state
 from imtrans.engine.data.prefetch import Prefetcher
-from imtrans.engine.evaluation.scoring import Tick
 from imtrans.engine.training import oom
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
 from imtrans.engine.training.intervals import Intervals
@@ -16,6 +15,7 @@ from imtrans.engine.training.signal_handlers import SignalFlags, StopRequests, c
 from imtrans.engine.training.train_step import TrainStep
 from imtrans.engine.training.validation_loop import ValidationLoop
 from imtrans.errors import Interrupted
+from imtrans.interfaces import Tick
 
 
 def fit(job: TrainingJob, *, tick: Tick | None = None) -> TrainingResult:

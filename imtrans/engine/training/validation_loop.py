@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from imtrans.engine.checkpoints import state
 from imtrans.engine.evaluation import scoring
-from imtrans.engine.evaluation.scoring import Scores, Tick
+from imtrans.engine.evaluation.scoring import Scores
 from imtrans.engine.training.job import TrainingJob
-from imtrans.interfaces import Metric
+from imtrans.interfaces import Metric, Tick
 
 
 class ValidationLoop:

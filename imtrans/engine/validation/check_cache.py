@@ -1,4 +1,4 @@
-"""What has been found out about samples whose files have not changed since."""
+"""A cache of the reports of samples whose files have not changed since they were checked."""
 
 import hashlib
 import json
@@ -16,35 +16,35 @@ from imtrans.errors import ResourceError
 from imtrans.net.cache_dir import cache_dir
 
 FORMAT = 1
-MOST_AT_ONCE = 200_000  # samples; to read what is known of so many takes seconds
+MOST_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
 
 
 class CheckCache:
-    """The exams of a split of a data set, by path, size and time of the files; kept in the cache folder.
+    """The reports of a split's samples, by path, size and time of their files, in the cache folder.
 
-    What cannot be read is forgotten, what cannot be written not kept: it is found out again.
+    A cache that cannot be read or written is no error: the samples are checked again.
     """
 
     def __init__(self, loading: PairLoader) -> None:
         self.loading = loading
         dataset = loading.source.dataset
         self._files = [[str(f) for f in dataset.files(i)] for i in range(len(dataset))]
-        self._times = Counter("\0".join(files) for files in self._files)
-        self._path = _place(loading)
-        self._known = self._read()
+        self._counts = Counter("\0".join(files) for files in self._files)
+        self._path = _cache_path(loading)
+        self._reports = self._read()
         self.is_changed = False
 
     @classmethod
     def kept(cls, loading: PairLoader) -> "CheckCache | None":
-        """What is remembered of a split, where a look at it takes no time to speak of."""
-        place = _place(loading)
-        if place is None or not place.is_file() or len(loading.source.dataset) > MOST_AT_ONCE:
+        """The cache of a split; None where there is none, or reading it would take seconds."""
+        path = _cache_path(loading)
+        if path is None or not path.is_file() or len(loading.source.dataset) > MOST_AT_ONCE:
             return None
         return cls(loading)
 
     def get(self, index: int) -> SampleReport | None:
-        """What is known of a sample; None where it must be examined."""
-        entry = self._known.get(self._key(index))
+        """The report of a sample; None where it must be checked."""
+        entry = self._reports.get(self._key(index))
         if not entry:
             return None
         try:
@@ -52,37 +52,39 @@ class CheckCache:
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
 
-    def put(self, index: int, exam: SampleReport) -> None:
+    def put(self, index: int, report: SampleReport) -> None:
+        """Add the report of a sample, unless its files are missing or it has none."""
         stamps = self._stamps(index)
         if stamps and None not in stamps:
-            self._known[self._key(index)] = {"stamps": stamps, "exam": exam.tree()}
+            self._reports[self._key(index)] = {"stamps": stamps, "exam": report.tree()}
             self.is_changed = True
 
     def save(self) -> None:
-        """Keep what is known of the samples that are there now."""
+        """Write the reports of the samples that the split has now."""
         if self._path is None or not self.is_changed:
             return
+        # Without the samples that have gone: they would pile up.
         keys = {self._key(i) for i in range(len(self._files))}
-        told = {"format": FORMAT, "samples": {k: v for k, v in self._known.items() if k in keys}}
+        content = {"format": FORMAT, "samples": {k: v for k, v in self._reports.items() if k in keys}}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(self._path, json.dumps(told))
+            replace_text(self._path, json.dumps(content))
         except (OSError, ResourceError):
             return
         self.is_changed = False
 
     def _read(self) -> dict[str, Any]:
         try:
-            told = json.loads(self._path.read_text(encoding="utf-8")) if self._path else {}
-            known = told["samples"] if told["format"] == FORMAT else {}
-            return dict(known)
+            content = json.loads(self._path.read_text(encoding="utf-8")) if self._path else {}
+            return dict(content["samples"]) if content["format"] == FORMAT else {}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
 
     def _key(self, index: int) -> str:
-        """Samples that share a file are told apart by their numbers."""
+        """The names of its files; samples that share all of them also have their index."""
         key = "\0".join(self._files[index])
-        return f"{key}\0{index}" if self._times[key] > 1 else key
+        # NUL can be in no file name.
+        return f"{key}\0{index}" if self._counts[key] > 1 else key
 
     def _stamps(self, index: int) -> Sequence[Any]:
         return [_stamp(file) for file in self._files[index]]
@@ -90,21 +92,22 @@ class CheckCache:
 
 def _stamp(file: str) -> list[int] | None:
     try:
-        told = os.stat(file)
+        stat = os.stat(file)
     except (OSError, ValueError):
         return None
-    return [told.st_size, told.st_mtime_ns]
+    return [stat.st_size, stat.st_mtime_ns]
 
 
-def _place(loading: PairLoader) -> Path | None:
-    """One file for all that decides what a sample is and whether it is sound, besides its own files."""
+def _cache_path(loading: PairLoader) -> Path | None:
+    """One file for all that decides what a sample is and whether it has a fault, besides its own files."""
     source = loading.source
-    told = (
+    # With the version of imtrans: another version can find other faults in the same files.
+    identity = (
         *(FORMAT, imtrans.__version__, source.component.name, source.component.target, source.options, source.split),
         *(sorted((n, c.target) for n, c in source.inner.items()), tuple(loading.size)),
         source.dataset.data_spec,
     )
     try:
-        return cache_dir() / "checks" / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}.json"
+        return cache_dir() / "checks" / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.json"
     except ResourceError:
         return None

@@ -1,4 +1,4 @@
-"""What shows only when samples are compared: with the others of their split, and with those of other splits."""
+"""Checks that compare samples: with the others of their split, and with those of other splits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,127 +12,125 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Issue, Split
 from imtrans.kit.images import decode, with_channels
 
-Found = tuple[int | None, Issue]
-Exams = Mapping[int, SampleReport]
-ENOUGH = 20  # samples of which something can be said that holds for most
-MOST = 0.95
+FoundIssue = tuple[int | None, Issue]  # with the index of its sample; None: of several
+Reports = Mapping[int, SampleReport]
+ENOUGH = 20  # samples from which on a rule is taken to hold for most of a data set
+MOST = 0.95  # share of samples for which a rule must hold
 MOST_CONSTANT = 0.01
-# Share of flat pixels by which drawn areas exceed photos: measured medians are 0.43 (facades), 0.30 (cityscapes) and
+# Share of flat pixels by which drawings exceed photos: measured medians are 0.43 (facades), 0.30 (cityscapes) and
 # 0.19 (edges2shoes); the least of any pair of these is 0.03.
 FLATTER = 0.12
-# A pair is swapped where it is this much of the usual difference the other way round, and lies this much closer to the
-# others when it is turned: of 4,125 real pairs 3 are the first (of cityscapes), and none of these is closer than 1.3.
+# A pair counts as swapped if its difference is this share of the median, with the other sign, and exchanging its sides
+# brings it this much closer to the others. Of 4,125 real pairs 3 (of cityscapes) meet the first condition; exchanged,
+# none of these comes closer than 1.3.
 REVERSED, CLOSER = 0.4, 0.8
-FEW_COLOURS = 0.75  # what 16 coarse colours hold of label maps: 0.84 to 0.93 (facades, cityscapes), of edges: 1
-PALETTE, STRAY = 64, 8
+FEW_COLOURS = 0.75  # share that 16 coarse colours cover of label maps: 0.84 to 0.93 (facades, cityscapes), of edges: 1
+PALETTE, STRAY = 64, 8  # colours of a palette at most; further colours of a picture that are reported
 SIDES = ("source", "target")
 
 
-def within(exams: Exams, loading: PairLoader) -> Iterator[Found]:
-    """What is odd within a split, whose sound samples these are, and which of them do not fit the others."""
+def within(reports: Reports, loading: PairLoader) -> Iterator[FoundIssue]:
+    """Issues of a split as a whole, and of samples that differ from the others; `reports` have no faults."""
     names = SIDES[::-1] if loading.is_reversed else SIDES
     sides = {
-        name: {i: look for i, e in exams.items() if (look := getattr(e, side))}
+        name: {i: stats for i, r in reports.items() if (stats := getattr(r, side))}
         for name, side in zip(names, SIDES, strict=True)
     }
-    yield from _duplicates(exams)
-    for name, looks in sides.items():
-        yield from _constant(name, looks, exams)
-        yield from _strays(name, looks, exams, place=0 if SIDES[names.index(name)] == "source" else -1)
-    yield from _odd_modes(exams)
-    yield from _turned(exams)
+    yield from _duplicates(reports)
+    for name, stats_of_side in sides.items():
+        yield from _constant(name, stats_of_side, reports)
+        yield from _strays(name, stats_of_side, reports, file=0 if SIDES[names.index(name)] == "source" else -1)
+    yield from _unusual_modes(reports)
+    yield from _rotated(reports)
     if loading.source.is_paired:
-        yield from _sides(exams, loading)
+        yield from _sides(reports, loading)
 
 
-def between(exams: Mapping[Split, Exams]) -> Iterator[tuple[Split, Issue]]:
+def between(reports: Mapping[Split, Reports]) -> Iterator[tuple[Split, Issue]]:
     """Samples of another split that are samples to train on, whole or on one side."""
-    train = [e for e in exams.get("train", {}).values() if e.source and e.target]
-    known = {(side, key): e for e in train for side, key in _contents(e)}
-    for split in (s for s in exams if s != "train"):
-        for exam in exams[split].values():
-            same = next(((side, known[side, key]) for side, key in _contents(exam) if (side, key) in known), None)
-            if same and same[1].files != exam.files:
-                side, other = same
-                what = f"{_name(exam)}: the same {side} as {_name(other)}, which is trained on"
-                yield split, _warning("overlap", what, (*exam.files, *other.files))
+    train = [r for r in reports.get("train", {}).values() if r.source and r.target]
+    by_content = {(side, key): r for r in train for side, key in _contents(r)}
+    for split in (s for s in reports if s != "train"):
+        for report in reports[split].values():
+            side, other = next(
+                ((s, by_content[s, k]) for s, k in _contents(report) if (s, k) in by_content), ("", None)
+            )
+            # A data set whose splits are one set is not reported sample by sample.
+            if other and other.files != report.files:
+                what = f"{_name(report)}: the same {side} as {_name(other)}, which is trained on"
+                yield split, _warning("overlap", what, (*report.files, *other.files))
 
 
-def _contents(exam: SampleReport) -> Iterator[tuple[str, str]]:
-    """What tells a sample, most telling first. A constant side tells nothing."""
-    source, target = exam.source, exam.target
+def _contents(report: SampleReport) -> Iterator[tuple[str, str]]:
+    """What identifies a sample: the pair, then either side. A constant side identifies nothing."""
+    source, target = report.source, report.target
     if source and target and not (source.is_constant and target.is_constant):
         yield "pair", source.digest + target.digest
-    for side, look in (("source", source), ("target", target)):
-        if look and not look.is_constant:
-            yield side, look.digest
+    for side, stats in (("source", source), ("target", target)):
+        if stats and not stats.is_constant:
+            yield side, stats.digest
 
 
-def _duplicates(exams: Exams) -> Iterator[Found]:
+def _duplicates(reports: Reports) -> Iterator[FoundIssue]:
     groups: dict[str, list[SampleReport]] = defaultdict(list)
-    for exam in exams.values():
-        content = next(_contents(exam), ("", ""))
-        if content[0] == "pair":
-            groups[content[1]].append(exam)
-    for same in groups.values():
-        if len(same) > 1:
-            names = ", ".join(_name(e) for e in same)
-            yield None, _warning("duplicate", f"{names}: the same pair", [f for e in same for f in e.files])
+    for report in reports.values():
+        side, content = next(_contents(report), ("", ""))
+        if side == "pair":
+            groups[content].append(report)
+    for group in groups.values():
+        if len(group) > 1:
+            names = ", ".join(_name(r) for r in group)
+            yield None, _warning("duplicate", f"{names}: the same pair", [f for r in group for f in r.files])
 
 
-def _constant(name: str, looks: Mapping[int, ImageStats], exams: Exams) -> Iterator[Found]:
-    plain = [i for i, look in looks.items() if look.is_constant]
-    if len(plain) > MOST_CONSTANT * len(looks):
-        yield (
-            None,
-            _warning(
-                "constant",
-                f"{len(plain):,} of {len(looks):,} {name}s are one colour: {_few(_name(exams[i]) for i in plain)}",
-                [f for i in plain for f in exams[i].files],
-            ),
-        )
+def _constant(name: str, stats: Mapping[int, ImageStats], reports: Reports) -> Iterator[FoundIssue]:
+    constant = [i for i, s in stats.items() if s.is_constant]
+    if len(constant) > MOST_CONSTANT * len(stats):
+        names = _few(_name(reports[i]) for i in constant)
+        what = f"{len(constant):,} of {len(stats):,} {name}s are one colour: {names}"
+        yield None, _warning("constant", what, [f for i in constant for f in reports[i].files])
 
 
-def _odd_modes(exams: Exams) -> Iterator[Found]:
-    """Files of another mode than most at their place in a pair."""
-    for place in range(max((len(e.modes) for e in exams.values()), default=0)):
-        modes = {i: e.modes[place] for i, e in exams.items() if len(e.modes) > place and len(e.files) == len(e.modes)}
+def _unusual_modes(reports: Reports) -> Iterator[FoundIssue]:
+    """Files of another mode than most files of their side."""
+    for side in range(max((len(r.modes) for r in reports.values()), default=0)):
+        modes = {i: r.modes[side] for i, r in reports.items() if len(r.modes) > side and len(r.files) == len(r.modes)}
         usual = Counter(modes.values()).most_common(1)[0][0] if modes else ""
         for i, mode in modes.items():
             if mode != usual:
-                file = exams[i].files[place]
+                file = reports[i].files[side]
                 yield i, _warning("odd-mode", f"{file}: {_mode(mode)} among {_mode(usual)}", [file])
 
 
-def _turned(exams: Exams) -> Iterator[Found]:
-    """A camera's turn on one side of a pair only: the other was turned by hand, or was not."""
-    for i, exam in exams.items():
-        if len(exam.orientations) == 2 and len(set(exam.orientations)) == 2:
-            told = " and ".join(map(str, exam.orientations))
-            yield i, _warning("turned", f"{_name(exam)}: EXIF orientations {told}", exam.files)
+def _rotated(reports: Reports) -> Iterator[FoundIssue]:
+    """Pairs whose sides differ in their EXIF orientation: the pixels of one side may have been rotated already."""
+    for i, report in reports.items():
+        if len(report.orientations) == 2 and len(set(report.orientations)) == 2:
+            orientations = " and ".join(map(str, report.orientations))
+            yield i, _warning("turned", f"{_name(report)}: EXIF orientations {orientations}", report.files)
 
 
-def _sides(exams: Exams, loading: PairLoader) -> Iterator[Found]:
-    """Which side is drawn and which a photo, where that can be told; pairs that are the other way round."""
-    both = {i: (e.source, e.target) for i, e in exams.items() if e.source and e.target}
-    rows = {i: (s.flat, t.flat) for i, (s, t) in both.items() if s.flat is not None and t.flat is not None}
-    if len(rows) < ENOUGH:
+def _sides(reports: Reports, loading: PairLoader) -> Iterator[FoundIssue]:
+    """Pairs whose sides are swapped, and drawings as targets, where one side is drawn and the other a photo."""
+    both = {i: (r.source, r.target) for i, r in reports.items() if r.source and r.target}
+    flat = {i: (s.flat, t.flat) for i, (s, t) in both.items() if s.flat is not None and t.flat is not None}
+    if len(flat) < ENOUGH:
         return
-    numbers = [*rows]
-    differences = np.array([rows[i][1] - rows[i][0] for i in numbers])
+    indices = [*flat]
+    differences = np.array([flat[i][1] - flat[i][0] for i in indices])
     usual = float(np.median(differences))
     if abs(usual) < FLATTER or (differences * np.sign(usual) > 0).mean() < MOST:
         return
-    far = _distance([both[i] for i in numbers])
-    reversed_ = differences * np.sign(usual) < -REVERSED * abs(usual)
-    swapped = [i for i, r in zip(numbers, reversed_, strict=True) if r and far(both[i][::-1]) < CLOSER * far(both[i])]
+    distance = _distance([both[i] for i in indices])
+    opposite = [i for i, d in zip(indices, differences * np.sign(usual), strict=True) if d < -REVERSED * abs(usual)]
+    swapped = [i for i in opposite if distance(both[i][::-1]) < CLOSER * distance(both[i])]
     for i in swapped:
-        what = f"{_name(exams[i])}: source and target seem swapped, compared with the other pairs"
-        yield i, Issue(code="swapped", what=what, hint="Exchange the two.", files=_paths(exams[i].files))
+        what = f"{_name(reports[i])}: source and target seem swapped, compared with the other pairs"
+        yield i, Issue(code="swapped", what=what, hint="Exchange the two.", files=_paths(reports[i].files))
     is_target = (usual > 0) != loading.is_reversed
-    drawn = {i: both[i][usual > 0] for i in numbers if i not in swapped}
+    drawn = {i: both[i][usual > 0] for i in indices if i not in swapped}
     if _few_colours(drawn.values()) >= FEW_COLOURS:
-        yield from _lossy("target" if is_target else "source", drawn, exams, place=-1 if usual > 0 else 0)
+        yield from _lossy("target" if is_target else "source", drawn, reports, file=-1 if usual > 0 else 0)
         if is_target:
             what = "the source looks like photos, the target like label maps or drawings"
             other = "AtoB" if loading.is_reversed else "BtoA"
@@ -140,65 +138,66 @@ def _sides(exams: Exams, loading: PairLoader) -> Iterator[Found]:
             yield None, Issue(code="direction", what=what, hint=hint, is_fault=False)
 
 
-def _lossy(name: str, drawn: Mapping[int, ImageStats], exams: Exams, *, place: int) -> Iterator[Found]:
-    """Drawn areas or lines that were kept with loss."""
-    lossy = [i for i in drawn if exams[i].formats and exams[i].formats[place] in LOSSY]
-    if lossy and _is_stored(drawn[lossy[0]], Path(exams[lossy[0]].files[place])):
+def _lossy(name: str, drawn: Mapping[int, ImageStats], reports: Reports, *, file: int) -> Iterator[FoundIssue]:
+    """Drawings or label maps that were stored with loss; `file` is the index of their side in the files of a pair."""
+    lossy = [i for i in drawn if reports[i].formats and reports[i].formats[file] in LOSSY]
+    if lossy and _is_stored(drawn[lossy[0]], Path(reports[lossy[0]].files[file])):
         what = f"{len(lossy):,} of {len(drawn):,} {name}s look like label maps or drawings, and are JPEG"
-        yield None, _warning("jpeg-labels", what, [exams[i].files[place] for i in lossy])
+        yield None, _warning("jpeg-labels", what, [reports[i].files[file] for i in lossy])
 
 
-def _is_stored(look: ImageStats, file: Path) -> bool:
-    """Whether a side is what its file holds, whole or one half of it: a pair maker's drawing of a photo is not."""
+def _is_stored(stats: ImageStats, file: Path) -> bool:
+    """Whether a side is the content of its file, or one half of it; a drawing computed from a photo is not."""
     try:
-        whole = with_channels(decode(file), look.shape[-1])
+        whole = with_channels(decode(file), stats.shape[-1])
     except DataError:
         return False
     half = whole.shape[1] // 2
-    return look.digest in {digest(part) for part in (whole, whole[:, :half], whole[:, half:])}
+    return stats.digest in {digest(part) for part in (whole, whole[:, :half], whole[:, half:])}
 
 
-def _strays(name: str, looks: Mapping[int, ImageStats], exams: Exams, *, place: int) -> Iterator[Found]:
-    """Pictures of a side of few colours that have colours of their own."""
-    whole = {i: k for i, k in looks.items() if not (exams[i].formats and exams[i].formats[place] in LOSSY)}
-    plain = {i: k.colours for i, k in whole.items() if 0 < len(k.colours) <= PALETTE}
-    if len(plain) < max(ENOUGH, 0.9 * len(looks)):
+def _strays(name: str, stats: Mapping[int, ImageStats], reports: Reports, *, file: int) -> Iterator[FoundIssue]:
+    """Pictures with further colours on a side that has a palette."""
+    lossless = {i: s for i, s in stats.items() if not (reports[i].formats and reports[i].formats[file] in LOSSY)}
+    few = {i: s.colours for i, s in lossless.items() if 0 < len(s.colours) <= PALETTE}
+    if len(few) < max(ENOUGH, 0.9 * len(stats)):
         return
-    counts = Counter(colour for colours in plain.values() for colour in colours)
-    palette = {colour for colour, count in counts.items() if count >= max(3, 0.02 * len(plain))}
+    counts = Counter(colour for colours in few.values() for colour in colours)
+    palette = {colour for colour, count in counts.items() if count >= max(3, 0.02 * len(few))}
     if not 2 <= len(palette) <= PALETTE:
         return
-    for i, look in whole.items():
-        stray = len(set(look.colours) - palette) if look.colours else MOST_COLOURS + 1
-        if stray >= STRAY and look.flat is not None:
-            told = f"{stray}" if look.colours else f"more than {MOST_COLOURS}"
-            file = exams[i].files[place] if exams[i].files else exams[i].key
-            what = f"{file}: {told} colours beside the {len(palette)} of the other {name}s"
+    for i, s in lossless.items():
+        stray = len(set(s.colours) - palette) if s.colours else MOST_COLOURS + 1
+        if stray >= STRAY and s.flat is not None:
+            count = f"{stray}" if s.colours else f"more than {MOST_COLOURS}"
+            path = reports[i].files[file] if reports[i].files else reports[i].key
+            what = f"{path}: {count} colours beside the {len(palette)} of the other {name}s"
             hint = "Save it without smoothing or compression, or resize it with the nearest pixel."
-            files = _paths([file] if exams[i].files else [])
+            files = _paths([path] if reports[i].files else [])
             yield i, Issue(code="colours", what=what, hint=hint, files=files)
 
 
-def _few_colours(looks: Iterable[ImageStats]) -> float:
-    """The share of flat pixels that the 16 commonest coarse colours of a side hold."""
+def _few_colours(stats: Iterable[ImageStats]) -> float:
+    """The share of flat pixels that the 16 commonest coarse colours of a side cover."""
     summed: Counter[int] = Counter()
     count = 0
-    for look in looks:
-        summed.update(look.top)
+    for s in stats:
+        summed.update(s.top)
         count += 1
     return sum(share for _, share in summed.most_common(16)) / max(1, count)
 
 
 def _distance(pairs: Sequence[tuple[ImageStats, ImageStats]]) -> Callable[[Sequence[ImageStats]], float]:
-    """How far a pair lies from the usual one, in what is usual: by flatness and colour of both sides."""
+    """The distance of a pair from the median pair, by flatness and mean colour of both sides, in usual deviations."""
     rows = np.array([_row(pair) for pair in pairs])
+    # Median and absolute deviation: the swapped pairs that are looked for would shift mean and variance.
     middle = np.median(rows, axis=0)
     spread = np.median(np.abs(rows - middle), axis=0) + 1e-3
     return lambda pair: float(np.abs((_row(pair) - middle) / spread).clip(max=10).mean())
 
 
 def _row(pair: Sequence[ImageStats]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    return np.array([v for look in pair for v in (look.flat or 0.0, *look.mean)])
+    return np.array([v for stats in pair for v in (stats.flat or 0.0, *stats.mean)])
 
 
 def _mode(mode: str) -> str:
@@ -215,7 +214,7 @@ def _mode(mode: str) -> str:
     return names.get(mode, f"16 bit ({mode})" if ";16" in mode or mode.startswith("I") else mode)
 
 
-MENDS = {
+HINTS = {
     "duplicate": "Take all but one away: the same pair counts several times.",
     "overlap": "Take it out of one of the splits: scores on pictures that were trained on say little.",
     "constant": "If they are no accident, let it be; batches of such pictures teach nothing.",
@@ -226,17 +225,17 @@ MENDS = {
 
 
 def _warning(code: str, what: str, files: Iterable[str]) -> Issue:
-    return Issue(code=code, what=what, hint=MENDS[code], files=_paths(files), is_fault=False)
+    return Issue(code=code, what=what, hint=HINTS[code], files=_paths(files), is_fault=False)
 
 
 def _paths(files: Iterable[str]) -> tuple[Path, ...]:
     return tuple(map(Path, files))
 
 
-def _name(exam: SampleReport) -> str:
-    return " and ".join(exam.files) if exam.files else exam.key
+def _name(report: SampleReport) -> str:
+    return " and ".join(report.files) if report.files else report.key
 
 
 def _few(names: Iterable[str]) -> str:
-    told = [*names]
-    return ", ".join(told[:3]) + (f", and {len(told) - 3:,} more" if len(told) > 3 else "")
+    every = [*names]
+    return ", ".join(every[:3]) + (f", and {len(every) - 3:,} more" if len(every) > 3 else "")

@@ -1,4 +1,4 @@
-"""What a run does about bad pictures before its first step: refuse them, or go without them."""
+"""Before the first step of a run: refuse bad pictures, or leave them out."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,23 +18,23 @@ from imtrans.interfaces import Issue, Split
 from imtrans.kit.formats import is_picture
 from imtrans.kit.images.image_checks import header
 
-PATIENCE = 2.0  # seconds for a look at the headers; a thousand pictures take a fifth of one
-Before = list[tuple[int | None, Issue]]
+PATIENCE = 2.0  # seconds for reading headers; a thousand pictures take 0.2
+LeftOut = list[tuple[int | None, Issue]]
 
 
 def screen(
     config: RunConfig, loadings: Sequence[PairLoader], *, folder: Path, start: ResumePoint | None, world: ProcessGroup
 ) -> list[PairLoader]:
-    """The splits as a run is to see them; one that goes on is without what it was without from its beginning.
+    """The splits that a run sees: with data.skip_invalid without bad samples, else all of them.
 
-    Without data.skip_invalid DataError for bad pictures, as far as they can be told from the headers of the files and
-    from an earlier check. With it every picture is decoded, once, and the bad ones are left out.
+    Raises DataError for bad pictures without data.skip_invalid, as far as the headers of the files and an earlier check
+    show them. With it every picture is decoded, once; a resumed run leaves out the same samples as before.
     """
     splits: dict[Split, PairLoader] = {}
     for each in loadings:
         splits.setdefault(each.source.split, each)
     if not config.data.skip_invalid:
-        _refuse(config, splits)
+        _refuse_bad(config, splits)
         return [*loadings]
     path = folder / SKIPPED
     if start and not start.accepts_data and path.exists():
@@ -44,58 +44,60 @@ def screen(
     return [_without(config, each, left_out[each.source.split], path) for each in loadings]
 
 
-def _left_out(splits: Mapping[Split, PairLoader]) -> dict[Split, Before]:
-    found = check_dataset(splits)
-    return {split: found.left_out(split) for split in splits}
+def _left_out(splits: Mapping[Split, PairLoader]) -> dict[Split, LeftOut]:
+    report = check_dataset(splits)
+    return {split: report.left_out(split) for split in splits}
 
 
-def _without(config: RunConfig, loading: PairLoader, before: Before, path: Path) -> PairLoader:
-    source, gone = loading.source, frozenset(i for i, _ in before if i is not None)
-    if len(gone) >= len(source.dataset):
+def _without(config: RunConfig, loading: PairLoader, left_out: LeftOut, path: Path) -> PairLoader:
+    source, indices = loading.source, frozenset(i for i, _ in left_out if i is not None)
+    if len(indices) >= len(source.dataset):
         raise DataError(
-            f"none of the {len(gone):,} {source.split} samples can be used; the first: {before[0][1].what}",
-            hint=f"See each with its mend: {command(config)}",
+            f"none of the {len(indices):,} {source.split} samples can be used; the first: {left_out[0][1].what}",
+            hint=f"List all faults and how to fix them: {command(config)}",
         )
-    kept = replace(source, left_out=gone, built=None) if gone else source
-    return replace(loading, source=kept, skip_log=SkipLog(path=path, split=source.split, before=tuple(before)))
+    usable = replace(source, left_out=indices, built=None) if indices else source
+    return replace(loading, source=usable, skip_log=SkipLog(path=path, split=source.split, before=tuple(left_out)))
 
 
-def _refuse(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
+def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
     until = time.monotonic() + PATIENCE
     for split, loading in splits.items():
-        faults = [*_seen(loading, until)]
+        faults = [*_known_faults(loading, until)]
         if faults:
             named = [f.what for f in faults[:3]]
-            own = faults[0].hint if len({f.hint for f in faults}) == 1 else ""
+            # One hint for all says what to do at once; several are for `data check` to list.
+            hint = f"{faults[0].hint} " if len({f.hint for f in faults}) == 1 and faults[0].hint else ""
             more = f"; and {len(faults) - 3:,} more" if len(faults) > 3 else ""
             raise DataError(
                 f"{len(faults):,} of {len(loading.source.dataset):,} {split} samples cannot be used: "
                 f"{'; '.join(named)}{more}",
-                hint=f"{own} " * bool(own)
-                + f"See each with its mend: {command(config)}\nOr train without them: --skip-invalid",
+                hint=f"{hint}List all faults and how to fix them: {command(config)}\n"
+                "Or train without them: --skip-invalid",
             )
 
 
-def _seen(loading: PairLoader, until: float) -> Iterator[Issue]:
-    """The faults of samples that are known, or whose files look bad and are, as long as there is time."""
-    memory, dataset, seen = CheckCache.kept(loading), loading.source.dataset, set[tuple[Path, ...]]()
+def _known_faults(loading: PairLoader, until: float) -> Iterator[Issue]:
+    """The faults of samples in the cache of checks, and of those whose files look bad and are, until the time is up."""
+    cache, dataset, screened = CheckCache.kept(loading), loading.source.dataset, set[tuple[Path, ...]]()
     for index in range(len(dataset)):
         if time.monotonic() > until:
             return
-        known, files = memory.get(index) if memory else None, tuple(dataset.files(index))
-        if known is None and files not in seen and _is_suspect(files):
-            known = check_sample(loading, index)
-        seen.add(files)
-        yield from known.faults[:1] if known else ()
+        report, files = cache.get(index) if cache else None, tuple(dataset.files(index))
+        # Many samples can come from one file, whose header says the same of all.
+        if report is None and files not in screened and _is_suspect(files):
+            report = check_sample(loading, index)
+        screened.add(files)
+        yield from report.faults[:1] if report else ()
 
 
 def _is_suspect(files: tuple[Path, ...]) -> bool:
-    """Whether files look as if they were missing, no pictures, cut off or of two sizes; a look at all pixels tells."""
+    """Whether files look missing, truncated, of two sizes, or not like pictures; only decoding them can prove it."""
     try:
-        told = [header(file) for file in files if is_picture(file.name)]
+        headers = [header(file) for file in files if is_picture(file.name)]
         return (
-            any(not h.has_end for h in told)
-            or len({(h.width, h.height) for h in told}) > 1
+            any(not h.has_end for h in headers)
+            or len({(h.width, h.height) for h in headers}) > 1
             or not all(file.is_file() and file.stat().st_size for file in files)
         )
     except (DataError, OSError):
@@ -103,7 +105,7 @@ def _is_suspect(files: tuple[Path, ...]) -> bool:
 
 
 def command(config: RunConfig) -> str:
-    """How the data set of a run is checked."""
+    """The command that checks the data set of a run."""
     dataset = config.dataset
     path_options = dataset.component.info.path_options
     path = getattr(dataset.options, path_options[0]) if path_options else ""

@@ -1,4 +1,4 @@
-"""What one sample is like: its fault, if it has one, and what can be compared with the others."""
+"""The report of one sample: its fault, if it has one, and statistics to compare it with the others."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import ImageSpec, Issue
 from imtrans.kit.formats import is_picture
+from imtrans.kit.images import Array
 from imtrans.kit.images.image_checks import Header, file_fault, header
 
-Array = np.ndarray[Any, Any]
 MOST_COLOURS, MOST_TOP = 256, 16
 LOSSY = ("JPEG", "WEBP")
-MEND = "Mend it, or take the pair away."
-ROWS = 64  # of a picture tell what it looks like
+HINT = "Fix it, or remove the pair."
+ROWS = 64  # rows of a picture that are enough for its statistics
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageStats:
-    """One side of a sample: the sha256 of its pixels, its shape, and, of pictures, what they look like.
+    """Statistics of one side of a sample: the sha256 of its pixels, its shape, and the colours of pictures.
 
-    `flat` is the share of pixels that are as their left neighbour, `mean` the mean colour, 0 to 255; `top` the 16
-    commonest coarse colours among the flat pixels (4 bits a channel) with their shares; `colours` the exact ones, as
-    numbers, where there are at most 256.
+    `flat` is the share of pixels that equal their left neighbour, `mean` the mean colour, 0 to 255; `top` the 16
+    commonest coarse colours among the flat pixels (4 bits a channel) with their shares; `colours` the exact colours,
+    as numbers, where there are at most 256.
     """
 
     digest: str
@@ -41,7 +41,7 @@ class ImageStats:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleReport:
-    """A sample: its files with their formats, modes and orientations, what was found, and both sides as stored."""
+    """A sample: its files with their formats, modes and orientations, its issues, and statistics of both sides."""
 
     key: str
     files: tuple[str, ...]
@@ -54,31 +54,32 @@ class SampleReport:
 
     @property
     def faults(self) -> list[Issue]:
+        """The issues with which the sample cannot be used."""
         return [issue for issue in self.issues if issue.is_fault]
 
     def tree(self) -> dict[str, Any]:
-        """As JSON holds it, but for the files, which its place in a memory tells."""
+        """The report as JSON holds it."""
         issues = [{**asdict(f), "files": [str(p) for p in f.files]} for f in self.issues]
         return {**asdict(self), "files": list(self.files), "issues": issues}
 
     @classmethod
-    def restored(cls, told: Mapping[str, Any]) -> "SampleReport":
-        """What `tree` gave. KeyError, TypeError or ValueError for anything else."""
-        issues = tuple(Issue(**{**f, "files": tuple(Path(p) for p in f["files"])}) for f in told["issues"])
+    def restored(cls, tree: Mapping[str, Any]) -> "SampleReport":
+        """The report that `tree()` was called on. KeyError, TypeError or ValueError for anything else."""
+        issues = tuple(Issue(**{**f, "files": tuple(Path(p) for p in f["files"])}) for f in tree["issues"])
         return cls(
-            key=str(told["key"]),
-            files=tuple(told["files"]),
+            key=str(tree["key"]),
+            files=tuple(tree["files"]),
             issues=issues,
-            formats=tuple(told["formats"]),
-            modes=tuple(told["modes"]),
-            orientations=tuple(told["orientations"]),
-            source=_look(told["source"]),
-            target=_look(told["target"]),
+            formats=tuple(tree["formats"]),
+            modes=tuple(tree["modes"]),
+            orientations=tuple(tree["orientations"]),
+            source=_restored_stats(tree["source"]),
+            target=_restored_stats(tree["target"]),
         )
 
 
 def check_sample(loading: PairLoader, index: int) -> SampleReport:
-    """One sample decoded and judged: by its data set, by the loader, and by the data set's own check."""
+    """Decode one sample and check it: by its data set, by the loader, and by the data set's own `check`."""
     dataset = loading.source.dataset
     files = tuple(dataset.files(index))
     names = tuple(str(f) for f in files)
@@ -87,44 +88,49 @@ def check_sample(loading: PairLoader, index: int) -> SampleReport:
         loading.checked(pair.reversed() if loading.is_reversed else pair)
     except ImtransError as error:
         return SampleReport(key="", files=names, issues=(_fault(files, error),))
-    own = getattr(dataset, "check", None)
-    told = [header(f) for f in files if is_picture(f.name)]
+    check = getattr(dataset, "check", None)
+    headers = [header(f) for f in files if is_picture(f.name)]
     return SampleReport(
         key=pair.key,
         files=names,
-        issues=tuple(own(index, pair)) if own else (),
-        formats=tuple(h.format for h in told),
-        modes=tuple(h.mode for h in told),
-        orientations=tuple(h.orientation for h in told),
-        source=image_stats(pair.source, dataset.data_spec.source, is_exact=not _is_lossy(told[:1])),
-        target=image_stats(pair.target, dataset.data_spec.target, is_exact=not _is_lossy(told[-1:])),
+        issues=tuple(check(index, pair)) if check else (),
+        formats=tuple(h.format for h in headers),
+        modes=tuple(h.mode for h in headers),
+        orientations=tuple(h.orientation for h in headers),
+        # JPEG smears colours: counting the exact ones of a picture that was stored with loss says nothing.
+        source=image_stats(pair.source, dataset.data_spec.source, is_exact=not _is_lossy(headers[:1])),
+        target=image_stats(pair.target, dataset.data_spec.target, is_exact=not _is_lossy(headers[-1:])),
     )
 
 
 def image_stats(array: Array, spec: ImageSpec, *, is_exact: bool = True) -> ImageStats:
-    """What one side, (*spatial, C) as stored, looks like. Unless it `is_exact` its colours are not counted."""
+    """The statistics of one side, (*spatial, C) as stored. Unless it `is_exact` its colours are not counted."""
     whole = np.ascontiguousarray(array)
-    plain = ImageStats(digest=digest(whole), shape=whole.shape, is_constant=_is_constant(whole))
+    stats = ImageStats(digest=digest(whole), shape=whole.shape, is_constant=_is_constant(whole))
+    # Labels and volumes have no colours.
     if spec.kind != "image" or whole.ndim != 3 or whole.shape[-1] not in (1, 3) or whole.shape[1] < 2:
-        return plain
+        return stats
     rows = whole[:: max(1, len(whole) // ROWS)]
-    few = rows if rows.dtype == np.uint8 else (rows.astype(np.float32) * (255 / spec.high)).astype(np.uint8)
-    return replace(_seen(plain, few), colours=_colours(whole, rows) if is_exact and whole.dtype == np.uint8 else ())
+    rows8 = rows if rows.dtype == np.uint8 else (rows.astype(np.float32) * (255 / spec.high)).astype(np.uint8)
+    colours = _colours(whole, rows) if is_exact and whole.dtype == np.uint8 else ()
+    return replace(_with_colour_stats(stats, rows8), colours=colours)
 
 
 def digest(array: Array) -> str:
-    """The sha256 of an array, cut to 32 digits."""
-    found = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
-    found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()[:32]
+    """The sha256 of an array, its type and its shape, cut to 32 digits."""
+    hasher = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
+    hasher.update(np.ascontiguousarray(array).data)
+    return hasher.hexdigest()[:32]
 
 
 def _is_constant(whole: Array) -> bool:
     pixels = whole.reshape(-1, whole.shape[-1])
+    # A few pixels first: nearly every picture is done after them.
     return bool((pixels[:: max(1, len(pixels) // ROWS)] == pixels[0]).all() and (pixels == pixels[0]).all())
 
 
-def _seen(plain: ImageStats, rows: Array) -> ImageStats:
+def _with_colour_stats(stats: ImageStats, rows: Array) -> ImageStats:
+    # Differences of uint8 would wrap around.
     planes = [rows[..., c].astype(np.int16) for c in range(rows.shape[-1])]
     planes *= 3 // len(planes)
     bins = ((planes[0] >> 4) << 8) | ((planes[1] >> 4) << 4) | (planes[2] >> 4)
@@ -132,7 +138,7 @@ def _seen(plain: ImageStats, rows: Array) -> ImageStats:
     counts = np.bincount(bins[:, 1:][is_flat], minlength=4096)
     top = np.argsort(counts)[::-1][:MOST_TOP]
     return replace(
-        plain,
+        stats,
         flat=round(float(is_flat.mean()), 4),
         mean=tuple(round(float(plane.mean()), 2) for plane in planes),
         top={int(b): round(float(counts[b] / counts.sum()), 5) for b in top if counts[b]},
@@ -143,30 +149,30 @@ def _colours(whole: Array, rows: Array) -> tuple[int, ...]:
     """The exact colours; none where a few rows hold too many already."""
     for part in (rows, whole):
         wide = np.repeat(part, 3, axis=-1) if part.shape[-1] == 1 else part
-        found = np.unique((wide[..., 0].astype(np.int32) << 16) | (wide[..., 1].astype(np.int32) << 8) | wide[..., 2])
-        if len(found) > MOST_COLOURS:
+        present = np.unique((wide[..., 0].astype(np.int32) << 16) | (wide[..., 1].astype(np.int32) << 8) | wide[..., 2])
+        if len(present) > MOST_COLOURS:
             return ()
-    return tuple(int(v) for v in found)
+    return tuple(int(v) for v in present)
 
 
 def _fault(files: Sequence[Path], error: ImtransError) -> Issue:
-    """Which file is to blame, and for what; of whole files that do not fit each other, what the data set says."""
-    blamed = next((fault for file in files if (fault := file_fault(file))), None)
-    if blamed:
-        return blamed
+    """The fault of the first bad file; if all files are intact, the error of the data set or the loader."""
+    broken = next((fault for file in files if (fault := file_fault(file))), None)
+    if broken:
+        return broken
     code = "shape" if isinstance(error, ShapeError) else "values" if isinstance(error, DataError) else "refused"
     names = ", ".join(map(str, files))
     what = error.what if any(str(f) in error.what for f in files) or not files else f"{names}: {error.what}"
-    return Issue(code=code, what=what, hint=error.hint or MEND, files=tuple(files))
+    return Issue(code=code, what=what, hint=error.hint or HINT, files=tuple(files))
 
 
 def _is_lossy(headers: Sequence[Header]) -> bool:
     return any(h.format in LOSSY for h in headers)
 
 
-def _look(told: Mapping[str, Any] | None) -> ImageStats | None:
-    if told is None:
+def _restored_stats(tree: Mapping[str, Any] | None) -> ImageStats | None:
+    if tree is None:
         return None
-    top = {int(k): float(v) for k, v in told["top"].items()}
-    lists = {k: tuple(told[k]) for k in ("shape", "mean", "colours")}
-    return ImageStats(digest=told["digest"], is_constant=told["is_constant"], flat=told["flat"], top=top, **lists)
+    top = {int(k): float(v) for k, v in tree["top"].items()}
+    lists = {k: tuple(tree[k]) for k in ("shape", "mean", "colours")}
+    return ImageStats(digest=tree["digest"], is_constant=tree["is_constant"], flat=tree["flat"], top=top, **lists)

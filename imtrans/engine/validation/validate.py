@@ -1,8 +1,8 @@
-"""Every sample of a data set examined, once: what is remembered of unchanged files is not found out again."""
+"""A check of every sample of a data set; the reports of unchanged files are taken from a cache."""
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,16 +17,15 @@ from imtrans.engine.validation import dataset_checks
 from imtrans.engine.validation.check_cache import CheckCache
 from imtrans.engine.validation.sample_report import SampleReport, check_sample
 from imtrans.errors import ResourceError
-from imtrans.interfaces import Issue, Split
+from imtrans.interfaces import Issue, Split, Tick
 
-Tick = Callable[[int, int], None]
-FEW = 200  # samples that are examined before other processes would have begun
+FEW = 200  # samples; fewer are checked before other processes have started
 MOST_PROCESSES = 8
-CHUNK = 16
+CHUNK = 16  # samples that a process checks before it hands over their reports
 
 
 class LocatedIssue(NamedTuple):
-    """A finding and whose it is: the split and the sample's number, None where it is about more or none."""
+    """An issue and where it is: the split, and the sample's index, None where it concerns several samples or none."""
 
     split: str
     sample: int | None
@@ -35,8 +34,11 @@ class LocatedIssue(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """What was found, and what the data set says to heed. `counts` are the samples of each split, those that make no
-    sample for lack of a partner and the like included; `read` how many were decoded now."""
+    """The issues of a data set, and its own notes.
+
+    `counts` are the samples of each split, including files that make no sample, as one without a partner; `read` is how
+    many were decoded now.
+    """
 
     counts: Mapping[str, int]
     issues: Sequence[LocatedIssue]
@@ -45,63 +47,65 @@ class CheckReport:
 
     @property
     def faults(self) -> list[LocatedIssue]:
-        return [told for told in self.issues if told.issue.is_fault]
+        """The issues with which a sample cannot be used."""
+        return [located for located in self.issues if located.issue.is_fault]
 
     def left_out(self, split: str) -> list[tuple[int | None, Issue]]:
-        """What a split is to go without: the first fault of each sample, and what made none."""
-        own = [(t.sample, t.issue) for t in self.faults if t.split == split]
-        first = {index: (index, issue) for index, issue in reversed(own) if index is not None}
-        return [*((i, f) for i, f in own if i is None), *(first[i] for i in sorted(first))]
+        """What a run leaves out of a split: the first fault of each bad sample, and files that made no sample."""
+        faults = [(located.sample, located.issue) for located in self.faults if located.split == split]
+        first = {index: (index, issue) for index, issue in reversed(faults) if index is not None}
+        return [*((i, f) for i, f in faults if i is None), *(first[i] for i in sorted(first))]
 
 
 def check_dataset(loadings: Mapping[Split, PairLoader], *, tick: Tick | None = None) -> CheckReport:
-    """Examine every sample of these splits, then compare them with each other.
+    """Check every sample of these splits, then compare them with each other.
 
-    `tick(done, count)` is called as it goes on. What was found is kept also when it is interrupted. ResourceError when
-    a decoding process is killed.
+    `tick(done, count)` is called after each sample. Reports are cached also when the check is interrupted. Raises
+    ResourceError when a decoding process is killed.
     """
-    memories: dict[Split, CheckCache] = {split: CheckCache(loading) for split, loading in loadings.items()}
-    exams: dict[Split, dict[int, SampleReport]] = {split: {} for split in loadings}
-    wanted: dict[Split, list[int]] = {}
-    for split, memory in memories.items():
-        known = {i: memory.get(i) for i in range(len(loadings[split].source.dataset))}
-        exams[split] = {i: exam for i, exam in known.items() if exam}
-        wanted[split] = [i for i, exam in known.items() if not exam]
-    count, done = sum(map(len, wanted.values())), 0
+    caches: dict[Split, CheckCache] = {split: CheckCache(loading) for split, loading in loadings.items()}
+    reports: dict[Split, dict[int, SampleReport]] = {}
+    unchecked: dict[Split, list[int]] = {}
+    for split, cache in caches.items():
+        cached = {i: cache.get(i) for i in range(len(loadings[split].source.dataset))}
+        reports[split] = {i: report for i, report in cached.items() if report}
+        unchecked[split] = [i for i, report in cached.items() if not report]
+    count, done = sum(map(len, unchecked.values())), 0
     for split, loading in loadings.items():
         try:
-            with _deaths_told():
-                for index, exam in _examined(loading, wanted[split]):
-                    exams[split][index] = exam
-                    memories[split].put(index, exam)
+            with _map_worker_errors():
+                for index, report in _reports(loading, unchecked[split]):
+                    reports[split][index] = report
+                    caches[split].put(index, report)
                     done += 1
                     if tick:
                         tick(done, count)
         finally:
-            memories[split].save()
-    return CheckReport(
-        counts=_counts(loadings), issues=[*_told(loadings, exams)], read=count, notes=_notes(loadings.values())
-    )
+            caches[split].save()
+    issues = [*_located_issues(loadings, reports)]
+    return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=_notes(loadings.values()))
 
 
-def _told(
-    loadings: Mapping[Split, PairLoader], exams: Mapping[Split, Mapping[int, SampleReport]]
+def _located_issues(
+    loadings: Mapping[Split, PairLoader], reports: Mapping[Split, Mapping[int, SampleReport]]
 ) -> Iterator[LocatedIssue]:
     for split, loading in loadings.items():
-        own = exams[split]
+        of_split = reports[split]
         yield from (LocatedIssue(split, None, f) for f in getattr(loading.source.dataset, "issues", ()))
-        yield from (LocatedIssue(split, i, f) for i in sorted(own) for f in own[i].issues)
-        sound = {i: exam for i, exam in sorted(own.items()) if not exam.faults}
-        odd = dataset_checks.within(sound, loading)
-        yield from (LocatedIssue(split, i, f) for i, f in odd if split == "train" or f.code != "direction")
-    yield from (LocatedIssue(split, None, f) for split, f in dataset_checks.between(exams))
+        yield from (LocatedIssue(split, i, f) for i in sorted(of_split) for f in of_split[i].issues)
+        usable = {i: report for i, report in sorted(of_split.items()) if not report.faults}
+        issues = dataset_checks.within(usable, loading)
+        # The direction is chosen once for all splits: once is enough to say it.
+        yield from (LocatedIssue(split, i, f) for i, f in issues if split == "train" or f.code != "direction")
+    yield from (LocatedIssue(split, None, f) for split, f in dataset_checks.between(reports))
 
 
 def _notes(loadings: Iterable[PairLoader]) -> list[str]:
-    """What the data sets themselves say, once each."""
+    """The notes of the data sets themselves, each once."""
     datasets = [loading.source.dataset for loading in loadings]
-    own = [d.inner if isinstance(d, Subset) else d for d in datasets]
-    return [*dict.fromkeys(str(note) for d in own for note in getattr(d, "notes", ()))]
+    # A Subset adds a note of what it leaves out, which the issues say already.
+    whole = [d.inner if isinstance(d, Subset) else d for d in datasets]
+    return [*dict.fromkeys(str(note) for d in whole for note in getattr(d, "notes", ()))]
 
 
 def _counts(loadings: Mapping[Split, PairLoader]) -> dict[str, int]:
@@ -109,39 +113,42 @@ def _counts(loadings: Mapping[Split, PairLoader]) -> dict[str, int]:
     return {s: len(d) + len([f for f in getattr(d, "issues", ()) if f.is_fault]) for s, d in datasets.items()}
 
 
-def _examined(loading: PairLoader, indices: Sequence[int]) -> Iterator[tuple[int, SampleReport]]:
+def _reports(loading: PairLoader, indices: Sequence[int]) -> Iterator[tuple[int, SampleReport]]:
     if len(indices) < FEW:
         yield from ((i, check_sample(loading, i)) for i in indices)
         return
     chunks = [list(indices[i : i + CHUNK]) for i in range(0, len(indices), CHUNK)]
-    read = DataLoader(
-        _Exams(loading),
+    loader = DataLoader(
+        _ReportDataset(loading),
         batch_sampler=chunks,
         collate_fn=list,
+        # In a container a process may often use fewer CPUs than the machine has.
         num_workers=min(MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2),
         timeout=PATIENCE,
         generator=torch.Generator().manual_seed(0),
-        worker_init_fn=_apart,
+        worker_init_fn=_own_process_group,
     )
-    for chunk in read:
+    for chunk in loader:
         yield from chunk
 
 
-def _apart(worker: int) -> None:
-    """A signal to the whole group is for the main process: it ends the others, and keeps what they found."""
+def _own_process_group(worker: int) -> None:
+    """Take a worker out of the process group of the terminal."""
+    # A signal to the whole group would end the workers before the main process has their reports.
     reset_worker_signals(worker)
     if hasattr(os, "setpgrp"):
         os.setpgrp()
 
 
 @contextlib.contextmanager
-def _deaths_told() -> Iterator[None]:
-    """The death of a decoding process, of which torch tells at any moment; by a signal for all it is no fault."""
+def _map_worker_errors() -> Iterator[None]:
+    """The death of a decoding process as ResourceError."""
     try:
         yield
     except RuntimeError as error:
         if "DataLoader" not in str(error):
             raise
+        # After Ctrl-C torch finds its workers dead and raises that instead of the interrupt.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise ResourceError(
@@ -150,10 +157,11 @@ def _deaths_told() -> Iterator[None]:
         ) from error
 
 
-class _Exams(TorchDataset[Any]):
+class _ReportDataset(TorchDataset[Any]):
     def __init__(self, loading: PairLoader) -> None:
         self.loading = loading
 
     def __getitem__(self, index: int) -> tuple[int, SampleReport]:
+        # The processes run side by side: threads in each would compete for the same CPUs.
         torch.set_num_threads(1)
         return index, check_sample(self.loading, index)

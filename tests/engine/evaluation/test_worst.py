@@ -1,5 +1,7 @@
 """The pictures that observers are shown, each with its own scores, and the worst of all."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from factories import job, pairs
@@ -7,6 +9,7 @@ from factories import job, pairs
 from imtrans.engine.evaluation import scoring
 from imtrans.engine.evaluation.eval_samples import rounded
 from imtrans.engine.evaluation.model_samples import batches, predict
+from imtrans.plugins.component import MetricInfo
 
 
 class Histogram:
@@ -54,3 +57,13 @@ def test_a_metric_of_several_numbers_gives_no_score_and_no_worst(made):
 
 def test_without_metrics_there_are_pictures_alone(made):
     assert [(s.scores, s.is_worst) for s in scoring.samples(made.model, made.validation, 3)] == [({}, False)] * 3
+
+
+def test_a_metric_of_a_whole_set_gives_no_sample_a_score_and_has_no_baseline(made):
+    [chosen] = made.model.config.metrics
+    of_set = replace(chosen, component=replace(chosen.component, info=MetricInfo(is_set_level=True)))
+    model = replace(made.model, config=replace(made.model.config, metrics=[of_set]))
+    found = scoring.scores(model, made.metrics, made.validation, mean=torch.zeros(3, 32, 32))
+    assert (list(found.metrics), found.baseline, list(found.worst)) == ([chosen.name], {}, [])
+    [shown] = scoring.samples(model, made.validation, 1, metrics=made.metrics)
+    assert shown.scores == {}
