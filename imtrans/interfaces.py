@@ -54,6 +54,7 @@ class DataSpec:
     extras: Mapping[str, ImageSpec] = field(default_factory=dict)
 
     def reversed(self) -> "DataSpec":
+        """The same with source and target exchanged."""
         return replace(self, source=self.target, target=self.source)
 
 
@@ -67,6 +68,7 @@ class Pair:
     extras: Mapping[str, "np.ndarray[Any, Any]"] = field(default_factory=dict)
 
     def reversed(self) -> "Pair":
+        """The same with source and target exchanged."""
         return replace(self, source=self.target, target=self.source)
 
 
@@ -217,18 +219,26 @@ class Augmentation(Protocol):
 
 
 class Generator(Protocol):
+    """Source (B, C, *spatial) to an image of the same spatial size, in [-1, 1]."""
+
     def __call__(self, source: "Tensor") -> "Tensor": ...
 
 
 class Discriminator(Protocol):
+    """Judges an image, (B, C, *spatial), given its source or None."""
+
     def __call__(self, source: "Tensor | None", image: "Tensor") -> DiscriminatorOutput: ...
 
 
 class Loss(Protocol):
+    """Prediction and target, (B, C, *spatial), to a scalar."""
+
     def __call__(self, prediction: "Tensor", target: "Tensor") -> "Tensor": ...
 
 
 class Adversarial(Protocol):
+    """The losses of the two players of a GAN, scalars."""
+
     def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> "Tensor":
         """What the discriminator minimises."""
         ...
@@ -239,14 +249,21 @@ class Adversarial(Protocol):
 
 
 class Penalty(Protocol):
+    """A further loss of the discriminator, a scalar of at least 0."""
+
     def __call__(self, discriminator: Discriminator, batch: Batch, fake: "Tensor") -> "Tensor": ...
 
 
 class Metric(Protocol):
     """`measure` gives a row for each picture, (B, *S); `summarise` makes numbers of all rows, (N, *S)."""
 
-    def compute(self, prediction: "Tensor", batch: Batch) -> "Tensor": ...
-    def aggregate(self, rows: "Tensor") -> Mapping[str, float]: ...
+    def compute(self, prediction: "Tensor", batch: Batch) -> "Tensor":
+        """A row for each picture, (B, *S), which depends on that picture alone."""
+        ...
+
+    def aggregate(self, rows: "Tensor") -> Mapping[str, float]:
+        """Numbers by name from all rows, (N, *S)."""
+        ...
 
 
 class Method(Protocol):
@@ -260,16 +277,22 @@ class Method(Protocol):
 
     def translate(
         self, source: "Tensor", *, extras: Mapping[str, "Tensor"] | None = None, seed: int | None = None
-    ) -> "Tensor": ...
+    ) -> "Tensor":
+        """Source (B, C, *spatial) to the translation of the same size; `seed` decides its noise."""
+        ...
 
     @property
-    def geometry(self) -> Geometry: ...
+    def geometry(self) -> Geometry:
+        """The sizes that a trained model takes."""
+        ...
 
     def state_dict(self) -> Mapping[str, Any]:
         """What must be kept and is not in a network: tensors, numbers, text."""
         ...
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        ...
 
 
 class Importer(Protocol):

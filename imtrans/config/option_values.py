@@ -35,9 +35,8 @@ class OptionValues:
         """Set what the layer says. ConfigError names the key as the user wrote it."""
         check_exclusive(layer)
         # In a layer a value for one optimiser group takes precedence over one for all groups, whatever their order.
-        for assignment in sorted(
-            layer.assignments, key=lambda each: each.path[:2] == _OPTIMIZER and len(each.path) > 3
-        ):
+        by_key = sorted(layer.assignments, key=lambda each: each.path[:2] == _OPTIMIZER and len(each.path) > 3)
+        for assignment in by_key:
             head, *rest = assignment.path
             if head in self.drafts:
                 self._apply_to_components(assignment, layer)

@@ -41,6 +41,7 @@ class Lite0:
         return features
 
     def fingerprint(self) -> str:
+        """The hash of the weights, in hexadecimal."""
         return pretrained.fingerprint(self.network)
 
     def _network(self, pictures: Tensor) -> Any:

@@ -24,6 +24,7 @@ class Terms:
 
     @property
     def is_on(self) -> bool:
+        """Whether any term has a weight other than 0."""
         return bool(self.terms)
 
     def __call__(self, *args: Any) -> Tensor:
@@ -42,10 +43,12 @@ class AdversarialTerms:
 
     @property
     def is_on(self) -> bool:
+        """Whether any term has a weight other than 0."""
         return bool(self.terms)
 
     @property
     def needs_real(self) -> bool:
+        """Whether a term compares with the discriminator output for the real image."""
         return any(getattr(t.part, "needs_real", False) for t in self.terms)
 
     @property
@@ -54,9 +57,11 @@ class AdversarialTerms:
         return float(getattr(self.terms[0].part, "real_threshold", 0.0)) if self.terms else 0.0
 
     def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
+        """The weighted sum that the discriminator minimises."""
         return _sum([_adversarial(t).discriminator_loss(on_real, on_fake) for t in self.terms])
 
     def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:
+        """The weighted sum that the generator minimises."""
         return _sum([t.weight * _adversarial(t).generator_loss(on_fake, on_real) for t in self.terms])
 
 

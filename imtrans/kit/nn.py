@@ -26,6 +26,7 @@ class BatchNorm(_BatchNorm):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, *spatial), normalised."""
         if self.training and self.track_running_stats and _has_company():
             return self._together(x)
         is_single = x.numel() == x.shape[1]
@@ -153,9 +154,11 @@ class ImagePool:
         return old
 
     def state_dict(self, prefix: str) -> dict[str, Any]:
+        """The images of the pool, by names that begin with `prefix`."""
         return {f"{prefix}.{i:04}": image for i, image in enumerate(self.images)}
 
     def load_state_dict(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Take what `state_dict` gave."""
         self.images = [state[key] for key in sorted(state) if key.startswith(f"{prefix}.")]
 
 

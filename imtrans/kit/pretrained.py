@@ -35,6 +35,7 @@ class Published:
 
     @property
     def name(self) -> str:
+        """The file's name at its publisher."""
         return PurePosixPath(self.url).name
 
     @property

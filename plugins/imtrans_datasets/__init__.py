@@ -10,6 +10,7 @@ from imtrans_datasets.components_photos import photo_components
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """Declare what this plugin offers."""
     yield from photo_components()
     yield from folder_components()
     yield from named_components()

@@ -52,6 +52,7 @@ class Cifar10:
         return Pair(source=photo, target=photo, key=f"{self.paths[batch].stem}-{row:04}")
 
     def files(self, index: int) -> Sequence[Path]:
+        """The batch file that holds a sample."""
         return [self.paths[self._rows[index] // COUNT]]
 
 

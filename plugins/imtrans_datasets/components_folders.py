@@ -9,6 +9,8 @@ from imtrans import Component, DatasetInfo, option
 
 @dataclass(frozen=True, kw_only=True)
 class FolderOptions:
+    """Where the pairs are, and how their files are read."""
+
     path: str = option("", "folder of pairs, or a .csv or .jsonl file that lists them: --dataset PATH")
     source: str = option("", "folder of the sources, wherever it is; with target, instead of path")
     target: str = option("", "folder of the targets, of the same names")
@@ -22,6 +24,7 @@ class FolderOptions:
 
 
 def folder_components() -> Iterable[Component]:
+    """The declarations of data sets from files."""
     yield Component(
         kind="dataset",
         name="folder",

@@ -9,11 +9,15 @@ from imtrans import Archive, Component, DatasetInfo, option
 
 @dataclass(frozen=True, kw_only=True)
 class NamedOptions:
+    """Where a named data set lies."""
+
     root: str | None = option(None, "folder that holds the set in a folder of its name; else the cache")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CifarOptions(NamedOptions):
+    """Where CIFAR-10 lies, and how many of its photos are used."""
+
     pictures: int = option(50_000, "how many of the training photos are taken, the first ones", low=2, high=50_000)
     held: int = option(0, "the last of these serve for validation; 0: the 10,000 test photos do", low=0, high=49_999)
 

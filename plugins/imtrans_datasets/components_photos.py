@@ -9,12 +9,16 @@ from imtrans import Component, ComponentRef, DatasetInfo, option
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions:
+    """Where the photos come from."""
+
     root: str | None = option(None, "folder of photos, with or without train, val and test in it: --data-root")
     photos: ComponentRef | None = option(None, "data set whose pictures (its targets) are the photos", kind="dataset")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PencilOptions(PhotoOptions):
+    """How photos become pencil drawings."""
+
     order: Literal["rgb", "bgr"] = option(
         "rgb", "channel order when turning grey; bgr: the bug of the project this follows"
     )
@@ -22,6 +26,8 @@ class PencilOptions(PhotoOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class EdgesOptions(PhotoOptions):
+    """The thresholds of Canny's edge detector."""
+
     low: int = option(80, "weak threshold of Canny's edge detector", low=0, high=1000)
     high: int = option(160, "strong threshold", low=0, high=1000)
     smallest: int = option(5, "pieces of fewer pixels are taken out", low=0)
@@ -33,6 +39,7 @@ STILL: Mapping[str, Any] = {**PHOTO, "augment.kornia-flip.probability": 0.0}
 
 
 def photo_components() -> Iterable[Component]:
+    """The declarations of the pair makers."""
     yield _maker("pencil", "your photos, from pencil drawings made of them", PencilOptions, PHOTO)
     yield _maker("grey", "your photos, from their grey versions", PhotoOptions, PHOTO)
     yield _maker("lab", "the colours (ab) of your photos, from their lightness (L)", PhotoOptions, PHOTO)

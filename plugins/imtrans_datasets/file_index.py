@@ -23,6 +23,7 @@ class Item:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """The files of the pair: one with both halves, or two."""
         return tuple(map(Path, self.paths))
 
 
@@ -57,10 +58,12 @@ class Scan:
 
     @property
     def issues(self) -> tuple[Issue, ...]:
+        """Pictures of one name, of which none is used."""
         return tuple(one_name(paths) for paths in self.doubles.values())
 
     @property
     def refusal(self) -> DataError | None:
+        """The error to raise for the first of the issues."""
         return next((DataError(f.what, hint=f.hint) for f in self.issues), None)
 
 

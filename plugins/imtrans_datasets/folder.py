@@ -51,6 +51,7 @@ class FolderOfPairs:
         return Pair(source=source, target=target, key=item.key)
 
     def files(self, index: int) -> Sequence[Path]:
+        """The files of a pair."""
         return self.items[index].files
 
     @cached_property

@@ -20,6 +20,7 @@ class NamedPairs(FolderOfPairs):
     """Pairs as in a folder. `labels(index)` is the file of the exact class numbers, full size, where there is one."""
 
     def labels(self, index: int) -> Path | None:
+        """The file of the exact class numbers of a sample, where there is one."""
         return labels_of(self.files(index)[0])
 
 
@@ -56,6 +57,8 @@ coco_sample = partial(_named, _coco, "coco-sample")
 
 
 def cifar10(options: CifarOptions, context: Context) -> Dataset:
+    """The photos of CIFAR-10."""
+
     def read(folder: Path, split: Split, skip_invalid: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
         return Cifar10(folder, split, pictures=options.pictures, held=options.held)
 

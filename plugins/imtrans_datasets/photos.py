@@ -38,6 +38,7 @@ class PhotoSet:
         return Pair(source=photo, target=photo, key=item.key)
 
     def files(self, index: int) -> Sequence[Path]:
+        """The file of a photo."""
         return self.items[index].files
 
 
@@ -66,6 +67,7 @@ class Photos:
         return Pair(source=source, target=target, key=pair.key)
 
     def files(self, index: int) -> Sequence[Path]:
+        """The file of a photo."""
         return self.photos.files(index)
 
 
@@ -94,23 +96,28 @@ def eight_bits(photo: Array) -> Array:
 
 
 def pencil(options: PencilOptions, context: Context) -> Photos:
+    """Photos from pencil drawings."""
     return _photos("pencil", options, context, partial(source_filters.pencil, order=options.order))
 
 
 def grey(options: PhotoOptions, context: Context) -> Photos:
+    """Photos from their grey versions."""
     return _photos("grey", options, context, grey_of, DataSpec(source=ImageSpec(space="grey")))
 
 
 def edges(options: EdgesOptions, context: Context) -> Photos:
+    """Photos from their edges."""
     make = partial(source_filters.edges, low=options.low, high=options.high, smallest=options.smallest)
     return _photos("edges", options, context, make)
 
 
 def inpaint(options: PhotoOptions, context: Context) -> Photos:
+    """Photos from the same without their centre."""
     return _photos("inpaint", options, context, source_filters.inpaint)
 
 
 def lab(options: PhotoOptions, context: Context) -> Photos:
+    """The colours of photos from their lightness."""
     photos = _source("lab", options, context)
     return Photos(photos, split_lab, data_spec=DataSpec(source=LIGHTNESS, target=AB), size=context.size)
 

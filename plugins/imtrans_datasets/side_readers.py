@@ -33,6 +33,7 @@ class Pictures:
         return cls(spec=replace(spec, low=range_[0], high=range_[1]), is_ranged=True, option=option)
 
     def read(self, file: Path) -> Array:
+        """The file as (H, W, C), checked against the first file of the side."""
         picture = with_channels(_with_depth(decode(file), self.spec, file), self.spec.channels, name=str(file))
         if self.is_ranged:
             self._check_range(picture, file)
@@ -74,6 +75,7 @@ class Labels:
         return cls(spec=spec, first=file, is_indexed=found.mode == "P")
 
     def read(self, file: Path) -> Array:
+        """The file as (H, W, C), checked against the first file of the side."""
         found = label_map(file)
         if (found.mode == "P") != self.is_indexed:
             raise DataError(

@@ -10,6 +10,8 @@ from imtrans_pix2pix.recipes import recipes
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalGANOptions:
+    """The order of the updates; defaults are the paper's."""
+
     order: Literal["discriminator-first", "generator-first", "simultaneous"] = option(
         "discriminator-first", "which update comes first in a step; simultaneous: both gradients before either update"
     )
@@ -39,6 +41,7 @@ CONDITIONAL_GAN = MethodInfo(
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component | Recipe]:
+    """Declare what this plugin offers."""
     yield Component(
         kind="method",
         name="conditional-gan",

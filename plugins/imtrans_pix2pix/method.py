@@ -42,13 +42,16 @@ class ConditionalGAN:
 
     @property
     def networks(self) -> dict[str, nn.Module]:
+        """Generator and discriminator."""
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     @property
     def geometry(self) -> Geometry:
+        """The generator's stride."""
         return Geometry(stride=int(getattr(self.generator, "stride", 1)))
 
     def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+        """One step in the order that was chosen; logs the weighted losses."""
         if self.zero_biases:
             without_biases(self.networks.values())
         fake = self.generator(batch.source)
@@ -75,6 +78,7 @@ class ConditionalGAN:
         return translated
 
     def state_dict(self) -> dict[str, Any]:
+        """Nothing: all state is in the networks."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

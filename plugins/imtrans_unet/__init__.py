@@ -60,6 +60,7 @@ class UNetOptions:
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
+    """Declare what this plugin offers."""
     for size, depth in ((256, 8), (128, 7), (64, 6)):
         yield Component(
             kind="generator",

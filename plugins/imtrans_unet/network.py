@@ -124,6 +124,7 @@ class UNet(nn.Module):
             initialise(self, std=init_std, norm_std=init_norm_std)
 
     def forward(self, source: Tensor) -> Tensor:
+        """The translation of a source."""
         skips = []
         x = source
         for block in self.encoder:

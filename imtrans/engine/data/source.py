@@ -32,10 +32,12 @@ class DatasetSource:
 
     @property
     def is_paired(self) -> bool:
+        """Whether each sample has a target of its own."""
         return bool(self.component.info.is_paired)
 
     @property
     def dataset(self) -> Dataset:
+        """The data set, built at first use in each process."""
         if self.built is None:
             whole = build(self.component, self.options, self._context(self._make))
             is_whole = not self.left_out and not getattr(whole, "issues", ())
@@ -72,6 +74,7 @@ class Reversed:
         return self.inner[index].reversed()
 
     def files(self, index: int) -> Sequence[Path]:
+        """The files behind a sample."""
         return self.inner.files(index)
 
 

@@ -28,6 +28,7 @@ class Subset:
         return self.inner[self.numbers[index]]
 
     def files(self, index: int) -> Sequence[Path]:
+        """The files behind a sample."""
         return self.inner.files(self.numbers[index])
 
     def labels(self, index: int) -> Path | None:
@@ -44,4 +45,5 @@ class Subset:
 
     @property
     def splits(self) -> Mapping[str, str]:
+        """What each split holds, in words."""
         return getattr(self.inner, "splits", {})

@@ -24,6 +24,7 @@ class Column:
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, step: int, value: float) -> None:
+        """Add the value of a step."""
         self.steps.append(step)
         self.values.append(value)
 
@@ -33,6 +34,7 @@ class Column:
         del self.steps[place:], self.values[place:]
 
     def finite(self) -> list[tuple[int, float]]:
+        """Steps and values, without NaN and infinity."""
         return [(s, v) for s, v in zip(self.steps, self.values, strict=True) if math.isfinite(v)]
 
     def tail(self, share: float) -> list[float]:
@@ -77,9 +79,11 @@ class History:
         return self.columns.get((split, name)) or Column()
 
     def names(self, split: str) -> list[str]:
+        """The names of all values of a split."""
         return [name for at, name in self.columns if at == split]
 
     def losses(self) -> list[str]:
+        """The names of the training losses."""
         return [n for n in self.names("train") if not n.startswith(HEALTH)]
 
     def last(self, split: str) -> dict[str, float]:
