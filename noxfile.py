@@ -23,20 +23,21 @@ SMALL = (
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything under tests/, on two processes."""
+    """All tests that are not marked slow, on two processes."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """What takes longer: crashes, faults and several processes; 200 kills, of which `.ci/run` does 20."""
+    """The slow tests: crashes, faults and several processes; 200 kills, of which `.ci/run` does 20."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
     session.run("python", "-m", "pytest", "-m", "slow", *session.posargs, env={"IMTRANS_KILLS": "200"})
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
     session.install(*CONSTRAINTS, "ruff")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -44,20 +45,21 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
+    """Mypy, strict, on imtrans/ and plugins/."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
     session.run("python", "-m", "mypy")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Every command of the README and of docs/."""
+    """Run every command of the README and of docs/."""
     session.install(*CONSTRAINTS, "-e", ".[test]")
     session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/test_docs.py")
 
 
 @nox.session(venv_backend="none")
 def findings(session: nox.Session) -> None:
-    """What other software does on valid input: all scripts of findings/, or those that are named. Not part of CI."""
+    """Run all scripts of findings/, or those that are named. Not part of CI: each installs packages."""
     folder = pathlib.Path("findings")
     for name in session.posargs or sorted(p.stem for p in folder.glob("*.sh") if p.stem != "common"):
         session.run("bash", str(folder / f"{name}.sh"), external=True)
@@ -65,20 +67,21 @@ def findings(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """The wheel in an empty environment, with the example plugin beside it: listed, trained, translating."""
-    room = pathlib.Path(session.create_tmp()).resolve()
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(room), ".", silent=True)
-    (built,) = room.glob("imtrans-*.whl")
-    session.install(*CONSTRAINTS, str(built), "pytest")
+    """Install the wheel and the example plugin into an empty environment; list, train and translate with it."""
+    folder = pathlib.Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), ".", silent=True)
+    (wheel_file,) = folder.glob("imtrans-*.whl")
+    session.install(*CONSTRAINTS, str(wheel_file), "pytest")
     example = pathlib.Path("examples/third_party_plugin").resolve()
+    # A wheel of the example needs its build backend, installed here: an isolated build would ignore the constraints.
     session.install(*CONSTRAINTS, "--no-deps", "hatchling", "pathspec", "pluggy", "trove-classifiers", "packaging")
     session.install("--no-deps", "--no-build-isolation", str(example))
-    picture = example.parent.parent / "docs" / "toy-labels.png"
-    with session.chdir(room):
-        listed = json.loads(str(session.run("imtrans", "list", "--json", silent=True, stderr=None)))
-        mine = [c for c in listed if c["name"] == "example-resnet"]
-        assert [c["distribution"] for c in mine] == ["imtrans-example-resnet"], mine
+    image = example.parent.parent / "docs" / "toy-labels.png"
+    with session.chdir(folder):
+        components = json.loads(str(session.run("imtrans", "list", "--json", silent=True, stderr=None)))
+        examples = [c for c in components if c["name"] == "example-resnet"]
+        assert [c["distribution"] for c in examples] == ["imtrans-example-resnet"], examples
         session.run("imtrans", "run", "pix2pix", "--set", "generator=example-resnet", "--name", "theirs", *SMALL)
-        session.run("imtrans", "translate", "theirs", str(picture), "-o", "out.png", "--overwrite")
-        assert (room / "out.png").stat().st_size > 0
+        session.run("imtrans", "translate", "theirs", str(image), "-o", "out.png", "--overwrite")
+        assert (folder / "out.png").stat().st_size > 0
         session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example / "tests"))

@@ -1,10 +1,10 @@
-# Sourced by every finding: a temporary folder with an environment of its own, which goes when the script ends.
-# usage: . "$(dirname "$0")/common.sh"; install PACKAGE==VERSION...; then run python in that environment.
+# Sourced by every finding: makes a temporary folder with its own environment; both are removed when the script ends.
+# usage: . "$(dirname "$0")/common.sh"; install PACKAGE==VERSION...; cd "$folder"; then call python.
 set -eu -o pipefail
-room=$(mktemp -d)
-trap 'rm -rf "$room"' EXIT
-python3 -m venv "$room/venv"
-export PATH="$room/venv/bin:$PATH"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+export PATH="$folder/venv/bin:$PATH"
 unset PYTHONPATH
 
 install() {

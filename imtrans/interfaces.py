@@ -208,7 +208,7 @@ class Dataset(Protocol):
 class Augmentation(Protocol):
     """A random change of a batch, the same for source and target where it moves pixels.
 
-    One that puts pixels elsewhere and changes no value may say so by `only_moves = True`: pictures of 8 bits then come
+    One that puts pixels elsewhere and changes no value may say so by `is_geometric = True`: pictures of 8 bits then come
     to it as uint8 while they are that, which is quicker and gives the same.
     """
 
@@ -255,7 +255,7 @@ class Penalty(Protocol):
 
 
 class Metric(Protocol):
-    """`measure` gives a row for each picture, (B, *S); `summarise` makes numbers of all rows, (N, *S)."""
+    """`compute` gives a row for each picture, (B, *S); `aggregate` makes numbers of all rows, (N, *S)."""
 
     def compute(self, prediction: "Tensor", batch: Batch) -> "Tensor":
         """A row for each picture, (B, *S), which depends on that picture alone."""
