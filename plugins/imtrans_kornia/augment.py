@@ -13,6 +13,7 @@ from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch, Context
+from imtrans.kit.bases import BaseAugmentation
 from imtrans.kit.random import uniform
 from imtrans_kornia import ColorOptions, FlipOptions, JitterOptions
 
@@ -43,17 +44,13 @@ class Jitter:
         return _both(batch, lambda x: _windows(x, corners, height, width))
 
 
-class Flip:
+class Flip(BaseAugmentation):
     """Mirrors source and target together, independently for each pair."""
 
     is_geometric = True
 
     def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - the signature of all augmentations
         self.probability = options.probability
-
-    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The same size: nothing is cropped."""
-        return size
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch, with a share `probability` of its pairs mirrored."""
@@ -63,17 +60,13 @@ class Flip:
         return _both(batch, lambda x: _mirrored(x, flips))
 
 
-class Color:
+class Color(BaseAugmentation):
     """Brightness, contrast, saturation and hue of an RGB source; the target keeps its colours."""
 
     def __init__(self, options: ColorOptions, context: Context) -> None:
         self.options = options
         if context.data_spec.source.num_channels != 3:
             raise ShapeError("kornia-color: the source must have three channels")
-
-    def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """The same size: nothing is cropped."""
-        return size
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch with the colours of its sources changed, independently for each pair."""

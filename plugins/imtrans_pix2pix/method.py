@@ -1,18 +1,19 @@
 """One training step of pix2pix, in the three orders that the field uses."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, DiscriminatorOutput, Geometry, Update
+from imtrans.interfaces import Batch, DiscriminatorOutput, Update
+from imtrans.kit.bases import BaseMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms
 
 
-class ConditionalGAN:
+class ConditionalGAN(BaseMethod):
     """min over G, max over D of cGAN(G, D) + weighted distances (Isola et al. 2017, equations 1 to 4).
 
     A weight of 0 switches a term off: `adversarial.weight=0` gives the paper's L1 (the discriminator then rests),
@@ -35,20 +36,11 @@ class ConditionalGAN:
         if order == "simultaneous" and discriminator_updates == "separate":
             raise ConfigError("method.discriminator_updates separate: a simultaneous order has one update for all")
         self.generator, self.discriminator = generator, discriminator
+        self.networks = {"generator": generator, "discriminator": discriminator}
         self.adversarial, self.reconstruction = adversarial, reconstruction
         self.policy = policy or InferenceOptions()
         self.order, self.discriminator_scale = order, discriminator_scale
         self.discriminator_updates, self.zero_biases = discriminator_updates, zero_biases
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """Generator and discriminator."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
-    @property
-    def geometry(self) -> Geometry:
-        """The generator's stride."""
-        return Geometry(stride=int(getattr(self.generator, "stride", 1)))
 
     def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
         """One step in the order that was chosen; logs the weighted losses."""
@@ -61,8 +53,8 @@ class ConditionalGAN:
             logged = self._generator_step(fake, batch, update, {})
             return {**self._discriminator_step(fake, batch, update), **logged}
         if self.order == "simultaneous":
-            judge, logged = self._judge(fake, batch)
-            return {**logged, **self._generator_step(fake, batch, update, {"discriminator": judge})}
+            loss_d, logged = self._discriminator_loss(fake, batch)
+            return {**logged, **self._generator_step(fake, batch, update, {"discriminator": loss_d})}
         logged = self._discriminator_step(fake, batch, update)
         return {**logged, **self._generator_step(fake, batch, update, {})}
 
@@ -77,49 +69,42 @@ class ConditionalGAN:
         translated: Tensor = self.generator(source)
         return translated
 
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: all state is in the networks."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """There is nothing beside the networks."""
-
     def _discriminator_step(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
         if self.discriminator_updates == "separate":
             return self._discriminator_steps(fake, batch, update)
-        judge, logged = self._judge(fake, batch)
-        update({"discriminator": judge})
+        loss_d, logged = self._discriminator_loss(fake, batch)
+        update({"discriminator": loss_d})
         return logged
 
     def _discriminator_steps(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
-        """A step on the fake, then one on the real: the other's verdict stands still, so that it adds no gradient."""
+        """A step on the fake, then one on the real: the other output is detached, so that it adds no gradient."""
         on_fake: DiscriminatorOutput = self.discriminator(batch.source, fake.detach())
         with torch.no_grad():
             on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
         update({"discriminator": self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale})
         on_real = self.discriminator(batch.source, batch.target)
-        judge, logged = self._judged(on_real, detach(on_fake))
-        update({"discriminator": judge})
+        loss_d, logged = self._loss_of(on_real, detach(on_fake))
+        update({"discriminator": loss_d})
         return logged
 
-    def _judge(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _discriminator_loss(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
-        return self._judged(on_real, self.discriminator(batch.source, fake.detach()))
+        return self._loss_of(on_real, self.discriminator(batch.source, fake.detach()))
 
-    def _judged(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> tuple[Tensor, dict[str, Tensor]]:
-        judge = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
-        return judge, {
-            "discriminator": judge.detach(),
+    def _loss_of(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> tuple[Tensor, dict[str, Tensor]]:
+        loss_d = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
+        return loss_d, {
+            "discriminator": loss_d.detach(),
             "health.accuracy": accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold),
         }
 
     def _on_real(self, batch: Batch) -> DiscriminatorOutput | None:
-        """The verdict to be matched, without gradients; another pass, so only where a term asks for it."""
+        """The output to be matched, without gradients: another pass, so only where a term asks for it."""
         if not self.adversarial.needs_real:
             return None
         with torch.no_grad():
-            verdict: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
-        return verdict
+            output: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
+        return output
 
     def _generator_step(
         self, fake: Tensor, batch: Batch, update: Update, others: Mapping[str, Tensor]
@@ -144,11 +129,11 @@ def without_biases(networks: Iterable[nn.Module]) -> None:
             layer.bias.zero_()
 
 
-def detach(verdict: DiscriminatorOutput) -> DiscriminatorOutput:
-    """The same verdict, through which no gradient goes."""
+def detach(output: DiscriminatorOutput) -> DiscriminatorOutput:
+    """The same output, through which no gradient flows."""
     return DiscriminatorOutput(
-        logits=[x.detach() for x in verdict.logits],
-        features=[[x.detach() for x in scale] for scale in verdict.features],
+        logits=[x.detach() for x in output.logits],
+        features=[[x.detach() for x in scale] for scale in output.features],
     )
 
 
