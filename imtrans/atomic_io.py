@@ -1,4 +1,4 @@
-"""Every write that must survive a crash: whole files and whole folders, or nothing."""
+"""Writes that survive a crash: a file or folder is replaced as a whole, or not at all."""
 
 import contextlib
 import hashlib
@@ -13,28 +13,34 @@ from typing import Any
 from imtrans.errors import ResourceError
 
 MANIFEST = "MANIFEST.json"
-_LEFT = re.compile(r"\.(?:trash-.+|.+)\.(?P<pid>\d+)(?:\.tmp)?")
+_TEMPORARY = re.compile(r"\.(?:trash-.+|.+)\.(?P<pid>\d+)(?:\.tmp)?")
+# What reading a manifest raises that is no JSON, or JSON of another form.
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Disk:
-    """The operations that all of this consists of; tests put another in the place of `disk` to cut the power."""
+    """The file operations of this module; tests replace `disk` by one that simulates a power failure."""
 
     def make_folder(self, path: Path) -> None:
+        """Make the folder and those above it."""
         path.mkdir(parents=True)
 
     def write(self, path: Path, writer: Callable[[Path], object]) -> None:
-        """Let `writer` fill the file; nothing is on the disk for good before `sync`."""
+        """Let `writer` fill the file; its bytes may still be lost in a power failure before `sync`."""
         writer(path)
 
     def append(self, path: Path, text: str) -> None:
+        """Add text to the end of the file."""
         with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(text)
 
     def sync(self, path: Path) -> None:
+        """Wait until the file's bytes are on the disk."""
         with path.open("rb+") as file:
             os.fsync(file.fileno())
 
     def sync_folder(self, path: Path) -> None:
+        """Wait until the folder's names are on the disk."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -42,59 +48,73 @@ class Disk:
             os.close(descriptor)
 
     def rename(self, path: Path, to: Path) -> None:
+        """Give the file or folder another name; a file of that name is replaced."""
         os.replace(path, to)
 
     def remove(self, path: Path) -> None:
+        """Remove a file."""
         path.unlink()
 
     def remove_empty(self, folder: Path) -> None:
+        """Remove an empty folder."""
         folder.rmdir()
 
     def free(self, folder: Path) -> int:
+        """The free bytes of the disk that the folder is on."""
         return shutil.disk_usage(folder).free
 
 
 disk = Disk()
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write the file whole: a reader, also after a crash, finds the old text or the new one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _resources(path):
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole: a reader, also after a crash, finds the old content or the new one.
+
+    Raises ResourceError if it cannot be written; then the old file is unchanged.
+    """
+    # In the same folder: a rename is atomic only within one file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _map_os_errors(path):
         try:
-            disk.write(part, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
-            sync(part)
-            disk.rename(part, path)
+            disk.write(temporary, lambda p: p.write_bytes(content))
+            sync(temporary)
+            disk.rename(temporary, path)
+            # Without this a power failure can undo the rename.
             sync_folder(path.parent)
         except BaseException:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8, as `replace_bytes` does; line ends stay as they are."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
 def replace_json(path: Path, content: Any) -> None:
-    """Write a record as JSON, whole."""
+    """Write a record as JSON, as `replace_bytes` does."""
     replace_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add lines to a log."""
-    with _resources(path):
+    """Add lines to a log. Raises ResourceError if it cannot be written."""
+    with _map_os_errors(path):
         disk.append(path, text)
 
 
 def write_file(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` make a file in a folder that is staged."""
+    """Let `writer` make a file in a staged folder."""
     disk.write(path, writer)
 
 
 @contextlib.contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `final`, with a manifest of sizes and sha256, once the block ends well.
+    """A temporary folder to fill; when the block ends without error it becomes `final`, with a manifest of its files.
 
-    Order: files to disk, manifest, folder, rename, parent. After a fault nothing is left but what was there before.
+    Order: files to disk, manifest, folder, rename, parent. After an error only what was there before is left.
     """
     stage = final.with_name(f".{final.name}.{os.getpid()}.tmp")
-    with _resources(final):
+    with _map_os_errors(final):
         try:
             shutil.rmtree(stage, ignore_errors=True)
             disk.make_folder(stage)
@@ -110,42 +130,45 @@ def staged_folder(final: Path) -> Iterator[Path]:
 
 
 def remove_folder(path: Path) -> None:
-    """Take a folder away; a crash on the way leaves it whole or out of sight."""
+    """Delete a folder; a crash in between leaves it whole, or hidden under a name that `sweep` deletes."""
     trash = path.with_name(f".trash-{path.name}.{os.getpid()}")
-    with _resources(path):
+    with _map_os_errors(path):
         disk.rename(path, trash)
         _remove_tree(trash)
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Take away what unfinished work of dead processes, or of this one, has left in a folder; gives what it was."""
-    left = [p for p in folder.iterdir() if (m := _LEFT.fullmatch(p.name)) and _is_over(int(m["pid"]))]
-    for path in left:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                path.unlink()
-    return left
+    """Delete temporary files and folders that dead processes, or this one, left in `folder`; returns their paths."""
+    leftovers = [p for p in folder.iterdir() if (m := _TEMPORARY.fullmatch(p.name)) and _is_over(int(m["pid"]))]
+    for path in leftovers:
+        delete_leftover(path)
+    return leftovers
+
+
+def delete_leftover(path: Path) -> None:
+    """Delete a file or a folder tree as far as possible; a link is deleted, not what it points to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def faults(folder: Path) -> list[str]:
-    """What is wrong with a sealed folder, a line each: no manifest, or files that are not as it says."""
+    """What is wrong with a staged folder, a line each: no manifest, or files that differ from it."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return [fault for name, entry in manifest.items() if (fault := _fault(folder / name, entry))]
+        return [fault for name, entry in _manifest(folder).items() if (fault := _fault(folder / name, entry))]
     except OSError:
         return [f"incomplete: no {MANIFEST}"]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except _MALFORMED:
         return [f"{MANIFEST} cannot be read"]
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a sealed folder has all its files in their sizes; unlike `faults`, the bytes are not read."""
+    """Whether a staged folder has all its files in their sizes; unlike `faults`, the bytes are not read."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return all((folder / name).stat().st_size == entry["bytes"] for name, entry in manifest.items())
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return all((folder / name).stat().st_size == entry["bytes"] for name, entry in _manifest(folder).items())
+    except (OSError, *_MALFORMED):
         return False
 
 
@@ -161,21 +184,21 @@ def sync_folder(path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine may be there; on Windows nobody can tell."""
-    if os.name == "nt":  # there os.kill ends the process
+    """Whether a process of this machine may be running; on Windows always true, as it cannot be found out safely."""
+    if os.name == "nt":  # there os.kill(pid, 0) ends the process
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except (OSError, OverflowError):  # PermissionError: it runs, and belongs to another user
         return True
     return True
 
 
 def need_room(folder: Path, size: int) -> None:
-    """Raise ResourceError if less than `size` bytes are free where the folder lies."""
-    with _resources(folder):
+    """Raise ResourceError if less than `size` bytes are free on the disk of the folder."""
+    with _map_os_errors(folder):
         free = disk.free(folder)
     if free < size:
         raise ResourceError(
@@ -190,7 +213,7 @@ def digest(path: Path) -> str:
 
 
 def _seal(stage: Path) -> None:
-    mask = os.umask(0)
+    mask = os.umask(0)  # the only way to read it is to set it
     os.umask(mask)
     files = sorted(p for p in stage.iterdir() if p.is_file())
     for path in files:
@@ -205,6 +228,7 @@ def _seal(stage: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
+    # One operation of `disk` for each file, unlike shutil.rmtree: tests cut the power between any two.
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             _remove_tree(path)
@@ -214,23 +238,28 @@ def _remove_tree(folder: Path) -> None:
 
 
 def _is_over(pid: int) -> bool:
-    """Nothing is under way between two writes of one process, so its own leftovers are over, too."""
+    """Nothing is in progress between two writes of one process, so the leftovers of this process count, too."""
     return pid == os.getpid() or not is_alive(pid)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    files: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    return files
 
 
 def _fault(path: Path, entry: dict[str, Any]) -> str:
     if path.is_symlink():
         return f"{path.name} is a link"
-    have = path.stat().st_size if path.is_file() else -1
-    if have < 0:
+    if not path.is_file():
         return f"{path.name} is missing"
-    if have != entry["bytes"]:
-        return f"{path.name} has {have:,} of {entry['bytes']:,} bytes"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"{path.name} has {size:,} of {entry['bytes']:,} bytes"
     return "" if digest(path) == entry["sha256"] else f"{path.name} was changed (sha256 differs)"
 
 
 @contextlib.contextmanager
-def _resources(path: Path) -> Iterator[None]:
+def _map_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

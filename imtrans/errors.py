@@ -1,4 +1,4 @@
-"""What goes wrong, one class per exit code. Nothing here knows of the command line."""
+"""The exceptions of imtrans, one class per exit code; independent of the command line."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class ImtransError(Exception):
-    """A fault that a person can mend: `what` names the thing and the fault, `hint` what to do about it.
+    """An error that a person can fix: `what` names the thing and the fault, `hint` says what to do about it.
 
-    `exit_code` is what the command line ends with. The text is what, a line break, mend.
+    `exit_code` is the exit code of the command line. The message is `what`, a line break, and `hint`.
     """
 
     exit_code = 1
@@ -19,12 +19,12 @@ class ImtransError(Exception):
         super().__init__(f"{self.what}\n{self.hint}" if hint else self.what)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Errors come back whole from the processes that load data."""
+        """Pickle all attributes: errors of the processes that load data arrive complete in the main process."""
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 
 class ConfigError(ImtransError):
-    """A command, option, name or value that cannot be (exit code 2)."""
+    """A command, option, name or value that is not allowed (exit code 2)."""
 
     exit_code = 2
 
@@ -36,7 +36,7 @@ class DataError(ImtransError):
 
 
 class ShapeError(DataError):
-    """Arrays whose shapes do not fit each other or the network (exit code 3)."""
+    """Arrays whose shapes do not match each other, or the network (exit code 3)."""
 
 
 class CheckpointError(ImtransError):
@@ -46,13 +46,13 @@ class CheckpointError(ImtransError):
 
 
 class ResourceError(ImtransError):
-    """Disk, memory, device or permission is lacking (exit code 5)."""
+    """Disk space, memory, a device or a permission is missing (exit code 5)."""
 
     exit_code = 5
 
 
 class PeerLostError(ResourceError):
-    """Another of the processes that train together has gone: that one knows why (exit code 5)."""
+    """Another process of the same training has ended; its own error says why (exit code 5)."""
 
 
 class DownloadError(ImtransError):
@@ -62,23 +62,23 @@ class DownloadError(ImtransError):
 
 
 class DivergedError(ImtransError):
-    """Training left the finite numbers (exit code 7)."""
+    """Losses or weights became NaN or infinite (exit code 7)."""
 
     exit_code = 7
 
 
 class PluginError(ImtransError):
-    """A plugin that was asked for cannot be used (exit code 8)."""
+    """A plugin that is needed cannot be used (exit code 8)."""
 
     exit_code = 8
 
 
 class NotInstalledError(PluginError):
-    """A package or file of weights that a component needs is not here (exit code 8)."""
+    """A package or file of weights that a component needs is not installed (exit code 8)."""
 
 
 class Interrupted(ImtransError):
-    """A signal ended the work after what was done had been saved (exit code 128 + signal)."""
+    """A signal ended the work after the progress was saved (exit code 128 + signal)."""
 
     def __init__(self, what: str, *, signal: int, hint: str = "") -> None:
         super().__init__(what, hint=hint)
@@ -86,7 +86,7 @@ class Interrupted(ImtransError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came where nothing had to be saved first (exit code 143)."""
+    """SIGTERM arrived where nothing had to be saved first (exit code 143)."""
 
 
 def _rebuilt(kind: type[ImtransError], args: tuple[Any, ...], state: dict[str, Any]) -> ImtransError:
@@ -97,20 +97,20 @@ def _rebuilt(kind: type[ImtransError], args: tuple[Any, ...], state: dict[str, A
 
 
 def printable(text: str) -> str:
-    """The text with control characters and lone surrogates escaped: file names must not drive the terminal."""
+    """The text with control characters and lone surrogates escaped: file names must not control the terminal."""
     return "".join(
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question that names the known name most like the given one, or the empty string."""
+    """A question ("; did you mean ...?") with the known name that is closest to `name`, or the empty string."""
     match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
 def join_names(names: Iterable[str], *, most: int = 12) -> str:
-    """The names in order, separated by commas, with a count of what did not fit."""
+    """The first `most` names in alphabetical order, separated by commas, with a count of the rest."""
     ordered = sorted(names)
     rest = f", and {len(ordered) - most} more" if len(ordered) > most else ""
     return ", ".join(ordered[:most]) + rest

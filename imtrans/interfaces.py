@@ -208,7 +208,7 @@ class Dataset(Protocol):
 class Augmentation(Protocol):
     """A random change of a batch, the same for source and target where it moves pixels.
 
-    One that puts pixels elsewhere and changes no value may say so by `is_geometric = True`: pictures of 8 bits then come
+    One that moves pixels and changes no value may say so by `is_geometric = True`: pictures of 8 bits then come
     to it as uint8 while they are that, which is quicker and gives the same.
     """
 

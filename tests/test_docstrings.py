@@ -27,7 +27,7 @@ def test_every_public_object_has_a_docstring() -> None:
 
 def test_no_function_or_class_outgrows_its_room() -> None:
     """40 and 120 lines. What is longer today is listed, and may only become shorter."""
-    known = {"UNet.__init__": 61, "download": 44, "_Transfer": 171}
+    known = {"UNet.__init__": 61}
     found = {}
     for _, path in modules():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

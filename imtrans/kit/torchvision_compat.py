@@ -1,4 +1,4 @@
-"""The one way to timm and torchvision."""
+"""Import of timm and torchvision; all modules import them through here."""
 
 import importlib
 import sys
@@ -7,17 +7,17 @@ from typing import Any
 
 import torch
 
-# Kept for the life of the process: the schemas vanish with the library object.
+# Referenced for the life of the process: the schemas are deleted with the library object.
 _schemas: list[Any] = []
 
 
 def optional_vision(name: str) -> ModuleType:
-    """timm, torchvision or a module of theirs, also where torchvision was built for another torch.
+    """timm, torchvision or a module of theirs, also if torchvision was built for another torch.
 
-    A CPU torch beside the registry's CUDA torchvision fails with "operator torchvision::nms does not exist" (pytorch
-    #122494). Declaring the operators that it misses lets everything but `torchvision.io` and `ops.nms` work. That is
-    done only after the failure: beside a healthy torchvision it would abort the process. It can go once torchvision
-    imports without its compiled part.
+    A CPU torch with PyPI's CUDA torchvision fails with "operator torchvision::nms does not exist" (pytorch #122494).
+    Declaring the missing operators makes everything but `torchvision.io` and `ops.nms` work. This is done only after
+    the failure: with an intact torchvision it would abort the process. Remove it once torchvision can be imported
+    without its compiled part.
     """
     try:
         return importlib.import_module(name)
@@ -25,6 +25,7 @@ def optional_vision(name: str) -> ModuleType:
         if "torchvision::" not in str(error) or _schemas:
             raise
     _declare_operators()
+    # Half-imported modules would be returned as they are.
     for loaded in [m for m in sys.modules if m.split(".")[0] in ("torchvision", "timm")]:
         del sys.modules[loaded]
     return importlib.import_module(name)

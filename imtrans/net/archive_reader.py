@@ -1,7 +1,7 @@
-"""The members of a tar, tar.gz or zip as they stream; whatever is no plain file or folder is refused.
+"""The members of a tar, tar.gz or zip in order; anything but plain files and folders is refused.
 
-Written out rather than left to tarfile's and zipfile's own loops: those follow links, read headers of any size into
-memory, and join names to paths.
+tarfile's and zipfile's own loops are not used: they follow links, read headers of any size into memory, and join names
+to paths.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from typing import BinaryIO, cast
 from imtrans.errors import DataError
 
 CHUNK = 1 << 20
-MOST_HEADER = 1 << 16  # a long name or a pax header; real ones have some hundred bytes
+MAX_HEADER = 1 << 16  # a long name or a pax header; real ones have some hundred bytes
 BLOCK = 512
-DIRECTORY_ENTRY = 400  # bytes; a long name and what some programs add
+DIRECTORY_ENTRY = 400  # bytes of an entry in a zip directory: a long name and extra fields
 _NAMES = {"zip": (".zip",), "gzip": (".tar.gz", ".tgz", ".gz"), "tar": (".tar",)}
 _TYPES = {
     tarfile.LNKTYPE: "hard link",
@@ -31,6 +31,7 @@ _TYPES = {
     tarfile.FIFOTYPE: "pipe",
     tarfile.GNUTYPE_SPARSE: "sparse file",
 }
+# What the decoders raise for broken archives.
 _FAULTS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -47,7 +48,7 @@ _FAULTS = (
 
 @dataclass(frozen=True)
 class Member:
-    """One file or folder of an archive; `chunks` gives its bytes, before the next member is asked for."""
+    """One file or folder of an archive; `chunks` yields its bytes and is valid until the next member is read."""
 
     name: str
     is_folder: bool
@@ -56,13 +57,13 @@ class Member:
 
 def broken(archive: Path, fault: str, *, member: str | None = None) -> DataError:
     """The error for an archive, or for one member of it."""
-    which = "" if member is None else f"member {_short(member)!r} "
-    hint = "Nothing was unpacked. Fetch it anew; if it stays so, do not trust where it comes from."
-    return DataError(f"{archive}: {which}{fault}", hint=hint)
+    subject = "" if member is None else f"member {_short(member)!r} "
+    hint = "Nothing was unpacked. Fetch it again; if the error remains, do not trust its source."
+    return DataError(f"{archive}: {subject}{fault}", hint=hint)
 
 
 def members(archive: Path, *, limit_bytes: int, limit_members: int) -> Iterator[Member]:
-    """Every member in order. DataError for links, devices, encryption, unknown methods, and what is broken or cut."""
+    """Every member in order. DataError for links, devices, encryption, unknown compression, and broken archives."""
     kind = _kind(archive)
     with _readable(archive):
         if kind == "zip":
@@ -76,7 +77,7 @@ def members(archive: Path, *, limit_bytes: int, limit_members: int) -> Iterator[
 
 @contextlib.contextmanager
 def _readable(archive: Path) -> Iterator[None]:
-    """Around all that decodes: also the chunks, which are read outside of `members`."""
+    """A block that decodes: DataError for a broken archive. Also for the chunks, which callers of `members` read."""
     try:
         yield
     except _FAULTS as error:
@@ -94,65 +95,67 @@ def _kind(archive: Path) -> str:
         kind = "tar"
     else:
         raise broken(archive, "is no tar, tar.gz or zip")
-    told = next((k for k, ends in _NAMES.items() if archive.name.lower().endswith(ends)), kind)
-    if told != kind:
-        raise broken(archive, f"is named as {told} but is {kind}")
+    named = next((k for k, ends in _NAMES.items() if archive.name.lower().endswith(ends)), kind)
+    if named != kind:
+        raise broken(archive, f"is named as {named} but is {kind}")
     return kind
 
 
 def _check_directory(archive: Path, limit_members: int) -> None:
     """Refuse a zip whose directory is larger than its members can need: zipfile reads it whole before the first."""
     with archive.open("rb") as file:
-        file.seek(max(0, archive.stat().st_size - MOST_HEADER - 200))
+        file.seek(max(0, archive.stat().st_size - MAX_HEADER - 200))
         tail = file.read()
     end = tail.rfind(b"PK\5\6")
     if 0 <= end <= len(tail) - 22:
-        (told,) = struct.unpack_from("<L", tail, end + 12)
-        large = tail.rfind(b"PK\6\6", 0, end - 48 + 8)  # ZIP64's own record of the same
-        directory = struct.unpack_from("<Q", tail, large + 40)[0] if told == 0xFFFFFFFF and large >= 0 else told
+        (directory,) = struct.unpack_from("<L", tail, end + 12)
+        zip64 = tail.rfind(b"PK\6\6", 0, end - 48 + 8)  # where ZIP64 has the size if it needs more than 32 bits
+        if directory == 0xFFFFFFFF and zip64 >= 0:
+            (directory,) = struct.unpack_from("<Q", tail, zip64 + 40)
         if directory > limit_members * DIRECTORY_ENTRY:
             raise broken(archive, f"has a directory of {directory:,} bytes, too many for {limit_members:,} members")
 
 
 class _Tar:
-    """Headers are read by hand, each name and size from one place: the header, or the GNU or pax one before it."""
+    """Reads headers itself; a name or size comes from the header, or from the GNU or pax header before it."""
 
     def __init__(self, archive: Path, stream: BinaryIO, limit_bytes: int) -> None:
         self.archive, self.stream = archive, stream
-        self.allowed = limit_bytes + CHUNK  # of the whole stream, headers too; each member adds to it
-        self.left = 0
+        self.allowed = limit_bytes + CHUNK  # bytes of the whole stream, headers too; each member adds to it
+        self.remaining = 0  # bytes of the current member
 
     def members(self) -> Iterator[Member]:
-        told: dict[str, str] = {}
+        overrides: dict[str, str] = {}
         while (block := self._exactly(BLOCK)) != bytes(BLOCK):
             info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            # tarfile cuts a name at a NUL; what stands behind it could be another name to another program.
             if block[:100].partition(b"\0")[2].strip(b"\0"):
                 raise broken(self.archive, "holds a NUL", member=info.name)
             if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
-                told |= self._extension(info)
+                overrides |= self._extension(info)
                 continue
-            name, self.left = told.get("path", info.name), int(told.get("size", info.size))
-            if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or self.left < 0:
+            name, self.remaining = overrides.get("path", info.name), int(overrides.get("size", info.size))
+            if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or self.remaining < 0:
                 kind = _TYPES.get(info.type, "thing of an unknown kind")
                 raise broken(self.archive, f"is a {kind}, not a file or folder", member=name)
-            padding, told = -self.left % BLOCK, {}
+            padding, overrides = -self.remaining % BLOCK, {}
             self.allowed += 8 * BLOCK
             yield Member(name, info.type == tarfile.DIRTYPE, self._chunks)
-            for _ in self._chunks():
+            for _ in self._chunks():  # what the caller has not read
                 pass
             self._exactly(padding)
-        while self._read(CHUNK):  # to the end, where gzip checks its sum
+        while self._read(CHUNK):  # to the end, where gzip verifies its checksum
             pass
 
     def _chunks(self) -> Iterator[bytes]:
-        while self.left:
+        while self.remaining:
             with _readable(self.archive):
-                data = self._exactly(min(CHUNK, self.left))
-            self.left -= len(data)
+                data = self._exactly(min(CHUNK, self.remaining))
+            self.remaining -= len(data)
             yield data
 
     def _extension(self, info: tarfile.TarInfo) -> dict[str, str]:
-        if not 0 <= info.size <= MOST_HEADER:
+        if not 0 <= info.size <= MAX_HEADER:
             raise broken(self.archive, f"has a header of {info.size:,} bytes", member=info.name)
         text = self._exactly(info.size)
         self._exactly(-info.size % BLOCK)
@@ -160,26 +163,27 @@ class _Tar:
             return {"path": text.removesuffix(b"\0").decode("utf-8", "surrogateescape")}
         if info.type == tarfile.GNUTYPE_LONGLINK:
             return {}
-        told = dict(_records(text))
-        if any(key.startswith("GNU.sparse") for key in told):
-            raise broken(self.archive, "is a sparse file, not a plain one", member=told.get("path", info.name))
-        if info.type == tarfile.XGLTYPE and {"path", "size", "linkpath"} & set(told):
-            raise broken(self.archive, "names all members at once", member=info.name)
-        return {k: v for k, v in told.items() if k in ("path", "size")}
+        records = dict(_records(text))
+        if any(key.startswith("GNU.sparse") for key in records):
+            raise broken(self.archive, "is a sparse file, not a plain one", member=records.get("path", info.name))
+        if info.type == tarfile.XGLTYPE and {"path", "size", "linkpath"} & set(records):
+            raise broken(self.archive, "sets one name or size for all members", member=info.name)
+        return {k: v for k, v in records.items() if k in ("path", "size")}
 
     def _exactly(self, count: int) -> bytes:
         data = self._read(count)
         while len(data) < count:
-            more = self._read(count - len(data))
-            if not more:
+            rest = self._read(count - len(data))
+            if not rest:
                 raise EOFError("it ends in the middle")
-            data += more
+            data += rest
         return data
 
     def _read(self, count: int) -> bytes:
         data = self.stream.read(count)
         self.allowed -= len(data)
         if self.allowed < 0:
+            # 100 kB of gzip can hold 100 MB of zeros in front of a header.
             raise broken(self.archive, "more bytes come out of it than a data set of this size can have")
         return data
 
@@ -215,6 +219,7 @@ class _Zip:
             yield Member(name, name.endswith("/"), lambda info=info: self._chunks(info))  # type: ignore[misc]
 
     def _check_overlap(self, infos: list[zipfile.ZipInfo]) -> None:
+        # Members that share their bytes make bombs that no compression ratio shows (Fifield 2019).
         end = 0
         for info in sorted(infos, key=lambda i: i.header_offset):
             if info.header_offset < end:
@@ -224,18 +229,19 @@ class _Zip:
     def _check(self, info: zipfile.ZipInfo) -> None:
         name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            what = "symbolic link" if kind == stat.S_IFLNK else "device or pipe"
-            raise broken(self.archive, f"is a {what}, not a file or folder", member=name)
-        if info.flag_bits & 0x2041:
+            label = "symbolic link" if kind == stat.S_IFLNK else "device or pipe"
+            raise broken(self.archive, f"is a {label}, not a file or folder", member=name)
+        if info.flag_bits & 0x2041:  # encryption, strong encryption, masked headers
             raise broken(self.archive, "is encrypted", member=name)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise broken(self.archive, f"is packed by method {info.compress_type}, not deflate", member=name)
         if name.endswith("/") and info.file_size:
-            raise broken(self.archive, "is a folder with bytes of its own", member=name)
-        if fault := self._difference(info):
-            raise broken(self.archive, f"has a header that differs from the directory in its {fault}", member=name)
+            raise broken(self.archive, "is a folder with content", member=name)
+        if field := self._difference(info):
+            raise broken(self.archive, f"has a header that differs from the directory in its {field}", member=name)
 
     def _difference(self, info: zipfile.ZipInfo) -> str:
+        """The first field in which a member's own header differs from the directory, or the empty string."""
         stream = cast(BinaryIO, self.file.fp)
         stream.seek(info.header_offset)
         header = stream.read(30)
@@ -243,12 +249,12 @@ class _Zip:
         if magic != b"PK\3\4":
             return "place"
         name = stream.read(length).decode("utf-8" if flags & 0x800 else "cp437", "replace")
-        told = {"name": name == info.orig_filename, "method": method == info.compress_type}
-        told["flags"] = flags & 0x809 == info.flag_bits & 0x809  # encrypted, numbers behind the data, UTF-8
+        matches = {"name": name == info.orig_filename, "method": method == info.compress_type}
+        matches["flags"] = flags & 0x809 == info.flag_bits & 0x809  # encrypted, numbers behind the data, UTF-8
         if not flags & 8:  # else the numbers stand behind the data
-            told["sum"] = crc == info.CRC
-            told["size"] = size in (info.file_size, 0xFFFFFFFF) and packed in (info.compress_size, 0xFFFFFFFF)
-        return next((what for what, is_same in told.items() if not is_same), "")
+            matches["sum"] = crc == info.CRC
+            matches["size"] = size in (info.file_size, 0xFFFFFFFF) and packed in (info.compress_size, 0xFFFFFFFF)
+        return next((field for field, is_same in matches.items() if not is_same), "")
 
     def _chunks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
         count = 0

@@ -1,4 +1,4 @@
-"""Where downloads and caches live."""
+"""The folder of downloads and caches."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from imtrans.errors import ResourceError
 
 
 def cache_dir() -> Path:
-    """The folder for downloads and caches: IMTRANS_HOME, else the user's cache folder; made where it is missing.
+    """The folder for downloads and caches: IMTRANS_HOME, else the user's cache folder; created if it is missing.
 
-    Raises ResourceError if it cannot be made.
+    Raises ResourceError if it cannot be created.
     """
-    chosen = os.environ.get("IMTRANS_HOME")
-    path = Path(chosen) if chosen else platformdirs.user_cache_path("imtrans")
+    home = os.environ.get("IMTRANS_HOME")
+    path = Path(home) if home else platformdirs.user_cache_path("imtrans")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

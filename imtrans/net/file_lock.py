@@ -1,68 +1,68 @@
-"""Taking turns: so that two processes do not do the same work. Nothing may rely on it."""
+"""A lock file, so that two processes do not do the same work twice. Correctness must not rely on it.
+
+On network folders it can fail (no exclusive creation), and a lock of another host is taken over after a time.
+"""
 
 import contextlib
 import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from imtrans.atomic_io import is_alive
+from imtrans.atomic_io import delete_leftover, is_alive
 
-FORGOTTEN = 300.0  # seconds without a sign of life, after which a turn counts as left
-RELEASED = 0  # stands for the process where none works on it any more
-_OWN = re.compile(r"\.(?P<name>.+)\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]{8}\.(?P<kind>part|part\.json|tmp)", re.DOTALL)
+STALE = 300.0  # seconds without a sign of life after which a lock is taken over: the holder may be on another host
+RELEASED = 0  # in place of a process id: no process works on it any more
+_TEMPORARY = re.compile(
+    r"\.(?P<name>.+)\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]{8}\.(?P<kind>part|part\.json|tmp)", re.DOTALL
+)
 
 
 def process_name(name: str, kind: str) -> str:
-    """A hidden name for work on `name` that no other process has; `sweep` knows it again. `kind`: part or tmp."""
+    """A hidden temporary name for work on `name`, unique to this process; `sweep` finds it. `kind`: part or tmp."""
     return f".{name}.{_host()}~{os.getpid()}~{secrets.token_hex(4)}.{kind}"
 
 
 def released_name(name: str, kind: str) -> str:
-    """As `own_name`, for work that whoever comes next on this machine may take up."""
+    """As `process_name`, for work that the next process on this machine may continue."""
     return f".{name}.{_host()}~{RELEASED}~{secrets.token_hex(4)}.{kind}"
 
 
 def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
-    """What nobody on this machine works on any more, made under exactly this name, newest first."""
-    found = [(p, _OWN.fullmatch(p.name)) for p in _paths(folder)]
-    mine = [p for p, told in found if told and (told["name"], told["kind"]) == (name, kind) and _is_orphan(told)]
-    return sorted(mine, key=_age)
+    """The temporary files for exactly this name that no process on this machine uses any more, newest first."""
+    matches = [(p, _TEMPORARY.fullmatch(p.name)) for p in _paths(folder)]
+    orphans = [p for p, m in matches if m and (m["name"], m["kind"]) == (name, kind) and _is_orphan(m)]
+    return sorted(orphans, key=_age)
 
 
 def sweep(folder: Path, name: str, *, kinds: Sequence[str] = ("part", "part.json", "tmp")) -> None:
-    """Take away what processes that died on this machine have left of their work on `name`."""
+    """Delete the temporary files and folders for `name` that dead processes of this machine left."""
     for path in _paths(folder):
-        found = _OWN.fullmatch(path.name)
-        if not found or found["kind"] not in kinds or not _is_of(found["name"], name) or not _is_orphan(found):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and match["kind"] in kinds and _belongs_to(match["name"], name) and _is_orphan(match):
+            delete_leftover(path)
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, *, poll: float = 0.2, forgotten: float = FORGOTTEN) -> Iterator[Callable[[], None]]:
-    """Wait while another process holds the lock file; gives a sign of life to call from time to time.
+def file_lock(path: Path, *, poll: float = 0.2, stale: float = STALE) -> Iterator[Callable[[], None]]:
+    """Wait until no other process holds the lock file; yields a function to call now and then as a sign of life.
 
-    The lock of a dead process, or of one that gave no sign for long, is taken over. Where files cannot be made
-    exclusively (some network folders) two may hold it at once.
+    The lock of a dead process, or of one that gave no sign for `stale` seconds, is taken over. Where files cannot be
+    created exclusively (some network folders) two processes may hold it at once. `poll` is in seconds.
     """
-    while not _taken(path):
-        if _is_left(path, forgotten):
+    while not _acquire(path):
+        if _is_stale(path, stale):
             path.unlink(missing_ok=True)
         else:
             time.sleep(poll)
     try:
-        yield lambda: _sign(path)
+        yield lambda: _touch(path)
     finally:
+        # Another process may have taken over a lock that gave no sign of life.
         if _holder(path) == (_host(), os.getpid()):
             path.unlink(missing_ok=True)
 
@@ -71,53 +71,56 @@ def _paths(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _is_orphan(found: re.Match[str]) -> bool:
-    pid = int(found["pid"])
-    return found["host"] == _host() and (pid == RELEASED or not is_alive(pid))
+def _is_orphan(match: re.Match[str]) -> bool:
+    # Of another host nothing is known: the cache may be on a network disk.
+    pid = int(match["pid"])
+    return match["host"] == _host() and (pid == RELEASED or not is_alive(pid))
 
 
 def _age(path: Path) -> float:
     try:
         return -path.stat().st_mtime
-    except OSError:  # taken up by another process meanwhile
+    except OSError:  # another process has renamed it meanwhile
         return 0.0
 
 
-def _is_of(found: str, name: str) -> bool:
-    return found.lstrip(".") == name or found.lstrip(".").startswith(f"{name}.")
+def _belongs_to(target: str, name: str) -> bool:
+    """Whether a file is that of `name`, or an archive beside it (.NAME.12345678.tar)."""
+    return target.lstrip(".") == name or target.lstrip(".").startswith(f"{name}.")
 
 
-def _taken(path: Path) -> bool:
+def _acquire(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
-    except OSError:  # no lock then; what cannot be written will be told by the work itself
+    except OSError:  # no lock then: the work itself reports what cannot be written
         return True
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"host": _host(), "pid": os.getpid()}, file)
     return True
 
 
-def _sign(path: Path) -> None:
+def _touch(path: Path) -> None:
     with contextlib.suppress(OSError):
-        if time.time() - path.stat().st_mtime > FORGOTTEN / 30:
+        # Not at every call: a download calls it for each block of 64 KiB.
+        if time.time() - path.stat().st_mtime > STALE / 30:
             os.utime(path)
 
 
-def _is_left(path: Path, forgotten: float) -> bool:
+def _is_stale(path: Path, stale: float) -> bool:
     try:
         age = time.time() - path.stat().st_mtime
     except OSError:
         return False
     holder = _holder(path)
-    return age > forgotten or (holder is not None and holder[0] == _host() and not is_alive(holder[1]))
+    return age > stale or (holder is not None and holder[0] == _host() and not is_alive(holder[1]))
 
 
 def _holder(path: Path) -> tuple[str, int] | None:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return str(told["host"]), int(told["pid"])
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return str(record["host"]), int(record["pid"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

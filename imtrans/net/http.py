@@ -1,4 +1,4 @@
-"""How files are asked for: http and https only, certificates verified, redirects never to something weaker."""
+"""HTTP requests: http and https only, certificates verified, no redirect from https to http."""
 
 import http.client
 import ssl
@@ -12,17 +12,22 @@ from imtrans.errors import ConfigError
 
 
 class Answer(Protocol):
-    """What a server sends back."""
+    """A server's answer: status, headers, and a body to read."""
 
     status: int
     headers: http.client.HTTPMessage
 
-    def read1(self, count: int) -> bytes: ...
-    def close(self) -> None: ...
+    def read1(self, count: int) -> bytes:
+        """At most so many bytes of the body, as they arrive."""
+        ...
+
+    def close(self) -> None:
+        """End the connection."""
+        ...
 
 
 def display_url(url: str) -> str:
-    """The URL as messages may name it: without user, password, query and fragment, which can hold secrets."""
+    """The URL as messages may show it: without user, password, query and fragment, which can hold secrets."""
     try:
         parts = urllib.parse.urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -33,9 +38,10 @@ def display_url(url: str) -> str:
 
 
 def open_url(url: str, headers: Mapping[str, str], *, connect: float, stall: float) -> Answer:
-    """The answer to a GET; `connect` and `stall` in seconds. Raises ConfigError for what is no http or https URL."""
+    """The answer to a GET; `connect` and `stall` in seconds. Raises ConfigError unless `url` is http or https."""
     try:
         parts = urllib.parse.urlsplit(url)
+        # Blanks and control characters could inject header lines.
         is_plain = url.isascii() and not any(c <= " " or c == "\x7f" for c in url)
         is_web = is_plain and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
@@ -44,18 +50,18 @@ def open_url(url: str, headers: Mapping[str, str], *, connect: float, stall: flo
         raise ConfigError(
             f"{display_url(url)!r} is no URL to fetch from", hint="Give one that begins with https:// (or http://)."
         )
-    user, at, place = parts.netloc.rpartition("@")
-    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=place, fragment="")))
+    user, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host, fragment="")))
     for name, value in {"User-Agent": "imtrans", "Accept-Encoding": "identity", **headers}.items():
         request.add_header(name, value)
-    if at:  # urllib would take them for a part of the host; unredirected: for this host alone
+    if at:  # urllib would take user and password for a part of the host; unredirected: for this host alone
         login = b64encode(urllib.parse.unquote(user).encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {login}")
     return cast(Answer, _opener(connect).open(request, timeout=stall))
 
 
 def _opener(connect: float) -> urllib.request.OpenerDirector:
-    """What urllib's own opener does, less files, ftp and data URLs."""
+    """urllib's default opener without file, ftp and data URLs."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -71,17 +77,17 @@ def _opener(connect: float) -> urllib.request.OpenerDirector:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Never from https to http. Whoever starts on plain http has asked for no more than that, on whatever host."""
+    """Refuses redirects from https to http. A URL that is plain http itself may be redirected to any host."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         new = urllib.parse.urlsplit(newurl)
         if new.scheme == "https" or (new.scheme == "http" and req.type == "http"):
             return super().redirect_request(req, fp, code, msg, headers, newurl)
-        return None  # then the answer stands as it is, an HTTPError
+        return None  # urllib then raises the answer as an HTTPError
 
 
-class _QuickToConnect:
-    """Connects within its own time; after that, `timeout` is the longest silence."""
+class _ConnectTimeout:
+    """A time limit for connecting that is separate from `timeout`, the longest silence afterwards."""
 
     connect_seconds = 8.0
     sock: Any
@@ -94,11 +100,11 @@ class _QuickToConnect:
         self.sock.settimeout(stall)
 
 
-class _HttpConnection(_QuickToConnect, http.client.HTTPConnection):
+class _HttpConnection(_ConnectTimeout, http.client.HTTPConnection):
     pass
 
 
-class _HttpsConnection(_QuickToConnect, http.client.HTTPSConnection):
+class _HttpsConnection(_ConnectTimeout, http.client.HTTPSConnection):
     pass
 
 
@@ -113,9 +119,9 @@ class _Http(urllib.request.HTTPHandler):
 
 class _Https(urllib.request.HTTPSHandler):
     def __init__(self, connect: float) -> None:
-        self.secure = ssl.create_default_context()
-        super().__init__(context=self.secure)
+        self.context = ssl.create_default_context()
+        super().__init__(context=self.context)
         self.kind: Any = type("Connection", (_HttpsConnection,), {"connect_seconds": connect})
 
     def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(self.kind, req, context=self.secure)
+        return self.do_open(self.kind, req, context=self.context)

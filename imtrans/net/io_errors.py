@@ -1,4 +1,4 @@
-"""What the disk refuses, in words."""
+"""Errors of the file system as ResourceError."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ ELSEWHERE = "Make room, or set IMTRANS_HOME to a folder on another disk."
 
 @contextlib.contextmanager
 def map_write_errors(path: Path) -> Iterator[None]:
-    """Around every write to `path` in the cache: ResourceError for what the system says."""
+    """A block around a write to `path` in the cache: turns an OSError into a ResourceError."""
     try:
         yield
     except OSError as error:

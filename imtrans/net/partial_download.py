@@ -1,4 +1,4 @@
-"""What an interrupted download leaves, and how the next one takes it up."""
+"""What an interrupted download leaves, and how the next one continues it."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from imtrans.net.file_lock import left_behind, released_name
 
 @dataclass(frozen=True, kw_only=True)
 class PartialDownload:
-    """Of which file a part is: its URL (hashed, for it may hold secrets), version (ETag or date) and bytes in all."""
+    """The record beside a part: URL (hashed, as it may hold secrets), version (ETag or date) and size in bytes."""
 
     url: str
     version: str
@@ -20,55 +20,57 @@ class PartialDownload:
 
 
 def note(part: Path, url: str, *, version: str, total: int) -> None:
-    """Say beside the part what it is of; without a version nothing can be taken up, and nothing is said."""
-    told = asdict(PartialDownload(url=_hashed(url), version=version, total=total))
+    """Write the record beside the part; without a version a part cannot be continued, and nothing is written."""
+    record = PartialDownload(url=_hashed(url), version=version, total=total)
     if version:
-        _beside(part).write_text(json.dumps(told), encoding="utf-8")
+        _record_path(part).write_text(json.dumps(asdict(record)), encoding="utf-8")
 
 
 def forget(part: Path) -> None:
-    """Take the part away, and what stands beside it."""
-    for path in (_beside(part), part):
+    """Delete the part and its record."""
+    for path in (_record_path(part), part):
         path.unlink(missing_ok=True)
 
 
 def release(part: Path, name: str) -> bool:
-    """Leave the part to whoever fetches `name` next; False where it is of no use to them."""
-    left = part.with_name(released_name(name, "part"))
+    """Keep the part for the next download of `name`; False if it is empty or has no record."""
+    released = part.with_name(released_name(name, "part"))
     with contextlib.suppress(OSError):
-        if part.stat().st_size and _beside(part).is_file():
-            os.rename(_beside(part), _beside(left))
-            os.rename(part, left)
+        if part.stat().st_size and _record_path(part).is_file():
+            # The record first: a part without one would be deleted by the next download.
+            os.rename(_record_path(part), _record_path(released))
+            os.rename(part, released)
             return True
     return False
 
 
 def adopt(part: Path, url: str, *, name: str) -> PartialDownload | None:
-    """Make what nobody on this machine works on any more of `name` into `part`; None where there is nothing of use.
+    """Rename an unfinished part of `name` that no process on this machine uses to `part`; None if there is none.
 
-    Whoever renames it first has it; parts of which nothing is known are taken away.
+    Parts of another URL or without a record are deleted.
     """
-    for left in left_behind(part.parent, name, "part"):
+    for orphan in left_behind(part.parent, name, "part"):
         with contextlib.suppress(OSError):
-            os.rename(left, part)
-            os.rename(_beside(left), _beside(part))
-            begun = _read(part)
-            if begun and begun.version and begun.url == _hashed(url):
-                return begun
+            # Of several processes only one succeeds in renaming it.
+            os.rename(orphan, part)
+            os.rename(_record_path(orphan), _record_path(part))
+            partial = _read(part)
+            if partial and partial.version and partial.url == _hashed(url):
+                return partial
         forget(part)
-        _beside(left).unlink(missing_ok=True)
+        _record_path(orphan).unlink(missing_ok=True)
     return None
 
 
 def _read(part: Path) -> PartialDownload | None:
     try:
-        told = json.loads(_beside(part).read_text(encoding="utf-8"))
-        return PartialDownload(url=str(told["url"]), version=str(told["version"]), total=int(told["total"]))
+        record = json.loads(_record_path(part).read_text(encoding="utf-8"))
+        return PartialDownload(url=str(record["url"]), version=str(record["version"]), total=int(record["total"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _beside(part: Path) -> Path:
+def _record_path(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 

@@ -1,4 +1,4 @@
-"""Unpacking what a stranger packed: plain files and folders inside one folder, whole or not at all."""
+"""Unpacking untrusted archives: plain files and folders inside one folder, completely or not at all."""
 
 import os
 import re
@@ -15,21 +15,21 @@ from imtrans.net.file_lock import process_name
 from imtrans.net.io_errors import map_write_errors
 
 LEVELS, NAME_BYTES = 64, 255
-# What data sets are made of. Nothing that could run, and no archives within archives.
-KEPT = frozenset(
+# The files of data sets. Nothing that can be executed, and no archives within archives.
+ALLOWED_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
         *("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "gif", "exr", "hdr"),
         *("txt", "md", "rst", "csv", "tsv", "json", "xml", "yaml", "yml"),
     )
 )
-PLAIN_NAMES = frozenset({"readme", "license", "licence", "copying", "authors"})
-SYNCED_ONE_BY_ONE = 5_000  # beyond that one sync of all disks is quicker than one for each of 188,000 pictures
+ALLOWED_NAMES = frozenset({"readme", "license", "licence", "copying", "authors"})
+MAX_FSYNCS = 5_000  # files: above that one sync of all disks is faster than one fsync for each of 188,000 pictures
 
 
 @dataclass
 class Unpacked:
-    """What came out of an archive; `left_out` counts by suffix what is of no use to a data set and may be harmful."""
+    """Counts of an unpacked archive; `left_out` counts by suffix the files of a kind that data sets do not need."""
 
     files: int = 0
     bytes: int = 0
@@ -45,35 +45,35 @@ def unpack(
     suffixes: Collection[str] = (),
     tick: Callable[[int], None] = lambda _: None,
 ) -> Unpacked:
-    """Make `folder`, which is not there yet, from a tar, tar.gz or zip.
+    """Make `folder`, which must not exist, from a tar, tar.gz or zip.
 
-    `suffixes` (".bin") are kept besides those of pictures and texts. `tick` is told how many members are done.
-    DataError names the member for whatever is not a regular file or folder with a name that every system can hold
-    once, and for more bytes or members than the limits; ResourceError for the disk. Then nothing is left. Modes and
-    times in the archive count for nothing.
+    `suffixes` (".bin") are unpacked besides those of pictures and texts. `tick` is called with the number of members
+    done. DataError names the member that is not a regular file or folder with a name that is valid and unique on every
+    system, or that exceeds a limit of bytes or members; ResourceError for the disk. Then nothing is left. Modes and
+    times in the archive are ignored.
     """
     stage = folder.with_name(process_name(folder.name, "tmp"))
     try:
         with map_write_errors(folder):
             stage.mkdir(parents=True)
-        job = _Unpacking(archive, stage, limit_bytes, limit_members, KEPT | {s.lower() for s in suffixes})
+        job = _Unpacking(archive, stage, limit_bytes, limit_members, ALLOWED_SUFFIXES | {s.lower() for s in suffixes})
         for member in members(archive, limit_bytes=limit_bytes, limit_members=limit_members):
             job.take(member)
             tick(job.count)
-        if not job.told.files:
-            raise broken(archive, "it holds no files that a data set is made of")
+        if not job.unpacked.files:
+            raise broken(archive, "it holds no pictures, tables or texts")
         with map_write_errors(folder):
-            fsync_tree(stage, files=job.told.files)
+            fsync_tree(stage, files=job.unpacked.files)
             os.rename(stage, folder)
             sync_folder(folder.parent)
-        return job.told
+        return job.unpacked
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
 def fsync_tree(folder: Path, *, files: int) -> None:
-    """Wait until all of a folder is on the disk; `files` is about how many there are."""
-    if files > SYNCED_ONE_BY_ONE and hasattr(os, "sync"):
+    """Wait until a folder tree is on the disk; `files` is their approximate number."""
+    if files > MAX_FSYNCS and hasattr(os, "sync"):
         os.sync()
         return
     for root, _, names in os.walk(folder):
@@ -88,9 +88,9 @@ class _Unpacking:
     stage: Path
     limit_bytes: int
     limit_members: int
-    kept: Collection[str]
-    told: Unpacked = field(default_factory=Unpacked)
-    seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    suffixes: Collection[str]
+    unpacked: Unpacked = field(default_factory=Unpacked)
+    names: dict[str, tuple[str, bool]] = field(default_factory=dict)  # by folded name: exact name, whether a folder
     count: int = 0
     streamed: int = 0
 
@@ -106,12 +106,12 @@ class _Unpacking:
         self._register(parts, member)
         if member.is_folder:
             self._folder(parts)
-        elif _is_kept(parts[-1], self.kept):
+        elif _is_allowed(parts[-1], self.suffixes):
             self._write(self._folder(parts[:-1]) / parts[-1], member)
-            self.told.files += 1
+            self.unpacked.files += 1
         else:
-            self.told.left_out[Path(parts[-1]).suffix.lower() or "no suffix"] += 1
-            for _ in self._counted(member):
+            self.unpacked.left_out[Path(parts[-1]).suffix.lower() or "no suffix"] += 1
+            for _ in self._counted(member):  # its bytes count towards the limit
                 pass
 
     def _parts(self, name: str) -> list[str]:
@@ -120,16 +120,17 @@ class _Unpacking:
         return [p for p in name.split("/") if p not in ("", ".")]
 
     def _register(self, parts: list[str], member: Member) -> None:
-        """Refuse what another member's name already stands for on some system."""
+        """Refuse a name that is the same file as another member's on some system."""
         for depth in range(1, len(parts) + 1):
             exact, is_folder = "/".join(parts[:depth]), depth < len(parts) or member.is_folder
+            # macOS and Windows ignore case, and macOS composes accents: two names may be one file there.
             key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", exact).casefold())
-            if key not in self.seen:
-                self.seen[key] = (exact, is_folder)
+            if key not in self.names:
+                self.names[key] = (exact, is_folder)
                 continue
-            before, was_folder = self.seen[key]
-            if before != exact:
-                raise broken(self.archive, f"differs from {before!r} in case or accents alone", member=member.name)
+            earlier, was_folder = self.names[key]
+            if earlier != exact:
+                raise broken(self.archive, f"differs from {earlier!r} in case or accents alone", member=member.name)
             if not (is_folder and was_folder):
                 raise broken(self.archive, "is there twice", member=member.name)
 
@@ -143,7 +144,7 @@ class _Unpacking:
         with map_write_errors(path), path.open("xb") as file:
             for data in self._counted(member):
                 file.write(data)
-                self.told.bytes += len(data)
+                self.unpacked.bytes += len(data)
 
     def _counted(self, member: Member) -> Iterator[bytes]:
         for data in member.chunks():
@@ -170,6 +171,7 @@ def _fault(name: str) -> str:
     return next((fault for fault, is_so in faults.items() if is_so), "")
 
 
-def _is_kept(name: str, kept: Collection[str]) -> bool:
+def _is_allowed(name: str, suffixes: Collection[str]) -> bool:
     stem, suffix = os.path.splitext(name.lower())
-    return not name.startswith("._") and (suffix in kept or (not suffix and stem in PLAIN_NAMES))
+    # "._": macOS writes such a file of metadata beside each picture, with the suffix of the picture.
+    return not name.startswith("._") and (suffix in suffixes or (not suffix and stem in ALLOWED_NAMES))

@@ -133,7 +133,7 @@ def test_a_network_that_goes_away_leaves_what_has_arrived(
         assert ended.code == 6
         message = ended.err[ended.err.index("Error: ") :]
         check_message(message)
-        assert "What has arrived (1.2 MB) is kept, and the same command goes on from there.\n" in message
+        assert "What has arrived (1.2 MB) is kept, and the same command resumes from there.\n" in message
         assert "imtrans data fetch small --archive FILE" in message
         ended = cli(*command)
         assert ended.code == 0, ended.err

@@ -66,12 +66,12 @@ def cut(kind):
 def values(*, dtype=np.float32, channels=1, value=np.nan):
     array = np.ones((4, 5, channels), dtype)
     array[1, 2, 0] = value
-    return tiff.encoded(array)
+    return tiff.encode(array)
 
 
 def packed_bomb():
     """A TIFF whose one strip of four channels unpacks to a thousand times what its header says."""
-    whole = bytearray(tiff.encoded(np.zeros((4, 4, 4), np.uint8)))
+    whole = bytearray(tiff.encode(np.zeros((4, 4, 4), np.uint8)))
     with tifffile.TiffFile(io.BytesIO(bytes(whole))) as file:
         page = file.pages.first
         counts = page.tags["StripByteCounts"].valueoffset
@@ -98,7 +98,7 @@ REFUSED = {
     "I04-cut.jpg": (lambda: cut("JPEG"), "broken or cut off"),
     "I04-cut.webp": (lambda: cut("WEBP"), "."),
     "I04-cut.tif": (lambda: cut("TIFF"), "broken or cut off|not a picture"),
-    "I04-cut5.tif": (lambda: tiff.encoded(np.random.default_rng(0).random((9, 9, 5), np.float32))[:-200], "cut off"),
+    "I04-cut5.tif": (lambda: tiff.encode(np.random.default_rng(0).random((9, 9, 5), np.float32))[:-200], "cut off"),
     "I05-sum.png": (broken_sum, "broken or cut off"),
     "I05-deep.png": (lambda: deep(500), "broken or cut off"),
     "I07-bomb.png": (lambda: wide_and_high(30_000, mode=0, bits=1), "30000 x 30000 pixels are more than|decompression"),

@@ -211,7 +211,7 @@ def test_a11_http_may_lead_to_http_elsewhere(tmp_path: Path) -> None:
 def test_a11_no_redirect_leads_to_another_kind_of_url(refused: Callable, place: str) -> None:
     with Server(BODY, answer(302, Location=place)) as server:
         said = refused(server.url(), DownloadError)
-    assert f"sends on to {place.partition(':')[0]}:" in said
+    assert f"redirects to {place.partition(':')[0]}:" in said
     assert "not followed" in said
 
 
@@ -221,7 +221,7 @@ def test_a11_https_never_leads_down_to_http(refused: Callable, tmp_path: Path, t
         Server(BODY, answer(302, Location=there.url("x?key=secret")), certificate=trusting) as here,
     ):
         said = refused(here.url(), DownloadError)
-        assert f"sends on to {there.url('x')}, which is not followed" in said
+        assert f"redirects to {there.url('x')}, which is not followed" in said
         assert there.asked == []
 
 

@@ -111,7 +111,7 @@ def test_after_a_fault_of_the_network_much_is_kept_and_little_is_not(tmp_path: P
         with pytest.raises(DownloadError, match="answers 404") as caught:
             download(server.url(), tmp_path / "set.tar.gz", patience=QUICK)
         assert caught.value.hint.startswith(
-            "What has arrived (1.0 MB) is kept, and the same command goes on from there"
+            "What has arrived (1.0 MB) is kept, and the same command resumes from there"
         )
         fetch_again = RetryPolicy(tries=1, connect=2, stall=0.3, pause=0.01)
         with pytest.raises(DownloadError):

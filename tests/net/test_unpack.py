@@ -372,7 +372,7 @@ def test_a28_what_could_run_is_left_out_and_counted(opened: Callable, desk: Path
 
 
 def test_an_archive_of_nothing_useful_is_refused(refused: Callable) -> None:
-    assert "holds no files that a data set is made of" in refused(tarball({"a.py": b""}))
+    assert "holds no pictures, tables or texts" in refused(tarball({"a.py": b""}))
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(desk: Path) -> None:

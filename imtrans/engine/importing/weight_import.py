@@ -1,4 +1,4 @@
-"""From other programs' weights to a checkpoint of ours."""
+"""Weights of other programs as a run with one checkpoint."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from imtrans.plugins.defaults import dataset_of_path
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The checkpoint that was made, and lines for people about what is in it."""
+    """The path of the new checkpoint, and lines of text that describe its content."""
 
     checkpoint: Path
     lines: Sequence[str]
@@ -42,24 +42,26 @@ def import_run(
     name: str | None = None,
     layers: Sequence[Layer] = (),
 ) -> ImportResult:
-    """Read the files, find out by the installed importers what they are, and write a run with one checkpoint.
+    """Read the files, let the installed importers recognise them, and write a run with one checkpoint.
 
-    CheckpointError for what is unsafe, broken, unknown or incomplete; ConfigError if the run's name is taken.
+    `layers` override the configuration that the importer suggests. CheckpointError for files that are unsafe, broken,
+    unknown or incomplete; ConfigError if the run's name is taken.
     """
     maker = build.ComponentFactory(catalog)
-    folder = _free(files[0], name)
-    found = _recognised({str(f): _read(f) for f in files}, catalog=catalog, maker=maker)
-    config = _config(found, catalog, layers)
-    data_spec = DataSpec(source=_signal(found.source), target=_signal(found.target))
-    for slot, part in found.parts.items():
+    folder = _new_folder(files[0], name)
+    imported = _recognise({str(f): _read(f) for f in files}, catalog=catalog, maker=maker)
+    config = _config(imported, catalog, layers)
+    data_spec = DataSpec(source=_image_spec(imported.source), target=_image_spec(imported.target))
+    for slot, part in imported.parts.items():
         _check(config, slot, part, data_spec=data_spec, maker=maker)
-    live = build.model(config, data_spec, maker=maker, device=torch.device("cpu"), seed=0)
-    for slot, part in found.parts.items():
-        live.networks[slot].load_state_dict(dict(part.weights))
-    made = checkpoints_io.save(live, folder, step=0, plugins=plugins)
+    # The seed matters only for a network that is not in the files, such as the discriminator.
+    model = build.model(config, data_spec, maker=maker, device=torch.device("cpu"), seed=0)
+    for slot, part in imported.parts.items():
+        model.networks[slot].load_state_dict(dict(part.weights))
+    checkpoint = checkpoints_io.save(model, folder, step=0, plugins=plugins)
     atomic_io.replace_text(folder / "config.toml", config_io.write(config))
     atomic_io.replace_json(folder / run_dir.RECORD, _record(folder, files))
-    return ImportResult(made, list(_lines(found, live)))
+    return ImportResult(checkpoint, _lines(imported, model))
 
 
 def _read(file: Path) -> dict[str, Tensor]:
@@ -68,78 +70,84 @@ def _read(file: Path) -> dict[str, Tensor]:
     return pickle_sandbox.read(file)
 
 
-def _recognised(
+def _recognise(
     files: Mapping[str, Mapping[str, Tensor]], *, catalog: Catalog, maker: build.ComponentFactory
 ) -> Imported:
-    offers = list(catalog.entries("importer"))
-    for offer in offers:
-        assert isinstance(offer.thing, Component)
-        found: Imported | None = maker.make("importer", ComponentRef(offer.name))(files)
-        if found is not None:
-            return found
+    entries = list(catalog.entries("importer"))
+    for entry in entries:
+        assert isinstance(entry.thing, Component)
+        imported: Imported | None = maker.make("importer", ComponentRef(entry.name))(files)
+        if imported is not None:
+            return imported
     first = next(iter(files))
     raise CheckpointError(
-        f"{first}: none of the importers ({join_names(o.name for o in offers)}) knows these weights: "
+        f"{first}: none of the importers ({join_names(e.name for e in entries)}) knows these weights: "
         f"{join_names(files[first], most=3)}",
-        hint="A plugin can bring another importer: imtrans list importers",
+        hint="A plugin can add an importer: imtrans list importers",
     )
 
 
-def _config(found: Imported, catalog: Catalog, layers: Sequence[Layer]) -> RunConfig:
-    uses = [Assignment((slot,), part.use, f"import: {slot}") for slot, part in found.parts.items()]
-    policy = [Assignment(("inference", k), v, f"import: inference.{k}") for k, v in found.inference.items()]
-    mine = Layer("import", [*uses, *policy])
-    return resolve(catalog, found.recipe, dataset=ComponentRef(dataset_of_path(catalog)[0]), layers=[mine, *layers])
+def _config(imported: Imported, catalog: Catalog, layers: Sequence[Layer]) -> RunConfig:
+    parts = [Assignment((slot,), part.use, f"import: {slot}") for slot, part in imported.parts.items()]
+    policy = [Assignment(("inference", k), v, f"import: inference.{k}") for k, v in imported.inference.items()]
+    # The data are unknown; the data set of folders is a placeholder, so that the configuration is complete.
+    dataset = ComponentRef(dataset_of_path(catalog)[0])
+    return resolve(catalog, imported.recipe, dataset=dataset, layers=[Layer("import", [*parts, *policy]), *layers])
 
 
 def _check(
     config: RunConfig, slot: str, part: ImportedNetwork, *, data_spec: DataSpec, maker: build.ComponentFactory
 ) -> None:
-    """Compare names and shapes with a network that takes no memory: the file's numbers have not earned any yet."""
+    """Compare names and shapes with those of the network, built without memory: a file may claim any size."""
     with torch.device("meta"):
-        own = maker.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
-    odd = sorted(set(own) ^ set(part.weights)) or [k for k, v in own.items() if v.shape != part.weights[k].shape]
-    if odd:
+        state = maker.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
+    misfits = sorted(set(state) ^ set(part.weights)) or [
+        k for k, v in state.items() if v.shape != part.weights[k].shape
+    ]
+    if misfits:
         raise CheckpointError(
-            f"{len(odd)} weights do not fit {slot} {config.parts[slot][0].name}: {', '.join(odd[:3])}",
+            f"{len(misfits)} weights do not fit {slot} {config.parts[slot][0].name}: {', '.join(misfits[:3])}",
             hint="The importer and the network differ: is a plugin older than imtrans?",
         )
 
 
-def _free(file: Path, name: str | None) -> Path:
+def _new_folder(file: Path, name: str | None) -> Path:
     if name is not None:
         folder = RUNS / run_dir.check_name(name)
         if folder.exists():
             raise ConfigError(f"--name {name}: {folder} exists", hint="Give another name.")
         return folder
-    is_usual = re.fullmatch(r"(latest|\d+)_net_\w+", file.stem) and file.resolve().parent.name
-    told = file.resolve().parent.name if is_usual else file.stem
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("-._")[:80] or "imported"
+    # junyanz' programs call every file latest_net_G.pth; there the folder has the name of the experiment.
+    parent = file.resolve().parent.name
+    label = parent if parent and re.fullmatch(r"(latest|\d+)_net_\w+", file.stem) else file.stem
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-._")[:80] or "imported"
     folder = run_dir.first_free(stem)
     run_dir.check_name(folder.name)
     return folder
 
 
-def _signal(channels: int) -> ImageSpec:
+def _image_spec(channels: int) -> ImageSpec:
     return ImageSpec(channels=channels, kind="image" if channels in (1, 3) else "data")
 
 
 def _record(folder: Path, files: Sequence[Path]) -> dict[str, Any]:
-    told = [{"file": str(f), "sha256": atomic_io.digest(f)} for f in files]
+    sources = [{"file": str(f), "sha256": atomic_io.digest(f)} for f in files]
     return {
         "format": run_dir.FORMAT,
         "name": folder.name,
         "started": run_dir.now(),
         "status": "imported",
         "steps": 0,
-        "from": told,
+        "from": sources,
     }
 
 
-def _lines(found: Imported, live: build.Model) -> list[str]:
+def _lines(imported: Imported, model: build.Model) -> list[str]:
     lines = []
-    for slot, network in live.networks.items():
+    for slot, network in model.networks.items():
         count = sum(p.numel() for p in network.parameters())
-        use = found.parts.get(slot)
-        lines.append(f"{slot}: {use.use.name if use else 'none was given, a fresh one'}, {count:,} parameters")
-    return [*lines, *found.notes]
+        part = imported.parts.get(slot)
+        lines.append(
+            f"{slot}: {part.use.name if part else 'not in the files, newly initialised'}, {count:,} parameters"
+        )
+    return [*lines, *imported.notes]

@@ -1,7 +1,7 @@
 """Pictures: reading, writing, resizing, color spaces, and the one contract of ranges."""
 
+from imtrans.kit.images.array import Array
 from imtrans.kit.images.convert import (
-    Array,
     Interpolation,
     from_range,
     resize,

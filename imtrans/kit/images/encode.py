@@ -1,39 +1,38 @@
-"""Pictures to files, exactly or not at all."""
+"""Pictures to files; a format that would lose channels or depth is refused."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imtrans.errors import DataError, ResourceError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import tiff
+from imtrans.kit.images.array import Array
 
-Array = np.ndarray[Any, Any]
 TIFF = (".tif", ".tiff")
-# What OpenCV writes as it stands; given anything else it would cut to 8 bits and say nothing.
+# What OpenCV writes unchanged; it would silently convert anything else to 8 bits.
 DEPTHS = {".png": (np.uint8, np.uint16), ".ppm": (np.uint8, np.uint16), ".pgm": (np.uint8, np.uint16)}
 
 
 def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | None = None) -> None:
-    """Write (H, W, C) uint8, uint16 or float32; the suffix tells the format, and TIFF takes any number of channels.
+    """Write (H, W, C) uint8, uint16 or float32; the suffix selects the format, and TIFF takes any number of channels.
 
-    With a `palette` a PNG of one channel of 8 bits is written as its indices. DataError where the format cannot hold
-    the picture as it is, ResourceError where the file cannot be written.
+    With a `palette` a PNG of one channel of 8 bits is written as indices. DataError if the format cannot hold the
+    picture unchanged, ResourceError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     data = None
     if palette and suffix == ".png" and picture.shape[-1] == 1 and picture.dtype == np.uint8:
         data = _indexed(picture, palette)
     elif suffix in TIFF and (picture.dtype == np.float32 or picture.shape[-1] not in (1, 3)):
-        data = tiff.encoded(picture)
+        data = tiff.encode(picture)
     elif picture.dtype in DEPTHS.get(suffix, (np.uint8, np.uint16) if suffix in TIFF else (np.uint8,)):
         data = _by_opencv(suffix, picture)
     if data is None:
         kind = f"{picture.dtype} with {picture.shape[-1]} channel{'s' * (picture.shape[-1] != 1)}"
-        whole = picture.dtype != np.float32 and picture.shape[-1] in (1, 3)
-        hint = f"Use {'.png or ' if whole else ''}.tif for the output."
+        fits_png = picture.dtype != np.float32 and picture.shape[-1] in (1, 3)
+        hint = f"Use {'.png or ' if fits_png else ''}.tif for the output."
         raise DataError(f"{path}: a {path.suffix or 'nameless'} file cannot hold {kind}", hint=hint)
     try:
         path.write_bytes(data)
@@ -42,20 +41,20 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
 
 
 def suffix_for(spec: ImageSpec) -> str:
-    """The suffix of a format that holds this signal exactly: .png, else .tif."""
+    """The suffix of a format that holds images of this kind exactly: .png, else .tif."""
     channels = 3 if spec.space else spec.channels
-    is_plain = bool(spec.space) or (spec.bits <= 16 and channels in (1, 3))
-    return ".png" if is_plain or spec.kind == "labels" else ".tif"
+    fits_png = bool(spec.space) or (spec.bits <= 16 and channels in (1, 3))
+    return ".png" if fits_png or spec.kind == "labels" else ".tif"
 
 
 def _by_opencv(suffix: str, picture: Array) -> bytes | None:
     import cv2
 
-    shown = picture[..., ::-1] if picture.shape[-1] == 3 else picture
+    bgr = picture[..., ::-1] if picture.shape[-1] == 3 else picture
     if picture.shape[-1] not in (1, 3):
         return None
     try:
-        is_done, data = cv2.imencode(suffix, np.ascontiguousarray(shown))
+        is_done, data = cv2.imencode(suffix, np.ascontiguousarray(bgr))
     except cv2.error:
         return None
     return data.tobytes() if is_done else None

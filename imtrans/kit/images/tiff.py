@@ -3,24 +3,25 @@
 import logging
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imtrans.errors import DataError
+from imtrans.kit.images.array import Array
 
 if TYPE_CHECKING:
     import tifffile
 
-Array = np.ndarray[Any, Any]
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-NONE, DEFLATE = 1, (8, 32946)
-GREY, RGB = (0, 1), 2
-ALPHA = (1, 2)
+NONE, DEFLATE = 1, (8, 32946)  # values of the Compression tag
+GREY, RGB = (0, 1), 2  # of PhotometricInterpretation
+ALPHA = (1, 2)  # of ExtraSamples: associated and unassociated
+ORIENTATION = 274  # tag, in TIFF and EXIF
 MOST_CHANNELS = 1024
-# What tifffile says about a broken file goes to those who listen, not to the terminal: the DataError says it.
+# Keeps decoders' log messages about broken files off the terminal: the DataError says it.
 QUIET = logging.NullHandler()
-# The four turns and their mirrors, by EXIF's numbers.
+# By EXIF orientation: quarter turns, and whether mirrored afterwards.
 TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 
@@ -33,8 +34,8 @@ def is_tiff(path: Path) -> bool:
 def read(path: Path, *, most_pixels: int) -> Array | None:
     """The first page of a TIFF that Pillow cannot hold, as (H, W, C) uint8, uint16 or float32, upright.
 
-    None where Pillow can: other files, one channel, 8-bit and 16-bit RGB. Alpha is left out. Raises DataError for too
-    many pixels and for compressions that cannot be checked, ValueError or OSError for what is cut off.
+    None for what Pillow can read: other formats, one channel, 8-bit and 16-bit RGB. Alpha is dropped. Raises DataError
+    for too many pixels and for compressions that cannot be checked, ValueError or OSError for broken files.
     """
     if not is_tiff(path):
         return None
@@ -44,14 +45,14 @@ def read(path: Path, *, most_pixels: int) -> Array | None:
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
-            kept = _channels(page)
-            return None if kept is None else _pixels(path, page, kept, most_pixels)
+            channels = _channels(page)
+            return None if channels is None else _pixels(path, page, channels, most_pixels)
     except tifffile.TiffFileError as error:
         raise ValueError(f"broken or cut off ({error})") from None
 
 
-def encoded(picture: Array) -> bytes:
-    """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; further channels are no alpha."""
+def encode(picture: Array) -> bytes:
+    """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; a fourth channel is not alpha."""
     import io
 
     import tifffile
@@ -71,28 +72,29 @@ def encoded(picture: Array) -> bytes:
     return stream.getvalue()
 
 
-def turned(picture: Array, orientation: int) -> Array:
-    """(H, W, C) as EXIF's orientation (1 to 8) says that it is to be seen; others change nothing."""
+def upright(picture: Array, orientation: int) -> Array:
+    """(H, W, C) turned upright from an EXIF orientation (1 to 8); any other number changes nothing."""
     if orientation not in TURNS:
         return picture
     quarters, is_mirrored = TURNS[orientation]
-    upright = np.rot90(picture, quarters)
-    return np.ascontiguousarray(upright[:, ::-1] if is_mirrored else upright)
+    rotated = np.rot90(picture, quarters)
+    return np.ascontiguousarray(rotated[:, ::-1] if is_mirrored else rotated)
 
 
 def _channels(page: "tifffile.TiffPage") -> list[int] | None:
-    """Which samples of a pixel are its channels; None where Pillow reads the file."""
+    """The indices of the samples of a pixel that are channels, not alpha; None if Pillow can read the file."""
     if page.photometric not in (*GREY, RGB) or page.bitspersample not in (8, 16, 32, 64):
         return None
     count = int(page.samplesperpixel)
     extras = [int(e) for e in page.extrasamples]
     colours = count - len(extras)
-    kept = [i for i in range(count) if i < colours or extras[i - colours] not in ALPHA]
-    is_pillows = len(kept) == 1 or (len(kept) == 3 and page.bitspersample < 32 and page.sampleformat == 1)
-    return None if is_pillows else kept
+    channels = [i for i in range(count) if i < colours or extras[i - colours] not in ALPHA]
+    # sampleformat 1: whole numbers without sign
+    is_rgb = len(channels) == 3 and page.bitspersample < 32 and page.sampleformat == 1
+    return None if len(channels) == 1 or is_rgb else channels
 
 
-def _pixels(path: Path, page: "tifffile.TiffPage", kept: list[int], most_pixels: int) -> Array:
+def _pixels(path: Path, page: "tifffile.TiffPage", channels: list[int], most_pixels: int) -> Array:
     size = f"{page.imagewidth} x {page.imagelength}"
     values = page.imagewidth * page.imagelength * page.samplesperpixel
     if page.imagewidth * page.imagelength > most_pixels or values > 4 * most_pixels:
@@ -101,36 +103,37 @@ def _pixels(path: Path, page: "tifffile.TiffPage", kept: list[int], most_pixels:
         raise ValueError("a TIFF of a kind that is not read")
     _check_whole(path, page)
     array = page.asarray(maxworkers=1)
-    if page.planarconfig == 2:
+    if page.planarconfig == 2:  # one plane for each channel
         array = np.moveaxis(array, 0, -1)
-    return turned(_stored(array.reshape(page.imagelength, page.imagewidth, -1)[..., kept]), _orientation(page))
+    return upright(_native(array.reshape(page.imagelength, page.imagewidth, -1)[..., channels]), _orientation(page))
 
 
 def _check_whole(path: Path, page: "tifffile.TiffPage") -> None:
-    """Refuse what is cut off, and what would unpack to more than its header says."""
+    """Refuse a file that is cut off, or that unpacks to more bytes than its header says: tifffile checks neither."""
     compression = int(page.compression)
     if compression not in (NONE, *DEFLATE):
         name = getattr(page.compression, "name", compression)
         raise DataError(
-            f"{path}: {page.samplesperpixel} channels compressed with {name}", hint="Save it without, or with deflate."
+            f"{path}: {page.samplesperpixel} channels compressed with {name}",
+            hint="Save it without compression, or with deflate.",
         )
-    piece = int(np.prod(page.chunks)) * page.dtype.itemsize if page.dtype else 0
-    found, end = 0, page.parent.filehandle.size
+    chunk_bytes = int(np.prod(page.chunks)) * page.dtype.itemsize if page.dtype else 0
+    total, end = 0, page.parent.filehandle.size
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         if count <= 0 or offset + count > end:
             raise ValueError("broken or cut off (a strip lies beyond the end of the file)")
-        found += count if compression == NONE else piece
+        total += count if compression == NONE else chunk_bytes
         if compression in DEFLATE:
             page.parent.filehandle.seek(offset)
             unpacking = zlib.decompressobj()
-            unpacking.decompress(page.parent.filehandle.read(count), piece)
+            unpacking.decompress(page.parent.filehandle.read(count), chunk_bytes)
             if unpacking.unconsumed_tail:
                 raise ValueError("unpacks to more than its header says")
-    if found < page.nbytes:
+    if total < page.nbytes:
         raise ValueError("broken or cut off (pixels are missing)")
 
 
-def _stored(array: Array) -> Array:
+def _native(array: Array) -> Array:
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, dtype=np.float32)
     if array.dtype not in (np.uint8, np.uint16):
@@ -139,5 +142,5 @@ def _stored(array: Array) -> Array:
 
 
 def _orientation(page: "tifffile.TiffPage") -> int:
-    tag = page.tags.get(274)
+    tag = page.tags.get(ORIENTATION)
     return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1

@@ -1,4 +1,4 @@
-"""Pages that need no other file: pictures, curves, style and script are in them."""
+"""Self-contained HTML pages: pictures, charts, style and script are embedded."""
 
 import base64
 import functools
@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Any
 from imtrans.kit.report.metric_history import thinned
 
 if TYPE_CHECKING:
-    import numpy as np
+    from imtrans.kit.images import Array
 
-    Array = np.ndarray[Any, Any]
-
-MOST_POINTS = 400  # on a line: there are no more pixels
-ROOM = 2_000_000  # characters for all pictures of a page, which stays below 3 MB with them
-SIDE, LEAST_SIDE = 384, 48  # pixels of the longer side, where there is room and where there is little
-TINY = 128  # pixels: smaller pictures are kept exactly, and shown with their pixels
+MAX_POINTS = 400  # of a line: a chart has no more pixels
+ROOM = 2_000_000  # characters of all pictures of a page, which then stays below 3 MB
+MAX_SIDE, MIN_SIDE = 384, 48  # pixels of the longer side of a picture: at first, and at least
+TINY = 128  # pixels: up to this side pictures are stored without loss and shown with visible pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One line of a chart: (step, value) in order, finite."""
+    """One line of a chart: (step, value), rising and finite."""
 
     name: str
     points: Sequence[tuple[int, float]]
@@ -35,7 +33,7 @@ class Series:
 class Chart:
     """Lines over steps, in a `group` of the page.
 
-    `log`: its axis follows the page's switch; `low` and `high`: what the axis holds at least.
+    `log`: the page's switch makes its axis logarithmic; `low` and `high`: values that the axis includes at least.
     """
 
     group: str
@@ -47,19 +45,18 @@ class Chart:
     high: float | None = None
 
     def spec(self) -> dict[str, Any]:
-        """What html_report.js draws."""
+        """The record that html_report.js draws."""
         lines = [
-            {"name": s.name, "dashed": s.dashed, "points": [[x, _short(y)] for x, y in thinned(s.points, MOST_POINTS)]}
+            {"name": s.name, "dashed": s.dashed, "points": [[x, _short(y)] for x, y in thinned(s.points, MAX_POINTS)]}
             for s in self.series
         ]
-        bounds = {"low": self.low, "high": self.high}
-        told = {"group": self.group, "title": self.title, "axis": self.axis, "log": self.log}
-        return {**told, **bounds, "series": lines}
+        labels = {"group": self.group, "title": self.title, "axis": self.axis}
+        return {**labels, "log": self.log, "low": self.low, "high": self.high, "series": lines}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture in a page; `tiny`: it is to be shown with its pixels."""
+    """A picture in a page as a data URI; `tiny`: it is shown enlarged, with visible pixels."""
 
     uri: str
     width: int
@@ -68,32 +65,33 @@ class Picture:
 
 
 def render(template: Path, values: Mapping[str, Any]) -> str:
-    """The page that a Jinja template makes of the values; it finds `style`, `script` and html_report.macros.j2.
+    """The HTML page of a Jinja template, which can use `style`, `script` and html_report.macros.j2.
 
-    Every value is escaped. A template is compiled once in a process: that takes a tenth of a second.
+    Every value is escaped.
     """
-    text: str = _template(template).render(values)
-    return text
+    page: str = _template(template).render(values)
+    return page
 
 
 def embedded(pictures: "Sequence[Array]", *, room: int = ROOM) -> list[Picture]:
-    """(H, W, 3) uint8 pictures as text in a page, together at most `room` characters if that can be.
+    """(H, W, 3) uint8 pictures as data URIs, together at most `room` characters if possible.
 
-    All are made smaller alike until they fit; none has a side above 384 pixels, and none is shrunk below 48.
+    All are scaled down to the same longer side until they fit; it is at most 384 pixels and at least 48.
     """
-    side = SIDE
+    side = MAX_SIDE
     while True:
-        made = [_embedded(picture, side) for picture in pictures]
-        total = sum(len(p.uri) for p in made)
-        if total <= room or side == LEAST_SIDE:
-            return made
-        side = max(LEAST_SIDE, min(int(side * math.sqrt(room / total) * 0.95), side - 8))
+        encoded = [_embedded(picture, side) for picture in pictures]
+        total = sum(len(p.uri) for p in encoded)
+        if total <= room or side == MIN_SIDE:
+            return encoded
+        # The size grows with the area; 0.95 and 8 pixels ensure that few rounds are enough.
+        side = max(MIN_SIDE, min(int(side * math.sqrt(room / total) * 0.95), side - 8))
 
 
 def charts_of(charts: Iterable[Chart]) -> list[dict[str, Any]]:
-    """The charts that have something to show, numbered."""
-    full = [chart for chart in charts if any(s.points for s in chart.series)]
-    return [{**chart.spec(), "index": index} for index, chart in enumerate(full)]
+    """The records of the charts that have points, numbered."""
+    shown = [chart for chart in charts if any(s.points for s in chart.series)]
+    return [{**chart.spec(), "index": index} for index, chart in enumerate(shown)]
 
 
 def _embedded(picture: "Array", side: int) -> Picture:
@@ -102,12 +100,12 @@ def _embedded(picture: "Array", side: int) -> Picture:
 
     image = Image.fromarray(np.ascontiguousarray(picture))
     longest = max(image.size)
-    is_whole = longest <= side
-    if not is_whole:
+    fits = longest <= side
+    if not fits:
         size = (max(1, image.width * side // longest), max(1, image.height * side // longest))
         image = image.resize(size, Image.Resampling.BOX)
     tiny, content = max(image.size) <= TINY, io.BytesIO()
-    is_exact = tiny and is_whole
+    is_exact = tiny and fits
     if is_exact:
         image.save(content, "png", compress_level=6)
     else:
@@ -117,15 +115,15 @@ def _embedded(picture: "Array", side: int) -> Picture:
     return Picture(uri=f"data:image/{kind};base64,{text}", width=image.width, height=image.height, tiny=tiny)
 
 
-@functools.cache
+@functools.cache  # compiling a template takes 0.1 s
 def _template(path: Path) -> Any:
     import jinja2
     from markupsafe import Markup
 
-    here = Path(__file__).parent
-    loader = jinja2.FileSystemLoader([path.parent, here], encoding="utf-8")
+    folder = Path(__file__).parent
+    loader = jinja2.FileSystemLoader([path.parent, folder], encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True)
-    style, script = ((here / f"html_report.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style, script = ((folder / f"html_report.{kind}").read_text("utf-8") for kind in ("css", "js"))
     return environment.get_template(path.name, globals={"style": Markup(style), "script": Markup(script)})
 
 

@@ -1,4 +1,4 @@
-"""What a run has logged so far: columns of numbers by split and name, for curves and for judging it."""
+"""The logged metrics of a run: a column of numbers for each split and name."""
 
 import bisect
 import json
@@ -10,15 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-METRICS = "metrics.jsonl"
-HEALTH = "health."
-BESIDE = "_of_mean_picture"
+METRICS = "metrics.jsonl"  # in the folder of a run
+HEALTH = "health."  # prefix of the numbers about the training itself, such as gradient norms
+BESIDE = "_of_mean_picture"  # suffix of the scores of the mean-image baseline
 _NOT_VALUES = ("step", "time", "split", "epoch")
 
 
 @dataclass
 class Column:
-    """One number over a run: steps, rising, and the values at them (NaN: not finite)."""
+    """One number over a run: rising steps, and the values at them (NaN: not finite)."""
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
@@ -29,16 +29,16 @@ class Column:
         self.values.append(value)
 
     def cut(self, step: int) -> None:
-        """Forget what lies after a step."""
-        place = bisect.bisect_right(self.steps, step)
-        del self.steps[place:], self.values[place:]
+        """Delete the values after a step."""
+        end = bisect.bisect_right(self.steps, step)
+        del self.steps[end:], self.values[end:]
 
     def finite(self) -> list[tuple[int, float]]:
         """Steps and values, without NaN and infinity."""
         return [(s, v) for s, v in zip(self.steps, self.values, strict=True) if math.isfinite(v)]
 
     def tail(self, share: float) -> list[float]:
-        """The finite values of the last part of the steps."""
+        """The finite values of the last `share` (0 to 1) of the steps."""
         if not self.steps:
             return []
         begin = self.steps[-1] - share * (self.steps[-1] - self.steps[0])
@@ -47,27 +47,30 @@ class Column:
 
 @dataclass
 class History:
-    """The columns of a run. Whatever is added at an earlier step than the last takes the place of all that came after:
-    so do a run that went back to a checkpoint, and a line written twice."""
+    """The columns of a run.
+
+    Values added at an earlier step than the last replace everything after that step: the run was rolled back to a
+    checkpoint, or a line was written twice.
+    """
 
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)
     times: dict[int, float] = field(default_factory=dict)
     step: int = 0
 
     def add(self, split: str, step: int, values: Mapping[str, float], *, time: float | None = None) -> None:
-        """Take the numbers of one step."""
+        """Add the numbers of one step."""
         if step < self.step:
             self.cut(step)
         for name, value in values.items():
             column = self.columns.setdefault((split, name), Column())
-            column.cut(step - 1)
+            column.cut(step - 1)  # a line written twice
             column.add(step, value)
         if time is not None:
             self.times[step] = time
         self.step = step
 
     def cut(self, step: int) -> None:
-        """Forget everything after a step."""
+        """Delete everything after a step."""
         for column in self.columns.values():
             column.cut(step)
         self.columns = {key: c for key, c in self.columns.items() if c.steps}
@@ -75,7 +78,7 @@ class History:
         self.step = min(self.step, step)
 
     def column(self, name: str, split: str = "train") -> Column:
-        """The column of that name; an empty one if nothing was logged under it."""
+        """The column of that name; an empty one if it was never logged."""
         return self.columns.get((split, name)) or Column()
 
     def names(self, split: str) -> list[str]:
@@ -87,23 +90,24 @@ class History:
         return [n for n in self.names("train") if not n.startswith(HEALTH)]
 
     def last(self, split: str) -> dict[str, float]:
-        """The newest value of every column of a split."""
+        """The last value of every column of a split."""
         return {name: c.values[-1] for (at, name), c in self.columns.items() if at == split}
 
     def seconds(self, resumed: Sequence[int] = ()) -> float:
-        """The time that was spent between the first and the last line.
+        """The training time between the first and the last line, in seconds.
 
-        `resumed`: the steps at which a run went on; the pause before its next line counts as one usual gap.
+        `resumed`: the steps at which the run was resumed; the pause before the next line counts as the median gap.
         """
         gaps = {(a, b): self.times[b] - self.times[a] for a, b in pairwise(sorted(self.times))}
         if not gaps:
             return 0.0
-        usual = sorted(gaps.values())[len(gaps) // 2]
-        return sum(usual if any(a <= r < b for r in resumed) else max(gap, 0.0) for (a, b), gap in gaps.items())
+        median = sorted(gaps.values())[len(gaps) // 2]
+        # max: the clock may have been set back.
+        return sum(median if any(a <= r < b for r in resumed) else max(gap, 0.0) for (a, b), gap in gaps.items())
 
 
 def read(folder: Path) -> History:
-    """The history of the run in a folder; empty without metrics.jsonl. Lines that cannot be read are passed over."""
+    """The history of the run in a folder; empty without metrics.jsonl. Lines that cannot be parsed are skipped."""
     history = History()
     try:
         with (folder / METRICS).open(encoding="utf-8", errors="replace") as file:
@@ -116,7 +120,7 @@ def read(folder: Path) -> History:
 
 
 def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """At most `most` points: means of equal stretches, each at its last step."""
+    """At most `most` points: means of equally long parts, each at the last step of its part."""
     if len(points) <= most:
         return list(points)
     bounds = [i * len(points) // most for i in range(most + 1)]
@@ -126,9 +130,9 @@ def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, f
 
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
-        told = json.loads(line)
-        is_one = isinstance(told, dict) and isinstance(told["step"], int) and isinstance(told["split"], str)
-        return told if is_one else None
+        row = json.loads(line)
+        is_row = isinstance(row, dict) and isinstance(row["step"], int) and isinstance(row["split"], str)
+        return row if is_row else None
     except (ValueError, KeyError, RecursionError):
         return None
 

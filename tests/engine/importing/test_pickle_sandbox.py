@@ -86,16 +86,16 @@ def test_a_child_that_crashes_is_killed_or_hangs_is_an_error_that_names_the_file
 @pytest.mark.parametrize("left", [None, "", "[]", "3", '{"names": 3}', '{"names": ["a"]}', "[" * 100_000])
 def test_a_child_that_leaves_nonsense_is_not_believed(left, tmp_path):
     if left is not None:
-        (tmp_path / pickle_sandbox.TOLD).write_text(left)
+        (tmp_path / pickle_sandbox.RESULT).write_text(left)
     with pytest.raises(CheckpointError, match=r"w\.pth: the process that read it left nothing that can be used"):
-        pickle_sandbox._handed(tmp_path, Path("w.pth"))
+        pickle_sandbox._read_result(tmp_path, Path("w.pth"))
 
 
 def test_without_room_to_hand_over_the_disk_is_named_not_the_file(tmp_path):
-    told = pickle_sandbox._hand({"a": torch.zeros(1)}, tmp_path / "not there")
-    (tmp_path / pickle_sandbox.TOLD).write_text(pickle_sandbox.json.dumps(told))
+    result = pickle_sandbox._write_tensors({"a": torch.zeros(1)}, tmp_path / "not there")
+    (tmp_path / pickle_sandbox.RESULT).write_text(pickle_sandbox.json.dumps(result))
     with pytest.raises(ResourceError, match=r"no place for the weights of w\.pth"):
-        pickle_sandbox._handed(tmp_path, Path("w.pth"))
+        pickle_sandbox._read_result(tmp_path, Path("w.pth"))
 
 
 def test_the_child_reaches_nobody_once_it_has_left_the_network():
@@ -112,8 +112,8 @@ def test_the_child_reaches_nobody_once_it_has_left_the_network():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere memory has no limit")
 def test_the_child_gets_little_more_memory_than_the_file_is_long():
     take = "try:\n    x = bytearray({})\n    print('had')\nexcept MemoryError:\n    print('refused')"
-    assert asked("pickle_sandbox.limit(0)\n" + take.format(1 << 28)) == "had"
-    assert asked("pickle_sandbox.limit(0)\n" + take.format(3 << 29)) == "refused"
+    assert asked("pickle_sandbox.limit_resources(0)\n" + take.format(1 << 28)) == "had"
+    assert asked("pickle_sandbox.limit_resources(0)\n" + take.format(3 << 29)) == "refused"
 
 
 def test_the_module_starts_no_thread_before_the_network_is_left():

@@ -137,7 +137,7 @@ def test_a_generator_translates_as_it_did_where_it_was_made(kind, cli, tmp_path)
     original = drawn(make())
     done = cli("import", saved(tmp_path / "g.pth", original), "--name", "mine")
     assert done.code == 0, done.err
-    assert "discriminator: none was given, a fresh one" in done.out
+    assert "discriminator: not in the files, newly initialised" in done.out
     model = imtrans.load("mine").model
     x = torch.rand(1, model.data_spec.source.channels, size, size) * 2 - 1
     for norm in ("batch", "running"):
