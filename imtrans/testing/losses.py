@@ -18,7 +18,9 @@ def check_loss(name: str, **options: Any) -> None:
     other = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
     far, near = loss(other, target), loss(target, target)
     require(far.shape == (), f"{name}: gave {tuple(far.shape)}, not a scalar")
-    require(near < far, f"{name}: equal pictures cost {float(near):.3g}, different ones {float(far):.3g}")
+    require(
+        near < far, f"{name}: equal pictures cost {float(near.detach()):.3g}, different ones {float(far.detach()):.3g}"
+    )
     (gradient,) = torch.autograd.grad(far, other)
     require(torch.isfinite(gradient).all(), f"{name}: its gradient is not finite")
     require(gradient.abs().sum() > 0, f"{name}: its gradient is zero")
