@@ -26,6 +26,7 @@ from imtrans.plugins.recipe import OptimizerOptions
 from imtrans_losses.adversarial import BCE
 from imtrans_patchgan.network import PatchGAN
 from imtrans_pix2pix.method import ConditionalGAN
+from imtrans_unet import UNetOptions
 from imtrans_unet.network import UNet
 
 
@@ -67,7 +68,7 @@ def void(_: object) -> None:
 def apart_in_float64() -> float:
     """The largest difference between the generators after one step each; the run ends if it is not nothing."""
     torch.manual_seed(0)
-    networks = UNet(dropout=0, width=4).double(), PatchGAN(width=4).double()
+    networks = UNet(UNetOptions(dropout=0, width=4)).double(), PatchGAN(width=4).double()
     source, target = torch.rand(2, 1, 3, 256, 256, dtype=torch.float64) * 2 - 1
     batch = Batch(source=source, target=target, keys=["x"], draws=torch.tensor([0]))
     first, second = copy.deepcopy(networks), copy.deepcopy(networks)
@@ -86,7 +87,7 @@ def main() -> None:
     tune_malloc()
     torch.manual_seed(0)
     print(f"weights apart after one step in float64: {apart_in_float64():.1e} (the step itself is 2e-4)")
-    networks = UNet(dropout=0), PatchGAN()
+    networks = UNet(UNetOptions(dropout=0)), PatchGAN()
     source, target = torch.rand(2, 1, 3, size, size) * 2 - 1
     batch = Batch(source=source, target=target, keys=["x"], draws=torch.tensor([0]))
     pairs = {"plain": copy.deepcopy(networks), "ours": copy.deepcopy(networks)}

@@ -1,4 +1,4 @@
-"""Every PNG of a folder through a trained run, from Python.
+"""Translate every PNG of a folder with a trained run, from Python.
 
 python examples/translate_a_folder.py runs/pix2pix-toy IN OUT
 """
@@ -11,12 +11,12 @@ from imtrans.kit.images import encode
 
 
 def main() -> None:
-    run, given, made = (Path(a) for a in sys.argv[1:4])
+    run, images, output = (Path(a) for a in sys.argv[1:4])
     translator = imtrans.load(run)
-    made.mkdir(parents=True, exist_ok=True)
-    for path in sorted(given.glob("*.png")):
-        encode(made / path.name, translator.translate(path))
-        print(made / path.name)
+    output.mkdir(parents=True, exist_ok=True)
+    for path in sorted(images.glob("*.png")):
+        encode(output / path.name, translator.translate(path))
+        print(output / path.name)
 
 
 if __name__ == "__main__":

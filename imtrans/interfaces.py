@@ -1,11 +1,12 @@
 """What components are to each other: the records they exchange and the protocols they fulfil."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from imtrans.plugins.component import ComponentRef, Kind
 
+# A plugin's declaration may import this module, and must not import torch.
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,8 +26,8 @@ class ImageSpec:
 
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1.
     "image" can be shown as a picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours.
-    `space` tells what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
-    make a picture; pictures are brought into it before they are translated, and back afterwards
+    `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
+    make a picture; pictures are converted to it before they are translated, and back afterwards
     (`imtrans.kit.images.color`).
     """
 
@@ -86,7 +87,7 @@ class Batch:
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What a discriminator says: logits, one tensor (B, 1, *patches) per scale; its layers' outputs per scale."""
+    """What a discriminator returns: logits, one tensor (B, 1, *patches) per scale; its layers' outputs per scale."""
 
     logits: "Sequence[Tensor]"
     features: "Sequence[Sequence[Tensor]]" = ()
@@ -101,12 +102,12 @@ class Geometry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a target declared with `needs_context` is told.
+    """What a target that is declared with `needs_context` gets beside its options.
 
-    `make(kind, use)` builds a component by name, which is told the same. `data_spec` is as this slot sees it, `size`
-    the training crop. A data set learns its `split` and, in `size`, what the loader will ask for; where `skip_invalid`
-    is true it leaves out what makes no sample, and tells so in its `issues`, instead of raising. A method gets its
-    filled slots in `parts` and the inference policy in `policy`.
+    `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
+    it, `size` the training crop. A data set gets its `split` and, in `size`, what the loader will ask for; where
+    `skip_invalid` is true it leaves out what makes no sample, and reports it in the `issues` of its description,
+    instead of raising. A method gets its filled slots in `parts` and the inference policy in `policy`.
     """
 
     make: Callable[[Kind, ComponentRef], Any]
@@ -120,9 +121,9 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Issue:
-    """What is wrong, or odd, with data: a fault, with which a sample cannot be used, or else a warning.
+    """A problem with data: a fault, with which a sample cannot be used, or else a warning.
 
-    `code` names the kind in a word or two ("no-partner"), `what` says it of these `files`, `hint` what to do about it.
+    `code` names the kind in a word or two ("no-partner"), `what` the problem of these `files`, `hint` what to do.
     """
 
     code: str
@@ -130,6 +131,26 @@ class Issue:
     hint: str = ""
     files: "Sequence[Path]" = ()
     is_fault: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetDescription:
+    """What a data set says about itself: a run prints it before it starts, `imtrans data check` reports it.
+
+    `layout`: how the pairs were found. `sides`: what source and target are called where they are stored. `splits` gives
+    by name what each split holds, in words; it is called when that is shown, since it may read every folder; nothing:
+    the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples (`Context.skip_invalid`).
+    """
+
+    layout: str = ""
+    sides: tuple[str, str] = ("", "")
+    splits: Callable[[], Mapping[str, str]] = dict
+    notes: Sequence[str] = ()
+    issues: Sequence[Issue] = ()
+
+    def reversed(self) -> "DatasetDescription":
+        """The same with source and target exchanged."""
+        return replace(self, sides=self.sides[::-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +185,7 @@ class Run:
 
 
 class ImportedNetwork(NamedTuple):
-    """A network found in somebody's file: the component that it is, and its weights under that component's names."""
+    """A network from a file of weights: the component that it is, and its weights under that component's names."""
 
     use: ComponentRef
     weights: Mapping[str, "Tensor"]
@@ -187,29 +208,41 @@ class Imported:
 
 
 class Dataset(Protocol):
-    """A split of a data set. `collate` is optional: without it pairs of equal size are stacked.
-
-    So is what a run says about its data before it starts: `layout` (how the pairs were found), `sides` (what source
-    and target are called), `splits` (by name, what each holds, in words) and `notes` (what to heed).
-
-    And so is what `imtrans data check` asks beside reading every sample: `issues`, what was left out of the samples
-    (see `Context.skip_invalid`), and `check(index, pair)`, the data set's own `Issue`s about one sample, as stored.
-    """
+    """A split of a data set. `imtrans.kit.bases.BaseDataset` has all members but `data_spec`, length and pairs."""
 
     data_spec: DataSpec
+
+    # Read-only here, so that a data set may have it as an attribute, a property or, in the case of `collate`, a method.
+    @property
+    def description(self) -> DatasetDescription:
+        """What runs and `imtrans data check` report about the data set."""
+        ...
+
+    @property
+    def collate(self) -> Callable[[Sequence[Pair]], Pair] | None:
+        """Makes one Pair, arrays (B, *spatial, C), of the pairs of a batch; None: pairs of equal size are stacked."""
+        ...
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Pair: ...
     def files(self, index: int) -> Sequence["Path"]:
-        """The files behind a sample, named when it is at fault; none for a drawn one."""
+        """The files behind a sample, named when it is at fault; none for a generated one."""
+        ...
+
+    def labels(self, index: int) -> "Path | None":
+        """The file of a sample's exact class numbers, for metrics that need them; None where there is none."""
+        ...
+
+    def check(self, index: int, pair: Pair) -> Iterable[Issue]:
+        """What the data set itself has to report about a sample, as stored, in `imtrans data check`."""
         ...
 
 
 class Augmentation(Protocol):
     """A random change of a batch, the same for source and target where it moves pixels.
 
-    One that moves pixels and changes no value may say so by `is_geometric = True`: pictures of 8 bits then come
-    to it as uint8 while they are that, which is quicker and gives the same.
+    One that moves pixels and changes no value sets `is_geometric = True`: pictures of 8 bits then come to it as uint8,
+    which is faster and gives the same result.
     """
 
     def __call__(self, batch: Batch) -> Batch: ...
@@ -225,7 +258,7 @@ class Generator(Protocol):
 
 
 class Discriminator(Protocol):
-    """Judges an image, (B, C, *spatial), given its source or None."""
+    """Classifies an image, (B, C, *spatial), given its source or None."""
 
     def __call__(self, source: "Tensor | None", image: "Tensor") -> DiscriminatorOutput: ...
 
@@ -267,7 +300,8 @@ class Metric(Protocol):
 
 
 class Method(Protocol):
-    """The mathematics of one training step. Made with the filled slots, `policy` and its own options as keywords."""
+    """The mathematics of one training step. Called with the filled slots, `policy` and its own options as keywords, or,
+    declared with `needs_context`, with options and context."""
 
     networks: Mapping[str, "nn.Module"]
 
@@ -287,11 +321,11 @@ class Method(Protocol):
         ...
 
     def state_dict(self) -> Mapping[str, Any]:
-        """What must be kept and is not in a network: tensors, numbers, text."""
+        """What a checkpoint needs beside the networks: tensors, numbers, text."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         ...
 
 

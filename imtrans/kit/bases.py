@@ -1,18 +1,23 @@
 """Base classes for plugin authors: what most components of a kind leave as it is. Deriving from them is optional."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from imtrans.interfaces import Dataset, DatasetDescription, DataSpec, Geometry, Issue, Pair
 
-from imtrans.interfaces import Geometry
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Collate = Callable[[Sequence[Pair]], Pair]
 
 
 class BaseMethod:
-    """A method whose only state is in its networks. A subclass adds `train_step` and `translate`."""
+    """A method whose only state is in its networks. A subclass adds `networks`, `train_step` and `translate`."""
 
-    networks: Mapping[str, nn.Module]
+    networks: Mapping[str, "nn.Module"]
+    policy: Any = None
 
     @property
     def geometry(self) -> Geometry:
@@ -30,6 +35,80 @@ class BaseMethod:
 class BaseAugmentation:
     """An augmentation that keeps the size. A subclass adds `__call__`."""
 
+    is_geometric = False
+
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """The size that the loader must deliver: the same."""
         return size
+
+
+class BaseMetric:
+    """A metric whose numbers are means over all images. A subclass adds `compute` and `names`.
+
+    `names`: one for rows (B,), else one for each column of rows (B, len(names)).
+    """
+
+    names: Sequence[str]
+
+    def aggregate(self, rows: "Tensor") -> dict[str, float]:
+        """The mean of each column by its name, summed in float64."""
+        # In float32 the mean over a large test set would lose digits.
+        means = rows.double().mean(0).reshape(-1).tolist()
+        return dict(zip(self.names, means, strict=True))
+
+
+class BaseDataset:
+    """A data set without files that says nothing about itself. A subclass adds `data_spec`, `__len__`, `__getitem__`.
+
+    What it has to say it sets as `self.description`. It may override every other member, `collate` by a method.
+    """
+
+    data_spec: DataSpec
+    # Shared by all instances, which is safe because it is frozen.
+    description: DatasetDescription = DatasetDescription()
+    collate: Collate | None = None
+
+    def files(self, index: int) -> Sequence[Path]:  # noqa: ARG002 - the protocol's
+        """No files."""
+        return ()
+
+    def labels(self, index: int) -> Path | None:  # noqa: ARG002 - the protocol's
+        """No exact class numbers."""
+        return None
+
+    def check(self, index: int, pair: Pair) -> Iterable[Issue]:  # noqa: ARG002 - the protocol's
+        """Nothing to report."""
+        return ()
+
+
+class DatasetWrapper:
+    """A data set around another: every member is that of `inner`. A subclass overrides what it changes.
+
+    It does not derive from BaseDataset: a member that is missing here is an error, not a default.
+    """
+
+    def __init__(self, inner: Dataset) -> None:
+        self.inner, self.data_spec, self.description = inner, inner.data_spec, inner.description
+        self.collate = inner.collate
+
+    def inner_index(self, index: int) -> int:
+        """The number in `inner` of a sample of this data set."""
+        return index
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitem__(self, index: int) -> Pair:
+        return self.inner[self.inner_index(index)]
+
+    def files(self, index: int) -> Sequence[Path]:
+        """The files behind a sample."""
+        return self.inner.files(self.inner_index(index))
+
+    def labels(self, index: int) -> Path | None:
+        """The file of a sample's exact class numbers."""
+        return self.inner.labels(self.inner_index(index))
+
+    def check(self, index: int, pair: Pair) -> Iterable[Issue]:
+        """What the data set itself reports about a sample."""
+        return self.inner.check(self.inner_index(index), pair)

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def check_loss(name: str, **options: Any) -> None:
-    """A loss is a scalar, zero or less for equal pictures than for different ones, with gradients."""
+    """A loss is a scalar, lower for equal pictures than for different ones, with gradients."""
     import torch
 
     loss = make("loss", name, **options)
-    target = torch.rand(2, 3, 32, 32) * 2 - 1
-    other = (torch.rand(2, 3, 32, 32) * 2 - 1).requires_grad_()
+    batch = batch_of_noise(size=32)
+    target, other = batch.target, batch.source.requires_grad_()
     far, near = loss(other, target), loss(target, target)
     require(far.shape == (), f"{name}: gave {tuple(far.shape)}, not a scalar")
     require(
@@ -27,7 +27,10 @@ def check_loss(name: str, **options: Any) -> None:
 
 
 def check_adversarial(name: str, **options: Any) -> None:
-    """An adversarial loss gives finite scalars to both players, each lower for the side it wants, with gradients."""
+    """An adversarial loss gives finite scalars, with gradients for the generator.
+
+    A discriminator that is right does not pay more than one that is wrong.
+    """
     import torch
 
     from imtrans.interfaces import DiscriminatorOutput
@@ -47,8 +50,9 @@ def check_adversarial(name: str, **options: Any) -> None:
     fake, real = output(0.3), output(0.8)
     loss_g = loss.generator_loss(fake, real)
     require(loss_g.shape == (), f"{name}: generator_loss gave {tuple(loss_g.shape)}, not a scalar")
-    learning = [*fake.logits, *fake.features[0]]
-    gradients = [g for g in torch.autograd.grad(loss_g, learning, allow_unused=True) if g is not None]
+    outputs = [*fake.logits, *fake.features[0]]
+    # Feature matching uses no logits, all others no features.
+    gradients = [g for g in torch.autograd.grad(loss_g, outputs, allow_unused=True) if g is not None]
     require(bool(gradients), f"{name}: generator_loss depends on neither logits nor features of the fake")
     require(all(bool(torch.isfinite(g).all()) for g in gradients), f"{name}: its gradient is not finite")
 
@@ -64,7 +68,10 @@ def check_penalty(name: str, *, discriminator: str = "patchgan16", **options: An
     number = float(value.detach())
     require(0 <= number < float("inf"), f"{name}: gave {number:.3g}")
     gradients = torch.autograd.grad(value, list(network.parameters()), allow_unused=True)
-    require(any(g is not None and bool(g.abs().sum() > 0) for g in gradients), f"{name}: no gradient reaches D")
+    require(
+        any(g is not None and bool(g.abs().sum() > 0) for g in gradients),
+        f"{name}: no gradient reaches the discriminator",
+    )
 
 
 def check_method(method: Any, *, groups: Sequence[str], size: int = 32, channels: int = 3) -> None:

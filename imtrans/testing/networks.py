@@ -24,18 +24,20 @@ def check_generator(
         torch.manual_seed(0)
         network = make("generator", name, data_spec=data_spec, size=(size,), **options)
         _check_module(network, name)
-        given = torch.rand(2, source, size, size + int(getattr(network, "stride", 1))) * 2 - 1
-        made = network(given)
-        wanted = (2, target, *given.shape[2:])
-        require(tuple(made.shape) == wanted, f"{name}: {tuple(given.shape)} became {tuple(made.shape)}, not {wanted}")
-        require(made.dtype == torch.float32, f"{name}: the output is {made.dtype}, not float32")
-        require(made.abs().max() <= 1, f"{name}: the output leaves [-1, 1]: {float(made.detach().abs().max()):.3g}")
-        _check_gradients(network, made.square().mean(), name)
-        _check_state(network, lambda other, x=given: other(x), name)
+        # Not square: a network that exchanges height and width, or is fixed to one size, is noticed.
+        image = torch.rand(2, source, size, size + int(getattr(network, "stride", 1))) * 2 - 1
+        output = network(image)
+        shape = (2, target, *image.shape[2:])
+        require(tuple(output.shape) == shape, f"{name}: {tuple(image.shape)} became {tuple(output.shape)}, not {shape}")
+        require(output.dtype == torch.float32, f"{name}: the output is {output.dtype}, not float32")
+        largest = float(output.detach().abs().max())
+        require(largest <= 1, f"{name}: the output leaves [-1, 1]: {largest:.3g}")
+        _check_gradients(network, output.square().mean(), name)
+        _check_state(network, lambda other, x=image: other(x), name)
 
 
 def check_discriminator(name: str, *, size: int = 64, **options: Any) -> None:
-    """A discriminator gives a Verdict with finite logits (B, 1, h, w), learns, and comes back from its state."""
+    """A discriminator gives finite logits (B, 1, h, w), learns, and comes back from its state."""
     import torch
 
     from imtrans.interfaces import DiscriminatorOutput
@@ -43,13 +45,15 @@ def check_discriminator(name: str, *, size: int = 64, **options: Any) -> None:
     network = make("discriminator", name, size=(size,), **options)
     _check_module(network, name)
     source, image = torch.rand(2, 3, size, size) * 2 - 1, torch.rand(2, 3, size, size) * 2 - 1
-    verdict = network(source, image)
-    require(isinstance(verdict, DiscriminatorOutput), f"{name}: gave {type(verdict).__name__}, not a Verdict")
-    require(verdict.logits, f"{name}: the verdict has no logits")
-    for logits in verdict.logits:
+    output = network(source, image)
+    gave = type(output).__name__
+    require(isinstance(output, DiscriminatorOutput), f"{name}: gave {gave}, not a DiscriminatorOutput")
+    require(output.logits, f"{name}: the output has no logits")
+    for logits in output.logits:
         require(logits.shape[:2] == (2, 1), f"{name}: logits are {tuple(logits.shape)}, not (2, 1, h, w)")
         require(torch.isfinite(logits).all(), f"{name}: logits are not finite")
-    _check_gradients(network, torch.stack([x.square().mean() for x in verdict.logits]).sum(), name)
+    _check_gradients(network, torch.stack([x.square().mean() for x in output.logits]).sum(), name)
+    _check_state(network, lambda other: other(source, image).logits[0], name)
 
 
 def check_activation(name: str, **options: Any) -> None:
@@ -58,12 +62,12 @@ def check_activation(name: str, **options: Any) -> None:
 
     layer = make("activation", name, **options)
     _check_module(layer, name)
-    given = torch.linspace(-3, 3, 24).view(2, 3, 2, 2)
-    kept = given.clone()
-    made = layer(given)
-    require(made.shape == given.shape, f"{name}: {tuple(given.shape)} became {tuple(made.shape)}")
-    require(made.dtype == given.dtype, f"{name}: {given.dtype} became {made.dtype}")
-    require(torch.equal(given, kept), f"{name}: changed its input")
+    x = torch.linspace(-3, 3, 24).view(2, 3, 2, 2)
+    before = x.clone()
+    y = layer(x)
+    require(y.shape == x.shape, f"{name}: {tuple(x.shape)} became {tuple(y.shape)}")
+    require(y.dtype == x.dtype, f"{name}: {x.dtype} became {y.dtype}")
+    require(torch.equal(x, before), f"{name}: changed its input")
 
 
 def _check_module(network: Any, name: str) -> None:
@@ -78,7 +82,7 @@ def _check_gradients(network: "nn.Module", loss: "Tensor", name: str) -> None:
     parameters = {k: p for k, p in network.named_parameters() if p.requires_grad}  # a frozen encoder learns nothing
     gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     for key, gradient in zip(parameters, gradients, strict=True):
-        require(gradient is not None, f"{name}: {key} takes no part in the output")
+        require(gradient is not None, f"{name}: {key} is not used for the output")
         require(torch.isfinite(gradient).all(), f"{name}: the gradient of {key} is not finite")
 
 
@@ -89,6 +93,7 @@ def _check_state(network: "nn.Module", call: Any, name: str) -> None:
 
     from imtrans.kit.nn import inference
 
+    # Zeroed first: an output that equals by chance, or that depends on more than the state, is noticed.
     other = copy.deepcopy(network)
     with torch.no_grad():
         for parameter in other.parameters():

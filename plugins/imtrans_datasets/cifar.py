@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import DataSpec, Pair, Split
+from imtrans.interfaces import DatasetDescription, DataSpec, Pair, Split
+from imtrans.kit.bases import BaseDataset
 
 SIDE, COUNT = 32, 10_000
 RECORD = 1 + 3 * SIDE * SIDE  # bytes: the class, then the red, green and blue planes
@@ -19,7 +20,7 @@ BATCHES: dict[Split, Sequence[str]] = {
 ALL = COUNT * len(BATCHES["train"])
 
 
-class Cifar10:
+class Cifar10(BaseDataset):
     """Photos of 32 x 32 pixels, source and target the same: 50,000 to train on, 10,000 that serve for the rest.
 
     Of those to train on only the first `pictures` can be taken; the last `held` of these then serve for the rest, in
@@ -31,16 +32,17 @@ class Cifar10:
         if held >= pictures:
             raise ConfigError(
                 f"data set 'cifar10': held {held:,} of {pictures:,} pictures leaves none to train on",
-                hint="The project that pencil2color follows has pictures=8000 and held=36.",
+                hint="Use a lower dataset.held; the project that pencil2color follows has pictures=8000 and held=36.",
             )
-        is_ours = split == "train" or held > 0
+        is_training_file = split == "train" or held > 0
         first = 0 if split == "train" or not held else pictures - held
-        self._rows = range(first, (pictures - held if split == "train" else pictures) if is_ours else COUNT)
-        names = BATCHES["train" if is_ours else split][: -(-self._rows.stop // COUNT)]
+        # Counted over all files of the split: those after its end are not opened.
+        self._rows = range(first, (pictures - held if split == "train" else pictures) if is_training_file else COUNT)
+        names = BATCHES["train" if is_training_file else split][: -(-self._rows.stop // COUNT)]
         self.paths = [folder / name for name in names]
         self._records = [_records(path) for path in self.paths]
         self.data_spec = DataSpec()
-        self.notes = _notes(split, pictures, held=held)
+        self.description = DatasetDescription(notes=_notes(split, pictures, held=held))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -66,10 +68,10 @@ def _records(path: Path) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", hint=_MEND) from None
+        raise DataError(f"{path}: {error.strerror}", hint=_FETCH_AGAIN) from None
     if size != COUNT * RECORD:
-        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", hint=_MEND)
+        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", hint=_FETCH_AGAIN)
     return np.memmap(path, np.uint8, "r", shape=(COUNT, RECORD))
 
 
-_MEND = "Delete its folder and fetch it again: imtrans data fetch cifar10"
+_FETCH_AGAIN = "Delete its folder and fetch it again: imtrans data fetch cifar10"

@@ -18,7 +18,7 @@ from imtrans.net.io_errors import map_write_errors
 
 Array = np.ndarray[Any, Any]
 SIZE = 256
-MOST_BYTES = 64 << 20  # of one picture, packed; real ones have 2 to 3 MB
+MAX_BYTES = 64 << 20  # of one picture, packed; real ones have 2 to 3 MB
 MEMBER = re.compile(
     r"(?:.*/)?(?:leftImg8bit/(?P<split>train|val)/(?P<city>[^/]+)/(?P<frame>[^/]+)_(?P<kind>leftImg8bit)\.png"
     r"|gtFine/(?P<split2>train|val)/(?P<city2>[^/]+)/(?P<frame2>[^/]+)_gtFine_(?P<kind2>color|labelIds)\.png)"
@@ -32,14 +32,14 @@ def prepare(archives: Sequence[Path], folder: Path, *, counts: Mapping[str, int]
     Both halves are resized bicubically and kept as JPEG of quality 100, N counting the frames in the order of their
     names from 0, as the preparation script of the PyTorch pix2pix does. labels/val/N.png holds the class numbers
     (gtFine_labelIds) in full size, labels/train/N.png those of every pair at 256 x 256, nearest pixel; names.csv
-    tells which frame is which. Raises DataError for archives that are broken or not these two, or do not fit.
+    says which frame is which. Raises DataError for archives that are broken, not these two, or do not match.
     """
     work = folder / ".work"
     total = 4 * sum(counts.values())
     done = 0
     for archive in archives:
         for member in members(archive, limit_bytes=archive.stat().st_size * 10, limit_members=200_000):
-            if _take(archive, member, work):
+            if _extract(archive, member, work):
                 done += 1
                 tick(done, total)
     with map_write_errors(folder), (folder / "names.csv").open("w", encoding="utf-8", newline="") as file:
@@ -54,22 +54,23 @@ def prepare(archives: Sequence[Path], folder: Path, *, counts: Mapping[str, int]
     shutil.rmtree(work)
 
 
-def _take(archive: Path, member: Member, work: Path) -> bool:
-    """Keep what a pair needs of a member, small; False for what no pair needs."""
-    found = MEMBER.fullmatch(member.name)
-    if found is None or member.is_folder:
+def _extract(archive: Path, member: Member, work: Path) -> bool:
+    """Save what a pair needs of a member at its final size; False for a member that no pair needs."""
+    match = MEMBER.fullmatch(member.name)
+    if match is None or member.is_folder:
         return False
-    split, city, frame, kind = (found[key] or found[f"{key}2"] for key in ("split", "city", "frame", "kind"))
+    split, city, frame, kind = (match[key] or match[f"{key}2"] for key in ("split", "city", "frame", "kind"))
     path = work / split / kind / f"{city}~{frame}.png"
     if path.exists():
         raise broken(archive, "is there twice", member=member.name)
     with map_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # `decode` reads files: the member is written out, and removed when its small version is saved.
         whole = path.with_suffix(".whole")
         whole.write_bytes(_bytes(archive, member))
     try:
         if kind == "labelIds":
-            _keep_labels(whole, path, is_full=split == "val")
+            _save_labels(whole, path, is_full=split == "val")
         else:
             _save(Image.fromarray(_colour(whole)).resize((SIZE, SIZE), Image.Resampling.BICUBIC), path)
     except DataError as error:
@@ -82,8 +83,8 @@ def _bytes(archive: Path, member: Member) -> bytes:
     data = bytearray()
     for chunk in member.chunks():
         data += chunk
-        if len(data) > MOST_BYTES:
-            raise broken(archive, f"has more than {MOST_BYTES:,} bytes", member=member.name)
+        if len(data) > MAX_BYTES:
+            raise broken(archive, f"has more than {MAX_BYTES:,} bytes", member=member.name)
     return bytes(data)
 
 
@@ -94,7 +95,7 @@ def _colour(path: Path) -> Array:
     return picture
 
 
-def _keep_labels(whole: Path, path: Path, *, is_full: bool) -> None:
+def _save_labels(whole: Path, path: Path, *, is_full: bool) -> None:
     labels = decode(whole, as_labels=True)
     if labels.dtype != np.uint8 or labels.shape[-1] != 1:
         raise DataError(f"is {labels.dtype} with {labels.shape[-1]} channels, no class numbers")
@@ -107,13 +108,13 @@ def _keep_labels(whole: Path, path: Path, *, is_full: bool) -> None:
 
 def _frames(work: Path, split: str, archives: Sequence[Path]) -> list[str]:
     """The frames of a split that all three kinds have, in the order of city and name."""
-    there = {kind: {p.stem for p in (work / split / kind).glob("*.png")} for kind in KINDS}
-    every = set().union(*there.values())
-    lacking = [f"{frame.split('~')[-1]} ({kind})" for kind in KINDS for frame in every - there[kind]]
-    if lacking or not every:
+    frames = {kind: {p.stem for p in (work / split / kind).glob("*.png")} for kind in KINDS}
+    every = set().union(*frames.values())
+    missing = [f"{frame.split('~')[-1]} ({kind})" for kind in KINDS for frame in every - frames[kind]]
+    if missing or not every:
         names = " and ".join(str(p) for p in archives)
         what = (
-            f"{len(lacking)} pictures are lacking: {join_names(lacking, most=2)}" if every else f"no {split} pictures"
+            f"{len(missing)} pictures are lacking: {join_names(missing, most=2)}" if every else f"no {split} pictures"
         )
         hint = "Give both: --archive leftImg8bit_trainvaltest.zip --archive gtFine_trainvaltest.zip"
         raise DataError(f"{names}: {what}", hint=hint)

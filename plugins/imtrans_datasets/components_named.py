@@ -1,7 +1,7 @@
 """Declarations of the data sets that have names: what each is, where it comes from and on which terms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imtrans import Archive, Component, DatasetInfo, option
@@ -30,17 +30,17 @@ PAPER: Mapping[str, Any] = {
     "augment.kornia-jitter.scale": 286 / 256,
     "augment.kornia-flip.probability": 0.5,
 }
-STILL: Mapping[str, Any] = {"augment.kornia-jitter.scale": 1.0, "augment.kornia-flip.probability": 0.0}
-EDGES: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 15, **STILL}
+NO_AUGMENTATION: Mapping[str, Any] = {"augment.kornia-jitter.scale": 1.0, "augment.kornia-flip.probability": 0.0}
+EDGES: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 15, **NO_AUGMENTATION}
 NIGHT: Mapping[str, Any] = {**PAPER, "data.batch_size": 4, "train.epochs": 17}
-# Those of the projects that train on them (pencil drawings to CIFAR-10, grey COCO photos, anime sketches); the size of
-# the COCO photos apart, of which the project makes 512.
+# Those of the projects that train on them (pencil drawings to CIFAR-10, grey COCO photos, anime sketches); except for
+# the size of the COCO photos, which the project resizes to 512.
 CIFAR: Mapping[str, Any] = {
     "data.size": (128,),
     "data.batch_size": 128,
     "train.epochs": 200,
     "generator.depth": 7,
-    **STILL,
+    **NO_AUGMENTATION,
 }
 COCO: Mapping[str, Any] = {
     "data.size": (256,),
@@ -48,14 +48,14 @@ COCO: Mapping[str, Any] = {
     "train.epochs": 25,
     "augment.kornia-jitter.scale": 1.0,
 }
-ANIME: Mapping[str, Any] = {"data.size": (256,), "data.batch_size": 8, "train.epochs": 50, **STILL}
+ANIME: Mapping[str, Any] = {"data.size": (256,), "data.batch_size": 8, "train.epochs": 50, **NO_AUGMENTATION}
 
-BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # plain http is all that it offers
+BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # the server offers no https
 
 
-def _berkeley(name: str, counts: Mapping[str, int], *, size: int = 0, roughly: int = 0, **more: Any) -> Archive:
+def _berkeley(name: str, counts: Mapping[str, int], *, size: int = 0, approx_bytes: int = 0) -> Archive:
     """A tarball of the paper's authors, as they pack it."""
-    return Archive(url=f"{BERKELEY}/{name}.tar.gz", counts=counts, size=size, approx_bytes=roughly, **more)
+    return Archive(url=f"{BERKELEY}/{name}.tar.gz", counts=counts, size=size, approx_bytes=approx_bytes)
 
 
 PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
@@ -80,10 +80,8 @@ PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
             pixels=(256, 256),
             advice=PAPER,
             terms="Cityscapes: free for non-commercial research, no redistribution",
-            archive=_berkeley(
-                "cityscapes",
-                {"train": 2975, "val": 500},
-                size=103_441_232,
+            archive=replace(
+                _berkeley("cityscapes", {"train": 2975, "val": 500}, size=103_441_232),
                 site="https://www.cityscapes-dataset.com/downloads/",
                 originals=("leftImg8bit_trainvaltest.zip", "gtFine_trainvaltest.zip"),
                 prepare="imtrans_datasets.cityscapes:prepare",
@@ -109,7 +107,7 @@ PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
             pixels=(256, 256),
             advice=EDGES,
             terms="UT Zappos50K: for academic, non-commercial use",
-            archive=_berkeley("edges2shoes", {"train": 49_825, "val": 200}, roughly=2_100_000_000),
+            archive=_berkeley("edges2shoes", {"train": 49_825, "val": 200}, approx_bytes=2_100_000_000),
         ),
     ),
     (
@@ -120,7 +118,7 @@ PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
             pixels=(256, 256),
             advice=EDGES,
             terms="product photos from Amazon, collected for iGAN; for research",
-            archive=_berkeley("edges2handbags", {"train": 138_567, "val": 200}, roughly=8_600_000_000),
+            archive=_berkeley("edges2handbags", {"train": 138_567, "val": 200}, approx_bytes=8_600_000_000),
         ),
     ),
     (
@@ -131,7 +129,7 @@ PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
             pixels=(256, 256),
             advice=NIGHT,
             terms="Transient Attributes Database, for research",
-            archive=_berkeley("night2day", {"train": 17_823, "test": 2287}, roughly=2_000_000_000),
+            archive=_berkeley("night2day", {"train": 17_823, "test": 2287}, approx_bytes=2_000_000_000),
         ),
     ),
     (

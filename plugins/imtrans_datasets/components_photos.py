@@ -30,12 +30,12 @@ class EdgesOptions(PhotoOptions):
 
     low: int = option(80, "weak threshold of Canny's edge detector", low=0, high=1000)
     high: int = option(160, "strong threshold", low=0, high=1000)
-    smallest: int = option(5, "pieces of fewer pixels are taken out", low=0)
+    smallest: int = option(5, "pieces of fewer pixels are removed", low=0)
 
 
 # Colourisation as the paper does it: batch 4, no jitter, mirror (appendix 6.2).
 PHOTO: Mapping[str, Any] = {"data.batch_size": 4, "augment.kornia-jitter.scale": 1.0}
-STILL: Mapping[str, Any] = {**PHOTO, "augment.kornia-flip.probability": 0.0}
+NO_AUGMENTATION: Mapping[str, Any] = {**PHOTO, "augment.kornia-flip.probability": 0.0}
 
 
 def photo_components() -> Iterable[Component]:
@@ -43,8 +43,8 @@ def photo_components() -> Iterable[Component]:
     yield _maker("pencil", "your photos, from pencil drawings made of them", PencilOptions, PHOTO)
     yield _maker("grey", "your photos, from their grey versions", PhotoOptions, PHOTO)
     yield _maker("lab", "the colours (ab) of your photos, from their lightness (L)", PhotoOptions, PHOTO)
-    yield _maker("edges", "your photos, from their edges (Canny)", EdgesOptions, STILL)
-    yield _maker("inpaint", "your photos, from the same with the centre blanked out", PhotoOptions, STILL)
+    yield _maker("edges", "your photos, from their edges (Canny)", EdgesOptions, NO_AUGMENTATION)
+    yield _maker("inpaint", "your photos, from the same with the centre blanked out", PhotoOptions, NO_AUGMENTATION)
 
 
 def _maker(name: str, summary: str, options: type, advice: Mapping[str, Any]) -> Component:

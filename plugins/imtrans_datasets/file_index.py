@@ -3,12 +3,12 @@
 import getpass
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from imtrans.errors import DataError, ResourceError, join_names, printable
-from imtrans.interfaces import Issue
+from imtrans.interfaces import DatasetDescription, Issue
 from imtrans.kit.formats import SUFFIXES, is_picture
 
 JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
@@ -27,27 +27,20 @@ class Item:
         return tuple(map(Path, self.paths))
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The pairs of a split in the order of their names, and what was found out and assumed about them.
+@dataclass(frozen=True, kw_only=True)
+class Listing(DatasetDescription):
+    """The pairs of a split in the order of their names, with the description of the data set that they make.
 
-    `sides` names source and target as a person knows them. `splits` tells what each split holds, when asked: it looks
-    into all of their folders. `issues` are pictures that make no pair, and `refusal` what is raised for them, unless
-    one goes on without.
+    `issues` are pictures that make no pair, and `refusal` is the error to raise for them, unless they are skipped.
     """
 
     items: Sequence[Item]
-    notes: tuple[str, ...] = ()
-    layout: str = ""
-    sides: tuple[str, str] = ("", "")
-    splits: Callable[[], Mapping[str, str]] = dict
-    issues: tuple[Issue, ...] = ()
     refusal: DataError | None = None
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The pictures of a folder by stem (with the folders below it), in the order of their bytes; what was noticed.
+    """The pictures of a folder by stem (with the folders below it), in the order of their bytes, and notes.
 
     Of several pictures of one stem none is among them: they are in `doubles`.
     """
@@ -64,35 +57,36 @@ class Scan:
     @property
     def refusal(self) -> DataError | None:
         """The error to raise for the first of the issues."""
-        return next((DataError(f.what, hint=f.hint) for f in self.issues), None)
+        return next((DataError(issue.what, hint=issue.hint) for issue in self.issues), None)
 
 
 def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Scan:
-    """The picture files in a folder, with `deep` in those below it, too, but for the top ones that `skip` names.
+    """The picture files in a folder, with `deep` in those below it, too, except the top ones that `skip` names.
 
-    Links are followed, no folder twice; junk of file managers is passed over. DataError where there are no pictures;
-    ResourceError where a folder cannot be read.
+    Links are followed, no folder twice; hidden files and those of file managers are skipped. DataError where there are
+    no pictures; ResourceError where a folder cannot be read.
     """
-    seen = _Seen()
-    names = sorted(_pictures(str(folder), seen, deep=deep, skip=skip), key=os.fsencode)
-    found: dict[str, str] = {}
+    others = _Others()
+    # By bytes: the order does not depend on the locale, nor on how the file system lists names.
+    names = sorted(_pictures(str(folder), others, deep=deep, skip=skip), key=os.fsencode)
+    first: dict[str, str] = {}
     doubles: dict[str, tuple[str, ...]] = {}
     for name in names:
         stem, path = os.path.splitext(name)[0].replace(os.sep, "/"), os.path.join(folder, name)
-        if stem in found:
-            doubles[stem] = (*doubles.get(stem, (found[stem],)), path)
+        if stem in first:
+            doubles[stem] = (*doubles.get(stem, (first[stem],)), path)
         else:
-            found[stem] = path
-    if not found:
-        raise DataError(f"0 pictures in {folder}{seen.instead()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
-    files = {stem: path for stem, path in found.items() if stem not in doubles} if doubles else found
-    return Scan(files, (*seen.notes(), *_twins(found)), doubles)
+            first[stem] = path
+    if not first:
+        raise DataError(f"0 pictures in {folder}{others.text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
+    files = {stem: path for stem, path in first.items() if stem not in doubles} if doubles else first
+    return Scan(files, (*others.notes(), *_same_but_case(first)), doubles)
 
 
 def one_name(paths: Sequence[str]) -> Issue:
     """Pictures of one name, of which none can be told to be the right one."""
     what = f"{' and '.join(map(key_of, paths))} have one name"
-    return Issue(code="same-name", what=what, hint="Take one of them away.", files=tuple(map(Path, paths)))
+    return Issue(code="same-name", what=what, hint="Remove or rename one of them.", files=tuple(map(Path, paths)))
 
 
 def key_of(stem: str) -> str:
@@ -101,7 +95,7 @@ def key_of(stem: str) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """DataError unless the path is a folder, ResourceError where one may not even look."""
+    """DataError unless the path is a folder, ResourceError where it may not be looked up."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -113,7 +107,7 @@ def check_folder(path: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder; ResourceError where one may not even look."""
+    """Whether there is a folder; ResourceError where it may not be looked up."""
     try:
         return path.is_dir()
     except OSError as error:  # it is the folder above that may not be searched
@@ -121,16 +115,16 @@ def is_folder(path: Path) -> bool:
 
 
 @dataclass
-class _Seen:
-    """What else a scan comes by."""
+class _Others:
+    """What a folder holds beside pictures."""
 
     folders: list[str] = field(default_factory=list)
-    others: "Counter[str]" = field(default_factory=Counter)
+    suffixes: "Counter[str]" = field(default_factory=Counter)
     junk: int = 0
     loops: list[str] = field(default_factory=list)
 
-    def instead(self) -> str:
-        parts = [f"{count} {suffix}" for suffix, count in self.others.most_common(3)]
+    def text(self) -> str:
+        parts = [f"{count} {suffix}" for suffix, count in self.suffixes.most_common(3)]
         parts += [f"the folders {join_names(map(key_of, self.folders), most=4)}"] if self.folders else []
         return f"; it holds {', '.join(parts)}" if parts else ""
 
@@ -142,26 +136,26 @@ class _Seen:
             yield f"{names}: links to a folder that has been read; not followed twice"
 
 
-def _pictures(top: str, seen: _Seen, *, deep: bool, skip: Collection[str]) -> Iterator[str]:
-    waiting, visited = [""], {_identity(top)}
-    while waiting:
-        below = waiting.pop()
+def _pictures(top: str, others: _Others, *, deep: bool, skip: Collection[str]) -> Iterator[str]:
+    pending, visited = [""], {_identity(top)}
+    while pending:
+        below = pending.pop()
         for entry in _entries(os.path.join(top, below)):
             name = os.path.join(below, entry.name)
             if entry.name.startswith(".") or entry.name.lower() in JUNK:
-                seen.junk += 1
+                others.junk += 1
             elif _is_folder(entry):
                 if not deep or (not below and entry.name in skip):
-                    seen.folders.append(entry.name)
+                    others.folders.append(entry.name)
                 elif _identity(entry.path) in visited:
-                    seen.loops.append(name)
+                    others.loops.append(name)
                 else:
                     visited.add(_identity(entry.path))
-                    waiting.append(name)
+                    pending.append(name)
             elif is_picture(entry.name):
                 yield name
             else:
-                seen.others[os.path.splitext(entry.name)[1] or "no suffix"] += 1
+                others.suffixes[os.path.splitext(entry.name)[1] or "no suffix"] += 1
 
 
 def _entries(folder: str) -> "Iterator[os.DirEntry[str]]":
@@ -181,10 +175,10 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 def _identity(folder: str) -> tuple[int, int]:
     try:
-        told = os.stat(folder)
+        stat = os.stat(folder)
     except OSError as error:
         raise _unreadable(Path(folder), error) from None
-    return told.st_dev, told.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _unreadable(folder: Path, error: OSError) -> ResourceError:
@@ -192,13 +186,13 @@ def _unreadable(folder: Path, error: OSError) -> ResourceError:
         who = f"user {getpass.getuser()}"
     except (OSError, KeyError, ImportError):
         who = "you"
-    return ResourceError(f"{folder}: {error.strerror} for {who}", hint="Give yourself the right to read it.")
+    return ResourceError(f"{folder}: {error.strerror} for {who}", hint="Check read permission.")
 
 
-def _twins(found: Mapping[str, str]) -> Iterator[str]:
+def _same_but_case(files: Mapping[str, str]) -> Iterator[str]:
     """Names that are one name on other systems."""
-    if len({stem.casefold() for stem in found}) == len(found):
+    counts = Counter(stem.casefold() for stem in files)
+    if len(counts) == len(files):
         return
-    counts = Counter(stem.casefold() for stem in found)
-    twins = [key_of(stem) for stem in found if counts[stem.casefold()] > 1]
-    yield f"names that differ only in case: {join_names(twins, most=4)}; two pictures each, in the order of their bytes"
+    same = [key_of(stem) for stem in files if counts[stem.casefold()] > 1]
+    yield f"names that differ only in case: {join_names(same, most=4)}; two pictures each, in the order of their bytes"

@@ -1,7 +1,6 @@
 """Pairs from files."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans_datasets.components_folders import FolderOptions
 from imtrans_datasets.file_index import Item, Listing
@@ -18,7 +18,7 @@ from imtrans_datasets.side_readers import Labels, Pictures, Side
 Array = np.ndarray[Any, Any]
 
 
-class FolderOfPairs:
+class FolderOfPairs(BaseDataset):
     """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
 
     Channels and depth are those of the first pair; grey pictures among coloured ones are repeated to their channels.
@@ -34,10 +34,9 @@ class FolderOfPairs:
         size: Sequence[int] = (),
         skip_invalid: bool = False,
     ) -> None:
-        self.items, self.notes, self.layout, self.sides = listing.items, listing.notes, listing.layout, listing.sides
-        self.issues = listing.issues
-        self._listing, self._options, self._size = listing, options, size
-        self._readers = self._made(listing.items if skip_invalid else listing.items[:1])
+        self.items, self.description = listing.items, listing
+        self._options, self._size = options, size
+        self._readers = self._side_readers(listing.items if skip_invalid else listing.items[:1])
         self.data_spec = DataSpec(source=self._readers[0].spec, target=self._readers[1].spec)
 
     def __len__(self) -> int:
@@ -47,30 +46,25 @@ class FolderOfPairs:
         item = self.items[index]
         source, target = self._halves(item, self._readers)
         if source.shape[:2] != target.shape[:2]:
-            target = self._sized(target, source, item)
+            target = self._resized(target, source, item)
         return Pair(source=source, target=target, key=item.key)
 
     def files(self, index: int) -> Sequence[Path]:
         """The files of a pair."""
         return self.items[index].files
 
-    @cached_property
-    def splits(self) -> Mapping[str, str]:
-        """What each split holds, in words."""
-        return self._listing.splits()
-
-    def _made(self, items: Sequence[Item]) -> list[Side]:
+    def _side_readers(self, items: Sequence[Item]) -> list[Side]:
         """The readers of both sides, as the first of these pairs is. Its DataError where none can be read."""
-        faults: list[DataError] = []
+        errors: list[DataError] = []
         for item in items:
             try:
                 readers = [_reader(side, item, self._options or FolderOptions()) for side in ("source", "target")]
                 self._halves(item, readers)
-            except DataError as fault:
-                faults.append(fault)
+            except DataError as error:
+                errors.append(error)
             else:
                 return readers
-        raise faults[0]
+        raise errors[0]
 
     def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
         first, second = readers
@@ -78,21 +72,21 @@ class FolderOfPairs:
         if len(files) == 2:
             return first.read(files[0]), second.read(files[1])
         whole = first.read(files[0])
-        half, odd = divmod(whole.shape[1], 2)
-        if odd or not half:
+        half, remainder = divmod(whole.shape[1], 2)
+        if remainder or not half:
             raise ShapeError(
                 f"{files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width",
-                hint="Cut a column off it, or take the picture away.",
+                hint="Crop one column, or remove the picture.",
             )
         other = whole if first.is_like(second) else second.read(files[0])
         return whole[:, :half], other[:, half:]
 
-    def _sized(self, target: Array, source: Array, item: Item) -> Array:
+    def _resized(self, target: Array, source: Array, item: Item) -> Array:
         if not (self._options and self._options.resize_pairs):
             names = " and ".join(f"{f} ({_size(a)})" for f, a in zip(item.files, (source, target), strict=True))
             hint = "Resize the target: --set dataset.resize_pairs=true" if self._options else "Make them one size."
             raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", hint=hint)
-        if self._size:
+        if self._size:  # the loader resizes both sides to it
             return target
         is_labels = self.data_spec.target.kind == "labels"
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
@@ -100,10 +94,10 @@ class FolderOfPairs:
 
 def folder(options: FolderOptions, context: Context) -> FolderOfPairs:
     """The data set `folder`."""
-    return FolderOfPairs(_found(options, context), options, size=context.size, skip_invalid=context.skip_invalid)
+    return FolderOfPairs(_listing(options, context), options, size=context.size, skip_invalid=context.skip_invalid)
 
 
-def _found(options: FolderOptions, context: Context) -> Listing:
+def _listing(options: FolderOptions, context: Context) -> Listing:
     two = (options.source, options.target)
     if options.path and any(two):
         raise ConfigError(
@@ -112,10 +106,10 @@ def _found(options: FolderOptions, context: Context) -> Listing:
             hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
         )
     if any(two) and not all(two):
-        given, lacking = ("source", "target") if two[0] else ("target", "source")
+        present, missing = ("source", "target") if two[0] else ("target", "source")
         raise ConfigError(
-            f"dataset.{given} {(two[0] or two[1])!r} is given without dataset.{lacking}",
-            hint=f"Give both: --set dataset.{lacking}=PATH",
+            f"dataset.{present} {(two[0] or two[1])!r} is given without dataset.{missing}",
+            hint=f"Give both: --set dataset.{missing}=PATH",
         )
     if all(two):
         source, target = (Path(p).expanduser() for p in two)

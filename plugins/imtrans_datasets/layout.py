@@ -41,7 +41,7 @@ def find(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
 
     Without a validation folder the test folder serves, and the other way round; without either every tenth pair is
     held out of training and named in the notes. The training pairs never serve for both. With `skip_invalid` what makes
-    no pair is left out, and told in the findings.
+    no pair is left out, and listed in the issues.
     """
     if is_table(path.name) and os.path.isfile(path):
         rows = manifest.read(path, skip_invalid=skip_invalid)
@@ -70,7 +70,7 @@ def find_photos(path: Path, split: Split, *, skip_invalid: bool = False) -> List
 
 def _chosen(layout: Layout, split: Split) -> Listing:
     chosen = layout.of_split(split) or _serving(layout, split) or _held_out(layout, split)
-    return replace(layout.accepted(chosen), splits=lambda: _told(layout))
+    return replace(layout.accepted(chosen), splits=lambda: _split_texts(layout))
 
 
 def _serving(layout: Layout, split: Split) -> Listing | None:
@@ -84,20 +84,20 @@ def _other(split: Split) -> Split:
     return "test" if split == "val" else "val"
 
 
-def _told(layout: Layout) -> Mapping[str, str]:
+def _split_texts(layout: Layout) -> Mapping[str, str]:
     """What each split holds, in words."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for split in SPLITS:
         try:
-            told[split] = _count(layout, split)
+            texts[split] = _count(layout, split)
         except DataError as error:
-            told[split] = f"cannot be used: {error.what}"
-    return told
+            texts[split] = f"cannot be used: {error.what}"
+    return texts
 
 
 def _count(layout: Layout, split: Split) -> str:
-    if own := layout.of_split(split):
-        return f"{len(layout.accepted(own).items):,}"
+    if listing := layout.of_split(split):
+        return f"{len(layout.accepted(listing).items):,}"
     if serving := _serving(layout, split):
         return f"{len(layout.accepted(serving).items):,} ({_other(split)} serves)"
     return f"{len(layout.accepted(_held_out(layout, split)).items):,}" + (
@@ -119,25 +119,24 @@ def _pairs_of_split(path: Path, split: Split) -> Listing | None:
 
 
 def _two_of_split(one: Path, two: Path, split: Split) -> Listing | None:
-    there = [n for n in SPLITS[split] if is_folder(one / n) or is_folder(two / n)]
-    return two_folders(one / there[0], two / there[0]) if there else None
+    names = [n for n in SPLITS[split] if is_folder(one / n) or is_folder(two / n)]
+    return two_folders(one / names[0], two / names[0]) if names else None
 
 
 def _photos_of_split(path: Path, split: Split) -> Listing | None:
-    there = [path / name for name in SPLITS[split] if is_folder(path / name)]
-    return _photos(there[0]) if there else None
+    folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
+    return _photos(folders[0]) if folders else None
 
 
 def _photos(folder: Path, *, skip: frozenset[str] = frozenset()) -> Listing:
-    """All photos below a folder, but for those of its splits: they are never taken for training by the way."""
-    found = scan(folder, deep=True, skip=skip)
+    """All photos below a folder, except those of its splits, which must not be trained on by accident."""
+    scanned = scan(folder, deep=True, skip=skip)
     return Listing(
-        items=[Item(key_of(stem), (path,)) for stem, path in found.files.items()],
+        items=[Item(key_of(stem), (path,)) for stem, path in scanned.files.items()],
         layout="single photos",
-        sides=("made", "the photo"),
-        notes=found.notes,
-        issues=found.issues,
-        refusal=found.refusal,
+        notes=scanned.notes,
+        issues=scanned.issues,
+        refusal=scanned.refusal,
     )
 
 
@@ -147,7 +146,7 @@ def _held_out(layout: Layout, split: Split) -> Listing:
     if len(items) < 2:
         raise DataError(
             f"{items[0].paths[0]}: one pair is too few",
-            hint="There must be one to learn from and one to look at.",
+            hint="Add pairs: one is needed for training and one for validation.",
         )
     is_training = split == "train"
     chosen = [
@@ -155,7 +154,7 @@ def _held_out(layout: Layout, split: Split) -> Listing:
     ]
     count = len(items) - len(chosen) if is_training else len(chosen)
     note = f"no folder for validation: every {HELD_OUT}th pair ({count}) is held out of training"
-    # What makes no pair is told once, with the pairs to train on.
+    # Files that make no pair are reported once, with the pairs to train on.
     issues = everything.issues if is_training else ()
     return replace(everything, items=chosen, notes=(*everything.notes, note), issues=issues)
 
@@ -164,12 +163,12 @@ def _pairs(folder: Path) -> Listing:
     for first, second in SIDES:
         if is_folder(folder / first) or is_folder(folder / second):
             return two_folders(folder / first, folder / second, skip=FOLDERS)
-    found = scan(folder)
-    return by_suffix(folder, found) or Listing(
-        items=[Item(key_of(stem), (path,)) for stem, path in found.files.items()],
+    scanned = scan(folder)
+    return by_suffix(folder, scanned) or Listing(
+        items=[Item(key_of(stem), (path,)) for stem, path in scanned.files.items()],
         layout="two halves side by side in each picture",
         sides=("left half", "right half"),
-        notes=found.notes,
-        issues=found.issues,
-        refusal=found.refusal,
+        notes=scanned.notes,
+        issues=scanned.issues,
+        refusal=scanned.refusal,
     )

@@ -16,7 +16,7 @@ from imtrans_datasets.file_index import Item, Listing, key_of
 
 COLUMNS = (("source", "target"), ("a", "b"))
 NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-MEND = "Each row names a source and a target, and may name a split (train, val or test) and a key."
+COLUMNS_HINT = "Each row names a source and a target, and may name a split (train, val or test) and a key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Row:
 
 def read(path: Path, *, skip_invalid: bool = False) -> Sequence[Row]:
     """The rows of a table. DataError names file and line for what cannot be read, and for pictures that are not there,
-    which with `skip_invalid` are listed all the same.
+    which with `skip_invalid` are listed nevertheless.
 
     Paths are relative to the file's folder; they may lead anywhere.
     """
@@ -41,11 +41,11 @@ def read(path: Path, *, skip_invalid: bool = False) -> Sequence[Row]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start})", hint="Save it as UTF-8.") from None
     except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror}", hint="Give yourself the right to read it.") from None
+        raise ResourceError(f"{path}: {error.strerror}", hint="Check read permission.") from None
     is_lines = path.suffix.lower() in (".jsonl", ".ndjson")
     rows = [*(_lines(path, text) if is_lines else _cells(path, text))]
     if not rows:
-        raise DataError(f"{path}: no pairs in it", hint=MEND)
+        raise DataError(f"{path}: no pairs in it", hint=COLUMNS_HINT)
     if not skip_invalid:
         _check_files(path, rows)
     _check_splits(path, rows)
@@ -54,16 +54,16 @@ def read(path: Path, *, skip_invalid: bool = False) -> Sequence[Row]:
 
 def listing(path: Path, rows: Sequence[Row], split: Split) -> Listing | None:
     """The rows of a split, or None where no row is of it."""
-    own = [row for row in rows if row.split == split]
-    return _listing(path, own) if own else None
+    of_split = [row for row in rows if row.split == split]
+    return _listing(path, of_split) if of_split else None
 
 
 def whole(path: Path, rows: Sequence[Row]) -> Listing:
-    """The rows that name no split. DataError where there is none: others' pairs are never taken for training."""
-    free = [row for row in rows if not row.split]
-    if not free:
+    """The rows that name no split. DataError where there is none: pairs of another split are never trained on."""
+    without_split = [row for row in rows if not row.split]
+    if not without_split:
         raise DataError(f"{path}: no row is of split train", hint="Give the pairs to learn from the split train.")
-    return _listing(path, free)
+    return _listing(path, without_split)
 
 
 def _listing(path: Path, rows: Sequence[Row]) -> Listing:
@@ -95,7 +95,7 @@ def _cells(path: Path, text: str) -> Iterator[Row]:
                     continue
             yield _row(path, {k: stripped[i] for k, i in columns.items() if i < len(stripped)}, line)
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: {error}", hint=MEND) from None
+        raise DataError(f"{path}:{reader.line_num}: {error}", hint=COLUMNS_HINT) from None
 
 
 def _columns(path: Path, cells: Sequence[str], line: int) -> dict[str, int]:
@@ -109,7 +109,7 @@ def _columns(path: Path, cells: Sequence[str], line: int) -> dict[str, int]:
             return {"source": header.index(source), "target": header.index(target)} | more
     raise DataError(
         f"{path}:{line}: no columns source and target (or A and B), but {join_names(map(key_of, cells), most=6)}",
-        hint=MEND,
+        hint=COLUMNS_HINT,
     )
 
 
@@ -118,33 +118,33 @@ def _lines(path: Path, text: str) -> Iterator[Row]:
         if not content.strip():
             continue
         try:
-            told = json.loads(content)
+            record = json.loads(content)
         except (ValueError, RecursionError) as error:
             what = getattr(error, "msg", "too deeply nested")
             raise DataError(f"{path}:{line}: not JSON ({what})", hint="Each line is one JSON object.") from None
-        if not isinstance(told, dict):
+        if not isinstance(record, dict):
             raise DataError(f"{path}:{line}: not a JSON object", hint='For example: {"source": "a.png", ...}')
-        yield _row(path, {k.lower(): v for k, v in told.items()}, line)
+        yield _row(path, {k.lower(): v for k, v in record.items()}, line)
 
 
-def _row(path: Path, told: Mapping[str, Any], line: int) -> Row:
-    source, target = next((pair for pair in COLUMNS if pair[0] in told or pair[1] in told), COLUMNS[0])
+def _row(path: Path, record: Mapping[str, Any], line: int) -> Row:
+    source, target = next((pair for pair in COLUMNS if pair[0] in record or pair[1] in record), COLUMNS[0])
     for name in (source, target):
-        if not isinstance(told.get(name), str) or not told[name]:
-            raise DataError(f"{path}:{line}: no {name}", hint=MEND)
-    split, key = (told.get(name) or "" for name in ("split", "key"))
+        if not isinstance(record.get(name), str) or not record[name]:
+            raise DataError(f"{path}:{line}: no {name}", hint=COLUMNS_HINT)
+    split, key = (record.get(name) or "" for name in ("split", "key"))
     if not isinstance(split, str) or (split and split.lower() not in NAMES):
         guess = nearest(str(split), NAMES)
         raise DataError(f"{path}:{line}: no split {split!r}{guess}", hint="Splits are train, val and test.")
-    return Row(line, told[source], told[target], NAMES.get(split.lower(), ""), str(key))
+    return Row(line, record[source], record[target], NAMES.get(split.lower(), ""), str(key))
 
 
 def _check_files(path: Path, rows: Sequence[Row]) -> None:
     folder = os.path.abspath(path.parent)
-    lost = [(r, name) for r in rows for name in (r.source, r.target) if not _is_there(os.path.join(folder, name))]
-    if lost:
-        row, name = lost[0]
-        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+    missing = [(r, name) for r in rows for name in (r.source, r.target) if not _exists(os.path.join(folder, name))]
+    if missing:
+        row, name = missing[0]
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
             f"{path}:{row.line}: {key_of(name)}: no such file{more}", hint=f"Paths are relative to {folder}."
         )
@@ -158,8 +158,8 @@ def _check_splits(path: Path, rows: Sequence[Row]) -> None:
         )
 
 
-def _is_there(path: str) -> bool:
+def _exists(path: str) -> bool:
     try:
         return os.path.exists(path)
-    except ValueError:  # names that cannot be
+    except ValueError:  # a name with a null character
         return False

@@ -1,6 +1,7 @@
 """Pairs made from single photos, on the fly."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from imtrans import ComponentRef
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Context, Dataset, DataSpec, ImageSpec, Pair, Split
+from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import decode, resize, with_channels
 from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
 from imtrans.kit.images.color import grey as grey_of
@@ -22,11 +24,11 @@ Array = np.ndarray[Any, Any]
 Make = Callable[[Array], tuple[Array, Array]]
 
 
-class PhotoSet:
+class PhotoSet(BaseDataset):
     """Photos of any size from files, source and target the same."""
 
     def __init__(self, listing: Listing) -> None:
-        self.items, self.notes, self.issues = listing.items, listing.notes, listing.issues
+        self.items, self.description = listing.items, listing
         self.data_spec = DataSpec()
 
     def __len__(self) -> int:
@@ -42,7 +44,7 @@ class PhotoSet:
         return self.items[index].files
 
 
-class Photos:
+class Photos(BaseDataset):
     """The photos of a data set, its targets, as pairs that `make` gives.
 
     A photo is brought to the size that the loader asks for before the pair is made: filters of a fixed width, such as
@@ -51,8 +53,8 @@ class Photos:
 
     def __init__(self, photos: Dataset, make: Make, *, data_spec: DataSpec, size: Sequence[int]) -> None:
         self.photos, self.data_spec = photos, data_spec
-        self.notes = tuple(getattr(photos, "notes", ()))
-        self.issues = tuple(getattr(photos, "issues", ()))
+        # What the photos' sides are called does not hold for pairs that are made of one of them.
+        self.description = replace(photos.description, sides=("", ""))
         self._make, self._size = make, tuple(size)
 
     def __len__(self) -> int:
@@ -74,16 +76,19 @@ class Photos:
 def first_and_rest(folder: Path, split: Split, *, share: float, skip_invalid: bool = False) -> Listing:
     """The photos of a folder in the order of their names: the first `share` of them to train on, the rest else."""
     check_folder(folder)
-    found = scan(folder)
-    if found.refusal and not skip_invalid:
-        raise found.refusal
-    items = [Item(key_of(stem), (path,)) for stem, path in found.files.items()]
+    scanned = scan(folder)
+    if scanned.refusal and not skip_invalid:
+        raise scanned.refusal
+    items = [Item(key_of(stem), (path,)) for stem, path in scanned.files.items()]
     first = int(share * len(items))
     chosen = items[:first] if split == "train" else items[first:]
     if not chosen:
-        raise DataError(f"{folder}: one photo is too few; there must be one to learn from and one to look at")
+        raise DataError(
+            f"{folder}: one photo is too few", hint="Add photos: one is needed for training and one for validation."
+        )
     note = f"the first {share:.0%} of the photos by name are trained on, the others are for validation"
-    return Listing(chosen, (note, *found.notes), issues=found.issues if split == "train" else ())
+    issues = scanned.issues if split == "train" else ()
+    return Listing(items=chosen, notes=(note, *scanned.notes), issues=issues)
 
 
 def eight_bits(photo: Array) -> Array:
@@ -137,11 +142,14 @@ def _source(name: str, options: PhotoOptions, context: Context) -> Dataset:
     """The photos: a data set's, which may lie under the root, else those of the folder `root`."""
     if options.photos is not None:
         root = {"root": options.root} if options.root else {}
-        made: Dataset = context.make("dataset", ComponentRef(options.photos.name, {**root, **options.photos.options}))
-        if made.data_spec.target.kind != "image":
-            raise ConfigError(f"dataset.photos {options.photos.name!r}: its targets are not photos")
-        return made
+        photos: Dataset = context.make("dataset", ComponentRef(options.photos.name, {**root, **options.photos.options}))
+        if photos.data_spec.target.kind != "image":
+            raise ConfigError(
+                f"dataset.photos {options.photos.name!r}: its targets are not photos",
+                hint="Name a data set whose target is an image.",
+            )
+        return photos
     if not options.root:
-        hint = "Say where they are: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
+        hint = "Give their folder: --data-root PHOTOS, or of which data set: --set dataset.photos=cifar10"
         raise ConfigError(f"data set {name!r} is made from your photos", hint=hint)
     return PhotoSet(find_photos(Path(options.root).expanduser(), context.split, skip_invalid=context.skip_invalid))

@@ -25,7 +25,7 @@ class Pictures:
     def like(cls, file: Path, *, range_: tuple[float, ...], option: str) -> "Pictures":
         """As the first file is. ConfigError names the option for a range that is none."""
         first = decode(file)
-        spec = _signal(first)
+        spec = _spec(first)
         if not range_:
             return cls(spec=spec, is_ranged=spec.bits == 32, option=option)
         if len(range_) != 2 or range_[0] >= range_[1]:
@@ -62,47 +62,49 @@ class Labels:
 
     @classmethod
     def like(cls, file: Path, *, classes: int | None) -> "Labels":
-        """As the first file is. ConfigError asks for the number of classes, and tells what the first file holds."""
-        found = label_map(file)
+        """As the first file is. ConfigError, with the highest value of the first file, where `classes` is missing."""
+        labels = label_map(file)
         if classes is None:
-            most = int(found.ids.max())
+            highest = int(labels.ids.max())
             raise ConfigError(
-                f"dataset.classes is not set; the first label map, {file}, holds values up to {most}",
-                hint=f"If no other holds more: --set dataset.classes={max(most + 1, 2)}",
+                f"dataset.classes is not set; the first label map, {file}, holds values up to {highest}",
+                hint=f"If no other holds more: --set dataset.classes={max(highest + 1, 2)}",
             )
-        colours = found.palette[:classes] if found.palette and len(found.palette) >= classes else None
-        spec = ImageSpec(kind="labels", channels=1, classes=classes, palette=colours, bits=8 * found.ids.dtype.itemsize)
-        return cls(spec=spec, first=file, is_indexed=found.mode == "P")
+        colours = labels.palette[:classes] if labels.palette and len(labels.palette) >= classes else None
+        spec = ImageSpec(
+            kind="labels", channels=1, classes=classes, palette=colours, bits=8 * labels.ids.dtype.itemsize
+        )
+        return cls(spec=spec, first=file, is_indexed=labels.mode == "P")
 
     def read(self, file: Path) -> Array:
         """The file as (H, W, C), checked against the first file of the side."""
-        found = label_map(file)
-        if (found.mode == "P") != self.is_indexed:
+        labels = label_map(file)
+        if (labels.mode == "P") != self.is_indexed:
             raise DataError(
-                f"{file}: {_kind(found.mode == 'P')} (mode {found.mode}); the first, {self.first}, is "
+                f"{file}: {_kind(labels.mode == 'P')} (mode {labels.mode}); the first, {self.first}, is "
                 f"{_kind(self.is_indexed)}",
                 hint="Save all label maps in one way: their numbers need not mean the same.",
             )
-        return self._checked(found, file)
+        return self._checked(labels, file)
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""
         return isinstance(other, Labels)
 
-    def _checked(self, found: LabelMap, file: Path) -> Array:
-        most, classes = int(found.ids.max()), self.spec.classes or 0
-        if most >= classes:
+    def _checked(self, labels: LabelMap, file: Path) -> Array:
+        highest, classes = int(labels.ids.max()), self.spec.classes or 0
+        if highest >= classes:
             raise DataError(
-                f"{file}: value {most}; allowed are 0 to {classes - 1}",
-                hint=f"Mend the file, or raise dataset.classes (now {classes}).",
+                f"{file}: value {highest}; allowed are 0 to {classes - 1}",
+                hint=f"Fix the file, or raise dataset.classes (now {classes}).",
             )
-        return found.ids
+        return labels.ids
 
 
 Side = Pictures | Labels
 
 
-def _signal(picture: Array) -> ImageSpec:
+def _spec(picture: Array) -> ImageSpec:
     if picture.dtype == np.float32:
         return ImageSpec(kind="data", channels=picture.shape[-1], low=0, high=1, bits=32)
     bits = 8 * picture.dtype.itemsize
@@ -111,7 +113,7 @@ def _signal(picture: Array) -> ImageSpec:
 
 
 def _with_depth(picture: Array, spec: ImageSpec, file: Path) -> Array:
-    """8 bits among 16, and the other way round, by their ranges; float among whole numbers is refused."""
+    """8 bits converted to 16 or the reverse, range to range. DataError for float among whole numbers."""
     bits = 8 * picture.dtype.itemsize
     if bits == spec.bits:
         return picture

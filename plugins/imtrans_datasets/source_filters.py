@@ -25,11 +25,11 @@ def edges(photo: Array, *, low: int = 80, high: int = 160, smallest: int = 5) ->
     The original takes the edges of a network (HED), thinned and cleaned in the same way.
     """
     smooth = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (5, 5), 0)
-    found = cv2.Canny(smooth, low, high, L2gradient=True)
-    _, pieces, told, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
-    is_kept = told[:, cv2.CC_STAT_AREA] >= smallest
-    is_kept[0] = False  # the background
-    return _three(np.where(is_kept[pieces], 0, 255).astype(np.uint8))
+    lines = cv2.Canny(smooth, low, high, L2gradient=True)
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    is_large = stats[:, cv2.CC_STAT_AREA] >= smallest
+    is_large[0] = False  # the background
+    return _three(np.where(is_large[pieces], 0, 255).astype(np.uint8))
 
 
 def inpaint(photo: Array) -> Array:

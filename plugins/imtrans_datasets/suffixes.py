@@ -10,32 +10,32 @@ from imtrans_datasets.two_folders import without_partner
 ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("source", "target")) for mark in "_-.")
 
 
-def by_suffix(folder: Path, found: Scan) -> Listing | None:
+def by_suffix(folder: Path, scanned: Scan) -> Listing | None:
     """The pairs of a folder whose pictures end as source and target do; None where they do not.
 
-    They do where all end so, or where at least half of them have a partner; those that have none are findings.
+    They do where all end so, or where at least half of them have a partner; those that have none are issues.
     """
-    ends = _ends(found.files)
+    ends = _ends(scanned.files)
     if not ends:
         return None
     one, two = ends
-    stems = [stem.removesuffix(one) for stem in found.files if stem.endswith(one)]
-    alone = [s for s in found.files if (p := _partner(s, ends)) not in found.files and p not in found.doubles]
-    refusal = found.refusal
-    if alone and not refusal:
+    stems = [stem.removesuffix(one) for stem in scanned.files if stem.endswith(one)]
+    unpaired = [s for s in scanned.files if (p := _partner(s, ends)) not in scanned.files and p not in scanned.doubles]
+    refusal = scanned.refusal
+    if unpaired and not refusal:
         refusal = DataError(
-            f"{folder}: {len(alone)} pictures have no partner: {join_names(map(key_of, alone), most=3)}",
+            f"{folder}: {len(unpaired)} pictures have no partner: {join_names(map(key_of, unpaired), most=3)}",
             hint=f"Each picture that ends in {one} needs one that ends in {two}, and nothing else may lie with them.",
         )
-    stems = [stem for stem in stems if stem + two in found.files]
+    stems = [stem for stem in stems if stem + two in scanned.files]
     if refusal and not stems:
         raise refusal
     return Listing(
-        items=[Item(key_of(s), (found.files[s + one], found.files[s + two])) for s in stems],
+        items=[Item(key_of(s), (scanned.files[s + one], scanned.files[s + two])) for s in stems],
         layout=f"pairs by the ends of their names, {one} and {two}",
         sides=(one, two),
-        notes=found.notes,
-        issues=(*found.issues, *(without_partner(found.files[stem]) for stem in alone)),
+        notes=scanned.notes,
+        issues=(*scanned.issues, *(without_partner(scanned.files[stem]) for stem in unpaired)),
         refusal=refusal,
     )
 
@@ -51,7 +51,7 @@ def _ends(stems: Collection[str]) -> tuple[str, str] | None:
 
 def _partner(stem: str, ends: tuple[str, str]) -> str | None:
     """The stem of the other side."""
-    for own, other in (ends, ends[::-1]):
-        if stem.endswith(own):
-            return stem.removesuffix(own) + other
+    for end, other in (ends, ends[::-1]):
+        if stem.endswith(end):
+            return stem.removesuffix(end) + other
     return None

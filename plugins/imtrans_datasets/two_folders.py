@@ -14,7 +14,7 @@ SIDES = (("A", "B"), ("source", "target"))
 def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
     """Pairs of the pictures that have one name, and one place in the folders below, in both; never by position.
 
-    DataError names a missing folder; pictures without a partner, or of one name, are findings of the listing.
+    DataError names a missing folder; pictures without a partner, or of one name, are issues of the listing.
     """
     for folder, partner in ((one, two), (two, one)):
         if not is_folder(folder):
@@ -23,14 +23,14 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
                 hint=f"Its partner {partner} is there; both are needed, with the same names.",
             )
     first, second = (scan(folder, deep=True, skip=skip) for folder in (one, two))
-    short, other = _told_apart(one, two)
-    alone = {f"{key_of(k)} (only in {short})": first.files[k] for k in _alone(first, second)}
-    alone |= {f"{key_of(k)} (only in {other})": second.files[k] for k in _alone(second, first)}
+    short, other = _short_names(one, two)
+    unpaired = {f"{key_of(k)} (only in {short})": first.files[k] for k in _unpaired(first, second)}
+    unpaired |= {f"{key_of(k)} (only in {other})": second.files[k] for k in _unpaired(second, first)}
     both = {k: (path, second.files[k]) for k, path in first.files.items() if k in second.files}
     refusal = first.refusal or second.refusal
-    if alone and not refusal:
+    if unpaired and not refusal:
         refusal = DataError(
-            f"{one.parent}: {len(alone)} pictures have no partner: {join_names(alone, most=3)}",
+            f"{one.parent}: {len(unpaired)} pictures have no partner: {join_names(unpaired, most=3)}",
             hint=f"{short} holds {len(first.files)}, {other} {len(second.files)}; pairs need the same names.",
         )
     if refusal and not both:
@@ -41,28 +41,28 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
         layout=f"pairs from the folders {short} and {other}",
         sides=(short, other),
         notes=(*dict.fromkeys((*first.notes, *second.notes)), *(same if os.path.samefile(one, two) else ())),
-        issues=(*_doubles(first, second), *(without_partner(path) for path in alone.values())),
+        issues=(*_doubles(first, second), *(without_partner(path) for path in unpaired.values())),
         refusal=refusal,
     )
 
 
 def without_partner(path: str) -> Issue:
     """A picture whose other half is not there."""
-    hint = "Bring its partner back under the same name, or take it away."
+    hint = "Restore its partner under the same name, or remove it."
     return Issue(code="no-partner", what=f"{key_of(path)}: has no partner", hint=hint, files=(Path(path),))
 
 
-def _alone(here: Scan, there: Scan) -> Iterator[str]:
-    return (k for k in here.files if k not in there.files and k not in there.doubles)
+def _unpaired(side: Scan, other: Scan) -> Iterator[str]:
+    return (k for k in side.files if k not in other.files and k not in other.doubles)
 
 
 def _doubles(first: Scan, second: Scan) -> Iterator[Issue]:
-    """Pictures of one name on either side, a finding for each pair that they might be of."""
+    """Pictures of one name on either side, an issue for each pair that they might be of."""
     for stem in dict.fromkeys((*first.doubles, *second.doubles)):
         yield one_name([*first.doubles.get(stem, ()), *second.doubles.get(stem, ())])
 
 
-def _told_apart(one: Path, two: Path) -> tuple[str, str]:
+def _short_names(one: Path, two: Path) -> tuple[str, str]:
     """The lowest of the folders above and at both that differ in name."""
     for first, second in zip(reversed(one.absolute().parts), reversed(two.absolute().parts), strict=False):
         if first != second:

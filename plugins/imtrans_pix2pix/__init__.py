@@ -45,10 +45,11 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="method",
         name="conditional-gan",
-        target="imtrans_pix2pix.method:ConditionalGAN",
+        target="imtrans_pix2pix.method:conditional_gan",
         summary="a generator learns from a discriminator and a distance to the target (Isola et al. 2017)",
         options=ConditionalGANOptions,
         info=CONDITIONAL_GAN,
+        needs_context=True,
     )
     yield Component(
         kind="importer",

@@ -1,22 +1,22 @@
 """One training step of pix2pix, in the three orders that the field uses."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, DiscriminatorOutput, Update
+from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
 from imtrans.kit.bases import BaseMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms
+from imtrans_pix2pix import ConditionalGANOptions
 
 
 class ConditionalGAN(BaseMethod):
     """min over G, max over D of cGAN(G, D) + weighted distances (Isola et al. 2017, equations 1 to 4).
 
-    A weight of 0 switches a term off: `adversarial.weight=0` gives the paper's L1 (the discriminator then rests),
+    A weight of 0 switches a term off: `adversarial.weight=0` gives the paper's L1 (the discriminator is not trained),
     `reconstruction.weight=0` its cGAN; `discriminator.conditional=false` makes GAN of cGAN.
     """
 
@@ -28,35 +28,60 @@ class ConditionalGAN(BaseMethod):
         adversarial: AdversarialTerms,
         reconstruction: Terms,
         policy: InferenceOptions | None = None,
-        order: Literal["discriminator-first", "generator-first", "simultaneous"] = "discriminator-first",
         discriminator_scale: float = 0.5,
-        discriminator_updates: Literal["joint", "separate"] = "joint",
         zero_biases: bool = False,
     ) -> None:
-        if order == "simultaneous" and discriminator_updates == "separate":
-            raise ConfigError("method.discriminator_updates separate: a simultaneous order has one update for all")
         self.generator, self.discriminator = generator, discriminator
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.adversarial, self.reconstruction = adversarial, reconstruction
         self.policy = policy or InferenceOptions()
-        self.order, self.discriminator_scale = order, discriminator_scale
-        self.discriminator_updates, self.zero_biases = discriminator_updates, zero_biases
+        self.discriminator_scale, self.zero_biases = discriminator_scale, zero_biases
 
     def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
-        """One step in the order that was chosen; logs the weighted losses."""
+        """One step; returns the weighted losses, and the discriminator's accuracy."""
+        # The authors' Torch code does this in both closures of a step (fDx and fGx in train.lua), before the pass.
         if self.zero_biases:
             without_biases(self.networks.values())
-        fake = self.generator(batch.source)
+        fake = self.generator(batch.source)  # one pass for both updates
         if not self.adversarial.is_on:
-            return self._generator_step(fake, batch, update, {})
-        if self.order == "generator-first":
-            logged = self._generator_step(fake, batch, update, {})
-            return {**self._discriminator_step(fake, batch, update), **logged}
-        if self.order == "simultaneous":
-            loss_d, logged = self._discriminator_loss(fake, batch)
-            return {**logged, **self._generator_step(fake, batch, update, {"discriminator": loss_d})}
-        logged = self._discriminator_step(fake, batch, update)
-        return {**logged, **self._generator_step(fake, batch, update, {})}
+            return self.update_generator(fake, batch, update)
+        return self.update_both(fake, batch, update)
+
+    def update_both(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """First D, then G against the D that has just learned, as in the paper (section 3.3)."""
+        logs = self.update_discriminator(fake, batch, update)
+        return {**logs, **self.update_generator(fake, batch, update)}
+
+    def update_discriminator(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """One update of D on the real and the fake image together."""
+        loss_d, logs = self.discriminator_loss(fake, batch)
+        update({"discriminator": loss_d})
+        return logs
+
+    def update_generator(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """One update of G; none where all weights are 0."""
+        terms = self.generator_terms(fake, batch)
+        if terms:
+            loss_g = _sum(terms)
+            update({"generator": loss_g})
+        return _detached(terms)
+
+    def discriminator_loss(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scaled loss of D(x, y) and D(x, G(x)), and what to log. `fake` is detached: G gets no gradient."""
+        on_real = self.discriminator(batch.source, batch.target)
+        return self._scaled_loss(on_real, self.discriminator(batch.source, fake.detach()))
+
+    def generator_terms(self, fake: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The weighted terms of G's loss that are on, by name: "adversarial" and "reconstruction", scalars."""
+        terms = {}
+        if self.adversarial.is_on:
+            # Another pass of D: here G gets a gradient, and D may have been updated since its own pass.
+            on_fake = self.discriminator(batch.source, fake)
+            on_real = self._output_on_real(batch) if self.adversarial.needs_real else None
+            terms["adversarial"] = self.adversarial.generator_loss(on_fake, on_real)
+        if self.reconstruction.is_on:
+            terms["reconstruction"] = self.reconstruction(fake, batch.target)
+        return terms
 
     def translate(
         self,
@@ -69,56 +94,79 @@ class ConditionalGAN(BaseMethod):
         translated: Tensor = self.generator(source)
         return translated
 
-    def _discriminator_step(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
-        if self.discriminator_updates == "separate":
-            return self._discriminator_steps(fake, batch, update)
-        loss_d, logged = self._discriminator_loss(fake, batch)
-        update({"discriminator": loss_d})
-        return logged
-
-    def _discriminator_steps(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
-        """A step on the fake, then one on the real: the other output is detached, so that it adds no gradient."""
-        on_fake: DiscriminatorOutput = self.discriminator(batch.source, fake.detach())
-        with torch.no_grad():
-            on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
-        update({"discriminator": self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale})
-        on_real = self.discriminator(batch.source, batch.target)
-        loss_d, logged = self._loss_of(on_real, detach(on_fake))
-        update({"discriminator": loss_d})
-        return logged
-
-    def _discriminator_loss(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        on_real: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
-        return self._loss_of(on_real, self.discriminator(batch.source, fake.detach()))
-
-    def _loss_of(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> tuple[Tensor, dict[str, Tensor]]:
+    def _scaled_loss(
+        self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         loss_d = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
-        return loss_d, {
-            "discriminator": loss_d.detach(),
-            "health.accuracy": accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold),
-        }
+        right = accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold)
+        return loss_d, {"discriminator": loss_d.detach(), "health.accuracy": right}
 
-    def _on_real(self, batch: Batch) -> DiscriminatorOutput | None:
-        """The output to be matched, without gradients: another pass, so only where a term asks for it."""
-        if not self.adversarial.needs_real:
-            return None
-        with torch.no_grad():
-            output: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
+    # A pass without gradients: the output is only compared with, and D must not learn from it.
+    @torch.no_grad()
+    def _output_on_real(self, batch: Batch) -> DiscriminatorOutput:
+        output: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
         return output
 
-    def _generator_step(
-        self, fake: Tensor, batch: Batch, update: Update, others: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        terms = {}
-        if self.adversarial.is_on:
-            terms["adversarial"] = self.adversarial.generator_loss(
-                self.discriminator(batch.source, fake), self._on_real(batch)
-            )
-        if self.reconstruction.is_on:
-            terms["reconstruction"] = self.reconstruction(fake, batch.target)
-        if terms:
-            update({**others, "generator": torch.stack(list(terms.values())).sum()})
-        return {name: value.detach() for name, value in terms.items()}
+
+class GeneratorFirst(ConditionalGAN):
+    """First G against the D of the step before, then D."""
+
+    def update_both(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """G, then D on the image from before the update of G."""
+        logs = self.update_generator(fake, batch, update)
+        return {**self.update_discriminator(fake, batch, update), **logs}
+
+
+class Simultaneous(ConditionalGAN):
+    """Both gradients before either update, as in TensorFlow's tutorial."""
+
+    def update_both(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """One call of `update` with both losses."""
+        loss_d, logs = self.discriminator_loss(fake, batch)
+        terms = self.generator_terms(fake, batch)
+        loss_g = _sum(terms)
+        update({"discriminator": loss_d, "generator": loss_g})
+        return {**logs, **_detached(terms)}
+
+
+class SeparateUpdates(ConditionalGAN):
+    """D is updated on the fake image, and then, with its new weights, on the real one."""
+
+    def update_discriminator(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """Two updates. Each time the other output is detached: it adds to the loss, but no gradient."""
+        # The fake goes first, as in the project that the recipe pencil2color follows.
+        on_fake = self.discriminator(batch.source, fake.detach())
+        loss_d, _ = self._scaled_loss(self._output_on_real(batch), on_fake)
+        update({"discriminator": loss_d})
+        loss_d, logs = self._scaled_loss(self.discriminator(batch.source, batch.target), detach(on_fake))
+        update({"discriminator": loss_d})
+        return logs
+
+
+class GeneratorFirstSeparate(GeneratorFirst, SeparateUpdates):
+    """First G, then D in two updates."""
+
+
+VARIANTS: Mapping[tuple[str, str], type[ConditionalGAN]] = {
+    ("discriminator-first", "joint"): ConditionalGAN,
+    ("discriminator-first", "separate"): SeparateUpdates,
+    ("generator-first", "joint"): GeneratorFirst,
+    ("generator-first", "separate"): GeneratorFirstSeparate,
+    ("simultaneous", "joint"): Simultaneous,
+}
+
+
+def conditional_gan(options: ConditionalGANOptions, context: Context) -> ConditionalGAN:
+    """The variant that the options choose. ConfigError for separate updates in a simultaneous order."""
+    variant = VARIANTS.get((options.order, options.discriminator_updates))
+    if variant is None:
+        raise ConfigError("method.discriminator_updates separate: a simultaneous order has one update for all")
+    return variant(
+        **context.parts,
+        policy=context.policy,
+        discriminator_scale=options.discriminator_scale,
+        zero_biases=options.zero_biases,
+    )
 
 
 @torch.no_grad()
@@ -139,10 +187,19 @@ def detach(output: DiscriminatorOutput) -> DiscriminatorOutput:
 
 @torch.no_grad()
 def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, threshold: float) -> Tensor:
-    """The share of patches that the discriminator tells right, a scalar in [0, 1]; 0.5 is guessing.
+    """The share of patches that the discriminator classifies correctly, a scalar in [0, 1]; 0.5 is guessing.
 
     A patch above `threshold` is called real. Real and fake patches count alike, and so do the scales.
     """
-    right = [(logits > threshold).float().mean() for logits in on_real.logits]
-    right += [(logits <= threshold).float().mean() for logits in on_fake.logits]
-    return torch.stack(right).mean()
+    # A mean for each scale first: a coarser scale has fewer patches, and would count less otherwise.
+    correct = [(logits > threshold).float().mean() for logits in on_real.logits]
+    correct += [(logits <= threshold).float().mean() for logits in on_fake.logits]
+    return torch.stack(correct).mean()
+
+
+def _sum(terms: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(terms.values())).sum()
+
+
+def _detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in terms.items()}

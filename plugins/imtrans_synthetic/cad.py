@@ -1,9 +1,7 @@
 """CAD sketches generated on demand: hand-drawn ones, and the exact drawings."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans_synthetic import CadOptions
 from imtrans_synthetic.cad_drawing import draw
 
@@ -12,7 +10,7 @@ VALIDATION = 100
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
-class Cad:
+class Cad(BaseDataset):
     """Hand-drawn sketch to exact drawing, 432 x 288 pixels each, deterministic by index."""
 
     def __init__(self, options: CadOptions, context: Context) -> None:
@@ -28,7 +26,3 @@ class Cad:
         """Sketch number `index` of the split, the same bytes each time."""
         hand, exact = draw(self._first + index)
         return Pair(source=hand, target=exact, key=f"cad-{self._first + index}")
-
-    def files(self, index: int) -> Sequence[Path]:  # noqa: ARG002 - the protocol's
-        """No files: pairs are generated."""
-        return ()

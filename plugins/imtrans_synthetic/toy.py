@@ -1,9 +1,7 @@
 """The toy set: house fronts generated on demand."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans_synthetic import ToyOptions
 from imtrans_synthetic.toy_drawing import draw
 
@@ -12,7 +10,7 @@ VALIDATION = 64
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
-class Toy:
+class Toy(BaseDataset):
     """Label map to image, deterministic by index and drawn at the run's size; pairs stay in memory once drawn."""
 
     def __init__(self, options: ToyOptions, context: Context) -> None:
@@ -32,7 +30,3 @@ class Toy:
             labels, picture = draw(self._first + index, height=self._size[0], width=self._size[-1])
             self._pairs[index] = Pair(source=labels, target=picture, key=f"toy-{self._first + index}")
         return self._pairs[index]
-
-    def files(self, index: int) -> Sequence[Path]:  # noqa: ARG002 - the protocol's
-        """No files: pairs are generated."""
-        return ()

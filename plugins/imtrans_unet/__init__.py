@@ -13,7 +13,7 @@ TARGET = "imtrans_unet.build:unet"
 class UNetOptions:
     """Defaults are the paper's (appendix 6.1), in the effective form of its code: a bias in the last layer only."""
 
-    depth: int = option(8, "halvings down to the bottleneck; sizes must be multiples of 2**depth", low=2, high=12)
+    depth: int = option(8, "downsampling stages; sizes must be multiples of 2**depth", low=2, high=12)
     width: int = option(64, "channels of the first layer; doubled at each halving, up to 8 times", low=1)
     encoder_activation: tuple[ComponentRef, ...] = option(
         (ComponentRef("leaky-relu", {"slope": 0.2}),),
@@ -24,7 +24,7 @@ class UNetOptions:
         (ComponentRef("relu"),), "one for all blocks, or a list from the innermost outwards", kind="activation"
     )
     bottleneck_activation: ComponentRef | None = option(
-        None, "activation at the bottleneck's way out, instead of the one of the lists", kind="activation"
+        None, "activation after the bottleneck, in place of the lists' one", kind="activation"
     )
     norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
     norm_eps: float = option(1e-5, "added to the variance; Keras: 1e-3", low=0)
@@ -66,7 +66,7 @@ def imtrans_provide() -> Iterable[Component]:
             kind="generator",
             name=f"unet{size}",
             target=TARGET,
-            summary=f"U-Net of {depth} halvings for multiples of {size} pixels",
+            summary=f"U-Net of {depth} downsampling stages for multiples of {size} pixels",
             options=UNetOptions(depth=depth),
             needs_context=True,
         )
@@ -74,7 +74,7 @@ def imtrans_provide() -> Iterable[Component]:
         kind="generator",
         name="encoder-decoder",
         target=TARGET,
-        summary="the U-Net of 8 halvings without its skips: the paper's comparison",
+        summary="the U-Net of 8 downsampling stages without its skips: the paper's comparison",
         options=UNetOptions(skips=False),
         needs_context=True,
     )

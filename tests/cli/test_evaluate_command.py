@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from imtrans import DatasetInfo
 from imtrans.interfaces import Pair, DataSpec
+from imtrans.kit.bases import BaseDataset
 from imtrans import Component, EvalProtocol, MetricInfo, ComponentRef as Ref, hookimpl
 from imtrans.errors import NotInstalledError
 
@@ -33,15 +34,13 @@ class Numbered:
     def aggregate(self, rows):
         return {"number": float(rows.mean())}
 
-class Labelled:  # grey squares, with class numbers in files of twice their size
+class Labelled(BaseDataset):  # grey squares, with class numbers in files of twice their size
     data_spec = DataSpec()
     def __len__(self):
         return 2
     def __getitem__(self, index):
         square = np.full((32, 32, 3), 100 * index, np.uint8)
         return Pair(source=square, target=square, key=f"square-{index}")
-    def files(self, index):
-        return ()
     def labels(self, index):
         return Path(f"numbers/square-{index}.png").resolve()
 

@@ -168,7 +168,8 @@ def test_u16_without_a_terminal_the_output_is_plain(subprocess_cli: Callable, en
     ended = subprocess_cli("list", env=env)
     assert (ended.code, ended.err) == (0, "")
     assert "\x1b" not in ended.out
-    assert re.search(r"^  unet256 +U-Net of 8 halvings for multiples of 256 pixels$", ended.out, re.MULTILINE)
+    line = r"^  unet256 +U-Net of 8 downsampling stages for multiples of 256 pixels$"
+    assert re.search(line, ended.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}])

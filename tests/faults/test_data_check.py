@@ -68,7 +68,7 @@ def test_every_way_of_breaking_is_found_and_nothing_else(cli, check_message, tmp
     assert "40 of 106 samples cannot be used" in done.err
     assert max(map(len, done.out.splitlines())) <= 80
     assert "x/train/A/0000.png: the file is empty" in done.out
-    assert "-> Take one of them away." in done.out
+    assert "-> Remove or rename one of them." in done.out
 
 
 @pytest.mark.slow
@@ -448,16 +448,19 @@ class Plain:
 
 
 def make(options, context):
-    return Theirs(context.skip_invalid)
+    from imtrans.interfaces import Issue, DatasetDescription, DataSpec
+    from imtrans.kit.bases import BaseDataset
+
+    class Theirs(Films, BaseDataset):
+        data_spec = DataSpec()
+
+    issues = [Issue(code="no-sound", what="film 3 has no sound", hint="Dub it.")] if context.skip_invalid else []
+    films = Theirs()
+    films.description = DatasetDescription(issues=issues)
+    return films
 
 
-class Theirs:
-    def __init__(self, skip_invalid):
-        from imtrans.interfaces import Issue, DataSpec
-
-        self.data_spec = DataSpec()
-        self.issues = [Issue(code="no-sound", what="film 3 has no sound", hint="Dub it.")] if skip_invalid else []
-
+class Films:
     def __len__(self):
         return 4
 
@@ -471,9 +474,6 @@ class Theirs:
         array = np.full((32, 32, 3), index, np.uint8)
         array[0] = 9
         return Pair(source=array, target=array, key=f"film {index}")
-
-    def files(self, index):
-        return ()
 
     def check(self, index, pair):
         from imtrans.interfaces import Issue

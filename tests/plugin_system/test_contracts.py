@@ -1,21 +1,26 @@
-"""Every built-in adversarial loss and augmentation, pix2pix's method and a plugin's penalty keep the contracts."""
+"""Every built-in adversarial loss, augmentation, penalty and method keeps its contract."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from factories import job
 
+from imtrans.interfaces import DataSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans.testing import (
     ContractError,
     check_adversarial,
     check_augmentation,
+    check_dataset,
     check_method,
     check_penalty,
     data,
     losses,
 )
+from imtrans_pix2pix.method import VARIANTS
 
 
 def names(catalog, kind):
@@ -34,15 +39,26 @@ def test_every_augmentation_keeps_the_contract(catalog):
         check_augmentation(name)
 
 
-def test_a_plugins_penalty_keeps_the_contract(monkeypatch):
+def test_every_penalty_keeps_the_contract(catalog, monkeypatch):
+    for name in names(catalog, "penalty"):  # none is built in: the sketch's stands for them
+        check_penalty(name)
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "fake_plugins"))
     check_penalty("fake-gradient-penalty")
 
 
-@pytest.mark.parametrize("order", ["discriminator-first", "generator-first", "simultaneous"])
-def test_pix2pix_keeps_the_contract(order, tmp_path):
-    model = job(tmp_path / "run", {"metrics": "[]", "method.order": order}).model
-    check_method(model.method, groups=["generator", "discriminator"])
+@pytest.mark.parametrize(("order", "updates"), VARIANTS)
+def test_pix2pix_keeps_the_contract(order, updates, tmp_path):
+    settings = {"metrics": "[]", "method.order": order, "method.discriminator_updates": updates}
+    check_method(job(tmp_path / "run", settings).model.method, groups=["generator", "discriminator"])
+
+
+def test_every_method_is_tested_here(catalog):
+    assert names(catalog, "method") == ["conditional-gan"]
+
+
+@pytest.mark.parametrize("name", ["toy", "cad"])
+def test_a_synthetic_data_set_keeps_the_contract(name):
+    check_dataset(name, pairs=2)
 
 
 class Broken:
@@ -75,3 +91,31 @@ def test_a_method_that_updates_too_little_is_named(tmp_path):
     model.method.train_step = lambda batch, update, *, step: {}
     with pytest.raises(ContractError, match=r"updated \[\], not \['discriminator', 'generator'\]"):
         check_method(model.method, groups=["generator", "discriminator"])
+
+
+class Talkative(BaseDataset):
+    """A data set whose check gives texts in place of issues."""
+
+    data_spec = DataSpec()
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return Pair(source=np.zeros((4, 4, 3), np.uint8), target=np.zeros((4, 4, 3), np.uint8), key="x")
+
+    def check(self, index, pair):
+        return ["too dark"]
+
+
+def test_a_data_set_that_reports_texts_is_named(plugin_dist):
+    source = f"""
+from imtrans import Component, DatasetInfo, hookimpl
+
+@hookimpl
+def imtrans_provide():
+    yield Component(kind="dataset", name="talkative", target="{__name__}:Talkative", summary="", info=DatasetInfo())
+"""
+    plugin_dist("talkative-dist", talkative=source)
+    with pytest.raises(ContractError, match=r"talkative: issues and check\(\) must give Issues"):
+        check_dataset("talkative")

@@ -1,17 +1,21 @@
 """The example plugin as an installed distribution of somebody else's; nox -s wheel installs it for real."""
 
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from imtrans.interfaces import Context
 from imtrans.kit.images import decode
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "third_party_plugin"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "third_party_plugin"
 SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=4", "--set", "train.num_samples=1"]
 NARROW = ["--set", "generator.width=4", "--set", "metrics=l1"]
 
@@ -19,10 +23,10 @@ NARROW = ["--set", "generator.width=4", "--set", "metrics=l1"]
 @pytest.fixture
 def installed(plugin_dist, monkeypatch):
     """A dist-info folder with the entry points of the example's pyproject, and its package on the path."""
-    told = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    plugin_dist(told["name"], version=told["version"], points=told["entry-points"]["imtrans"])
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    plugin_dist(project["name"], version=project["version"], points=project["entry-points"]["imtrans"])
     monkeypatch.syspath_prepend(str(EXAMPLE))
-    yield told["name"]
+    yield project["name"]
     for module in [m for m in sys.modules if m.startswith("imtrans_example_resnet")]:
         del sys.modules[module]
 
@@ -44,6 +48,22 @@ def test_its_own_test_passes(installed):
     from imtrans.testing import check_generator
 
     check_generator("example-resnet", width=4, blocks=2)
+
+
+def test_the_python_code_of_the_docs_runs(installed):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text("utf-8"), re.DOTALL)
+    names = {"__name__": "docs"}
+    for block in blocks:
+        exec(block, names)
+    tests = [thing for name, thing in names.items() if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test()
+    assert names["image"].shape == (1, 3, 64, 64)
+    squares = names["Squares"](None, Context(make=None, split="val"))
+    assert (len(squares), squares[3].target.max(), squares.files(0)) == (20, 252, ())
+    assert [issue.code for issue in squares.check(0, squares[0])] == ["black"]
+    assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest_error": 2.0}
 
 
 def test_a_checkpoint_of_a_plugin_that_is_gone_names_what_to_install(installed, cli, tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def with_cache(loadings: Iterable[PairLoader], cache: str, *, is_silent: bool = 
 
 def _with_cache(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoader:
     dataset = loading.source.dataset
-    if cache == "off" or not loading.size or getattr(dataset, "collate", None) or not len(dataset):
+    if cache == "off" or not loading.size or dataset.collate or not len(dataset):
         return loading
     if cache == "auto" and not dataset.files(0):
         return loading

@@ -1,4 +1,4 @@
-"""What a run says about its data before it starts: what was found, which side is the source, the first pairs."""
+"""What a run prints about its data before it starts: the layout, which side is the source, the first pairs."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -18,37 +18,34 @@ BITS = {"uint8": "8 bits", "uint16": "16 bits", "float32": "float"}
 
 def data_summary(config: RunConfig, training: PairLoader, validation: PairLoader) -> dict[str, str]:
     """Lines by name: the layout that was found, the sides, the splits, the first three pairs, and what to heed."""
-    dataset, folder = training.source.dataset, _common(training)
-    layout = getattr(dataset, "layout", "")
-    found = "; ".join(part for part in (str(folder or ""), layout) if part)
-    facts = {"data set": f"{config.dataset.name}{f': {found}' if found else ''}"}
-    sides = _sides(getattr(dataset, "sides", ()), training)
-    facts["direction"] = _direction(
-        config, sides, _sides(getattr(config.dataset.component.info, "sides", ()), training)
-    )
-    counts = {"train": f"{len(dataset):,}", "val": f"{len(validation.source.dataset):,}"}
-    splits = getattr(dataset, "splits", None) or counts
-    facts["splits"] = ", ".join(f"{split} {count}" for split, count in splits.items())
+    dataset, folder = training.source.dataset, _common_folder(training)
+    description = dataset.description
+    layout = "; ".join(part for part in (str(folder or ""), description.layout) if part)
+    facts = {"data set": f"{config.dataset.name}{f': {layout}' if layout else ''}"}
+    sides = _as_trained(description.sides, training)
+    contents = _as_trained(config.dataset.component.info.sides, training)
+    facts["direction"] = _direction(config, sides, contents)
+    lengths = {"train": f"{len(dataset):,}", "val": f"{len(validation.source.dataset):,}"}
+    facts["splits"] = ", ".join(f"{split} {count}" for split, count in (description.splits() or lengths).items())
     for number in range(min(SHOWN, len(dataset))):
         facts[f"pair {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
-    heeded = [*getattr(dataset, "notes", ()), *_smaller(training, config.data.size)]
-    heeded += [n for n in getattr(validation.source.dataset, "notes", ()) if n not in heeded]
-    facts |= {("note" if i == 0 else f"note {i + 1}"): note for i, note in enumerate(heeded)}
+    notes = [*description.notes, *_enlarged(training, config.data.size)]
+    notes += [note for note in validation.source.dataset.description.notes if note not in notes]
+    facts |= {("note" if i == 0 else f"note {i + 1}"): note for i, note in enumerate(notes)}
     return {name: printable(fact) for name, fact in facts.items()}
 
 
-def _sides(told: Sequence[str], training: PairLoader) -> Sequence[str]:
-    """What source and target are called, as the network sees them."""
-    named = tuple(told) if len(told) == 2 else ("", "")
-    return named[::-1] if training.is_reversed else named
+def _as_trained(sides: Sequence[str], training: PairLoader) -> Sequence[str]:
+    """The names of source and target as the network gets them."""
+    return sides[::-1] if training.is_reversed else sides
 
 
 def _direction(config: RunConfig, places: Sequence[str], contents: Sequence[str]) -> str:
     """From what to what, and where that lies in the files."""
-    both = [
+    names = [
         f"{what} ({where})" if what and where else what or where for where, what in zip(places, contents, strict=True)
     ]
-    return f"from {both[0]} to {both[1]} (data.direction={config.direction})" if all(both) else config.direction
+    return f"from {names[0]} to {names[1]} (data.direction={config.direction})" if all(names) else config.direction
 
 
 def _pair(training: PairLoader, index: int, *, folder: Path | None, sides: Sequence[str]) -> str:
@@ -77,16 +74,17 @@ def _kind(array: "np.ndarray[Any, Any]", spec: ImageSpec) -> str:
     return f"{size}, {channels} channel{'s' * (channels != 1)}, {BITS.get(str(array.dtype), str(array.dtype))}"
 
 
-def _smaller(training: PairLoader, size: Sequence[int]) -> Iterator[str]:
-    """Pictures that must be enlarged: allowed, and seldom wanted. The first one tells."""
+def _enlarged(training: PairLoader, size: Sequence[int]) -> Iterator[str]:
+    """A note where the first pair must be enlarged, which is allowed but seldom intended."""
+    # Only the first pair: reading all would delay the start by minutes.
     first = training.source.dataset[0]
     spatial = first.source.shape[:-1]
     if size and len(spatial) == 2 and (spatial[0] < size[0] or spatial[1] < size[-1]):
-        told, wanted = f"{spatial[1]} x {spatial[0]}", f"{size[-1]} x {size[0]}"
-        yield f"the first pair is {told}, smaller than data.size, {wanted}: pictures are enlarged"
+        sizes = f"{spatial[1]} x {spatial[0]}, smaller than data.size, {size[-1]} x {size[0]}"
+        yield f"the first pair is {sizes}: pictures are enlarged"
 
 
-def _common(training: PairLoader) -> Path | None:
+def _common_folder(training: PairLoader) -> Path | None:
     """The folder that holds the files of the first pairs; relative where that is shorter."""
     dataset = training.source.dataset
     files = [os.path.abspath(f) for i in range(min(SHOWN, len(dataset))) for f in dataset.files(i)]

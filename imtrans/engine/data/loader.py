@@ -63,7 +63,7 @@ class Samples(TorchDataset[Any]):
         return stored
 
     def _stacked(self, pairs: Sequence[Pair], draws: Sequence[int]) -> HostBatch:
-        collate = getattr(self.loading.source.dataset, "collate", None) or _collate
+        collate = self.loading.source.dataset.collate or _collate
         stacked: Pair = collate(pairs)
         # torch.from_numpy refuses the negative strides that a flipped array has.
         extras = {k: np.ascontiguousarray(v) for k, v in stacked.extras.items()}

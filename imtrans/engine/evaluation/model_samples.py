@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from imtrans.engine.evaluation.eval_samples import (
     rounded,
 )
 from imtrans.engine.inference.translator import inference_mode, translate
-from imtrans.interfaces import Batch, DataSpec, ImageSpec
+from imtrans.interfaces import Batch, Dataset, DataSpec, ImageSpec
 from imtrans.kit.images import Array, target_to_display, to_display, to_range
 from imtrans.plugins.recipe import EvalProtocol
 
@@ -106,9 +105,8 @@ def _as_compared(image: Tensor, source: Tensor, data_spec: DataSpec) -> Tensor:
     return to_range(picture, ImageSpec()).to(image.device)
 
 
-def _labels(dataset: Any, index: int) -> Tensor | None:
+def _labels(dataset: Dataset, index: int) -> Tensor | None:
     """The exact class numbers of a sample, (1, 1, H, W), where its data set has them."""
     # From the file: painted in colours and resized, class numbers would not be exact any more.
-    label_file = getattr(dataset, "labels", None)
-    path = label_file(index) if label_file else None
+    path = dataset.labels(index)
     return None if path is None else label_numbers(path)

@@ -88,12 +88,11 @@ def check_sample(loading: PairLoader, index: int) -> SampleReport:
         loading.checked(pair.reversed() if loading.is_reversed else pair)
     except ImtransError as error:
         return SampleReport(key="", files=names, issues=(_fault(files, error),))
-    check = getattr(dataset, "check", None)
     headers = [header(f) for f in files if is_picture(f.name)]
     return SampleReport(
         key=pair.key,
         files=names,
-        issues=tuple(check(index, pair)) if check else (),
+        issues=tuple(dataset.check(index, pair)),
         formats=tuple(h.format for h in headers),
         modes=tuple(h.mode for h in headers),
         orientations=tuple(h.orientation for h in headers),

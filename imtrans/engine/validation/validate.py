@@ -91,7 +91,7 @@ def _located_issues(
 ) -> Iterator[LocatedIssue]:
     for split, loading in loadings.items():
         of_split = reports[split]
-        yield from (LocatedIssue(split, None, f) for f in getattr(loading.source.dataset, "issues", ()))
+        yield from (LocatedIssue(split, None, f) for f in loading.source.dataset.description.issues)
         yield from (LocatedIssue(split, i, f) for i in sorted(of_split) for f in of_split[i].issues)
         usable = {i: report for i, report in sorted(of_split.items()) if not report.faults}
         issues = dataset_checks.within(usable, loading)
@@ -105,12 +105,12 @@ def _notes(loadings: Iterable[PairLoader]) -> list[str]:
     datasets = [loading.source.dataset for loading in loadings]
     # A Subset adds a note of what it leaves out, which the issues say already.
     whole = [d.inner if isinstance(d, Subset) else d for d in datasets]
-    return [*dict.fromkeys(str(note) for d in whole for note in getattr(d, "notes", ()))]
+    return [*dict.fromkeys(str(note) for d in whole for note in d.description.notes)]
 
 
 def _counts(loadings: Mapping[Split, PairLoader]) -> dict[str, int]:
     datasets = {split: loading.source.dataset for split, loading in loadings.items()}
-    return {s: len(d) + len([f for f in getattr(d, "issues", ()) if f.is_fault]) for s, d in datasets.items()}
+    return {s: len(d) + len([f for f in d.description.issues if f.is_fault]) for s, d in datasets.items()}
 
 
 def _reports(loading: PairLoader, indices: Sequence[int]) -> Iterator[tuple[int, SampleReport]]:

@@ -12,10 +12,11 @@ from imtrans.engine.data.sampler import EpochSampler, Position, SampleIndex
 from imtrans.engine.data.source import DatasetSource
 from imtrans.errors import DataError, ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans.plugins.component import Component, DatasetInfo
 
 
-class Numbered:
+class Numbered(BaseDataset):
     """Pairs of one pixel value each."""
 
     def __init__(self, count=5, *, data_spec=None, size=4, bad=None):

@@ -1,8 +1,8 @@
-from imtrans.interfaces import Geometry
+from imtrans.kit.bases import BaseMethod
 from imtrans.kit.nn import ImagePool
 
 
-class CycleGAN:
+class CycleGAN(BaseMethod):
     def __init__(self, *, forward, backward, judge_target, judge_source, adversarial, cycle, policy, pool_size):
         self.networks = {
             "forward": forward,
@@ -15,24 +15,22 @@ class CycleGAN:
         self.adversarial, self.cycle, self.policy = adversarial, cycle, policy
         self.pools = {"source": ImagePool(pool_size), "target": ImagePool(pool_size)}
 
-    geometry = Geometry(stride=4)
-
     def train_step(self, batch, update, *, step):
         to_target, to_source = self.forward(batch.source), self.backward(batch.target)
         back = self.cycle(self.backward(to_target), batch.source) + self.cycle(self.forward(to_source), batch.target)
-        fool = self.adversarial.generator_loss(self.judge_target(None, to_target))
-        fool = fool + self.adversarial.generator_loss(self.judge_source(None, to_source))
-        update({"generators": fool + back})
+        adversarial = self.adversarial.generator_loss(self.judge_target(None, to_target))
+        adversarial = adversarial + self.adversarial.generator_loss(self.judge_source(None, to_source))
+        update({"generators": adversarial + back})
         old_target = self.pools["target"](to_target, batch.draws)
         old_source = self.pools["source"](to_source, batch.draws)
-        judge = self.adversarial.discriminator_loss(
+        loss_d = self.adversarial.discriminator_loss(
             self.judge_target(None, batch.target), self.judge_target(None, old_target)
         )
-        judge = judge + self.adversarial.discriminator_loss(
+        loss_d = loss_d + self.adversarial.discriminator_loss(
             self.judge_source(None, batch.source), self.judge_source(None, old_source)
         )
-        update({"discriminators": judge / 2})
-        return {"cycle": back.detach(), "adversarial": fool.detach(), "judge": judge.detach()}
+        update({"discriminators": loss_d / 2})
+        return {"cycle": back.detach(), "adversarial": adversarial.detach(), "discriminators": loss_d.detach()}
 
     def translate(self, source, *, extras=None, seed=None):
         return self.forward(source)

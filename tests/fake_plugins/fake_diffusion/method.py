@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from imtrans.interfaces import Geometry
+from imtrans.kit.bases import BaseMethod
 from imtrans.kit.random import uniform
 
 
@@ -31,12 +31,10 @@ def diffusion(options, context):
     return Diffusion(**context.parts, policy=context.policy, planes=context.data_spec.target.num_channels)
 
 
-class Diffusion:
+class Diffusion(BaseMethod):
     def __init__(self, *, denoiser, loss, policy, planes):
         self.networks = {"denoiser": denoiser}
         self.denoiser, self.loss, self.policy, self.planes = denoiser, loss, policy, planes
-
-    geometry = Geometry(stride=1)
 
     def train_step(self, batch, update, *, step):
         time = uniform(batch.draws, 1, stream="diffusion-time").float().to(batch.target.device)
@@ -52,9 +50,3 @@ class Diffusion:
             time = torch.full((source.shape[0],), i / self.policy.steps, device=source.device)
             image = image + self.denoiser(source, image, time) / self.policy.steps
         return image
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass

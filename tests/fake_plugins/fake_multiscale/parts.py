@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from imtrans.interfaces import DataSpec, DiscriminatorOutput, ImageSpec, Pair
+from imtrans.kit.bases import BaseDataset
 
 
 def multiscale(options, context):
@@ -18,9 +19,9 @@ class Multiscale(nn.Module):
     def forward(self, source, image):
         logits, features = [], []
         for judge in self.judges:
-            verdict = judge(source, image)
-            logits += verdict.logits
-            features += verdict.features
+            output = judge(source, image)
+            logits += output.logits
+            features += output.features
             source, image = functional.avg_pool2d(source, 2), functional.avg_pool2d(image, 2)
         return DiscriminatorOutput(logits=logits, features=features)
 
@@ -36,9 +37,11 @@ class FeatureMatching:
         return torch.stack([functional.l1_loss(a, b.detach()) for a, b in pairs]).mean()
 
 
-class Labels:
+class Labels(BaseDataset):
+    data_spec = DataSpec(source=ImageSpec(kind="labels", channels=1, classes=5))
+
     def __init__(self, options, context):
-        self.data_spec = DataSpec(source=ImageSpec(kind="labels", channels=1, classes=5))
+        pass
 
     def __len__(self):
         return 4
@@ -47,6 +50,3 @@ class Labels:
         cells = np.random.default_rng(index).integers(0, 5, (8, 8, 1), dtype=np.uint8)
         labels = cells.repeat(6, 0).repeat(6, 1)  # 48 pixels: the loader must resize them without mixing classes
         return Pair(source=labels, target=np.repeat(labels * 60, 3, axis=-1), key=f"labels-{index}")
-
-    def files(self, index):
-        return []

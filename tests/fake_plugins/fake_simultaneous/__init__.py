@@ -18,7 +18,7 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         kind="method",
         name="fake-simultaneous",
         target="fake_simultaneous.method:Simultaneous",
-        summary="one verdict on the fake serves both players",
+        summary="one output on the fake serves both players",
         info=MethodInfo(slots=SLOTS, policy=InferenceOptions),
     )
     yield Recipe(

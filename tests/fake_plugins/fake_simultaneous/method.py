@@ -1,22 +1,20 @@
-from imtrans.interfaces import Geometry
+from imtrans.kit.bases import BaseMethod
 
 
-class Simultaneous:
+class Simultaneous(BaseMethod):
     def __init__(self, *, generator, discriminator, adversarial, reconstruction, policy):
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.generator, self.discriminator = generator, discriminator
         self.adversarial, self.reconstruction, self.policy = adversarial, reconstruction, policy
 
-    geometry = Geometry(stride=8)
-
     def train_step(self, batch, update, *, step):
         fake = self.generator(batch.source)
         on_real = self.discriminator(batch.source, batch.target)
         on_fake = self.discriminator(batch.source, fake)  # with gradients: shared by both losses
-        judge = self.adversarial.discriminator_loss(on_real, on_fake)
-        fool = self.adversarial.generator_loss(on_fake) + self.reconstruction(fake, batch.target)
-        update({"discriminator": judge, "generator": fool})
-        return {"discriminator": judge.detach(), "generator": fool.detach()}
+        loss_d = self.adversarial.discriminator_loss(on_real, on_fake)
+        loss_g = self.adversarial.generator_loss(on_fake) + self.reconstruction(fake, batch.target)
+        update({"discriminator": loss_d, "generator": loss_g})
+        return {"discriminator": loss_d.detach(), "generator": loss_g.detach()}
 
     def translate(self, source, *, extras=None, seed=None):
         return self.generator(source)

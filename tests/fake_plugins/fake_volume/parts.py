@@ -3,14 +3,16 @@ import torch
 from torch import nn
 
 from imtrans.interfaces import DataSpec, DiscriminatorOutput, ImageSpec, Pair
+from imtrans.kit.bases import BaseDataset
 from imtrans.kit.nn import norm
 
 HOUNSFIELD = ImageSpec(kind="data", channels=1, low=-1000, high=1000, bits=32)
 
 
-class Volumes:
+class Volumes(BaseDataset):
+    data_spec = DataSpec(source=HOUNSFIELD, target=HOUNSFIELD)
+
     def __init__(self, options, context):
-        self.data_spec = DataSpec(source=HOUNSFIELD, target=HOUNSFIELD)
         self.collated = 0
 
     def __len__(self):
@@ -19,9 +21,6 @@ class Volumes:
     def __getitem__(self, index):
         cube = np.random.default_rng(index).uniform(-1000, 1000, (8, 8, 8, 1)).astype(np.float32)
         return Pair(source=cube, target=-cube, key=f"volume-{index}")
-
-    def files(self, index):
-        return []
 
     def collate(self, pairs):
         self.collated += 1

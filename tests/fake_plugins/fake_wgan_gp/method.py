@@ -1,6 +1,6 @@
 import torch
 
-from imtrans.interfaces import Geometry
+from imtrans.kit.bases import BaseMethod
 from imtrans.kit.random import uniform
 
 
@@ -15,13 +15,11 @@ def gradient_penalty(options, context):
     return penalty
 
 
-class WassersteinGAN:
+class WassersteinGAN(BaseMethod):
     def __init__(self, *, generator, critic, penalty, reconstruction, policy, updates):
         self.networks = {"generator": generator, "critic": critic}
         self.generator, self.critic, self.updates = generator, critic, updates
         self.penalty, self.reconstruction, self.policy = penalty, reconstruction, policy
-
-    geometry = Geometry(stride=8)
 
     def train_step(self, batch, update, *, step):
         fake = self.generator(batch.source)
@@ -38,9 +36,3 @@ class WassersteinGAN:
 
     def translate(self, source, *, extras=None, seed=None):
         return self.generator(source)
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass

@@ -67,7 +67,7 @@ def test_any_two_paths_pair_by_name_with_and_without_splits(nested, tmp_path):
     data = open_split(config(dataset=ComponentRef("folder", given)), "train").source.dataset
     assert [f.name for f in data.files(0)] == ["1.jpg", "1.png"]
     assert len(data) == (3 if nested else 2)
-    assert data.sides == ("sketches", "photos")
+    assert data.description.sides == ("sketches", "photos")
 
 
 def test_one_of_two_paths_that_is_missing_is_named(tmp_path):

@@ -59,7 +59,7 @@ def test_cifars_test_photos_serve_for_validation_and_it_is_said(cifar):
         found = made("cifar10", split, root=str(cifar)).dataset
         assert len(found) == 10_000
         assert np.array_equal(found[9999].target, photo(51))
-    assert made("cifar10", "val", root=str(cifar)).dataset.notes == ("no val photos: test serves",)
+    assert made("cifar10", "val", root=str(cifar)).dataset.description.notes == ("no val photos: test serves",)
 
 
 def test_a_part_of_cifars_training_photos_is_split_as_in_the_pencil_project(cifar):
@@ -79,7 +79,8 @@ def test_a_part_of_cifars_training_photos_is_split_as_in_the_pencil_project(cifa
         assert (len(held), held[0].key) == (36, "data_batch_1-7964")
         assert np.array_equal(held[0].target, photo(7964))
         assert np.array_equal(held[-1].target, photo(7999))
-    assert held.notes == ("of the first 8,000 training photos the last 36 are held back: they are val and test",)
+    note = "of the first 8,000 training photos the last 36 are held back: they are val and test"
+    assert held.description.notes == (note,)
 
 
 def test_a_part_may_reach_over_files_and_leave_the_test_photos_to_the_rest(cifar):
@@ -190,7 +191,7 @@ def test_the_first_four_fifths_of_the_coco_photos_are_trained_on(tmp_path):
     assert [train[i].key for i in range(len(train))] == [f"{i:03}" for i in range(8)]
     assert [val[i].key for i in range(len(val))] == ["008", "009", "010"]
     assert train[3].target.shape == (32, 32, 3), "grey ones among them are repeated to three channels"
-    assert "the first 80% of the photos" in train.notes[0]
+    assert "the first 80% of the photos" in train.description.notes[0]
     for path in folder.iterdir():
         path.unlink()
     with pytest.raises(DataError, match="0 pictures in"):
@@ -217,11 +218,12 @@ def imtrans_provide():
 """
 LOADS = """
 import numpy as np
-from imtrans.interfaces import Pair, DataSpec
+from imtrans.interfaces import Pair, DatasetDescription, DataSpec
+from imtrans.kit.bases import BaseDataset
 
-class Photos:
+class Photos(BaseDataset):
     data_spec = DataSpec()
-    notes = ("six photos of one colour",)
+    description = DatasetDescription(notes=["six photos of one colour"])
     def __init__(self, options, context):
         self.values = range(4) if context.split == "train" else range(4, 6)
     def __len__(self):
@@ -229,8 +231,6 @@ class Photos:
     def __getitem__(self, index):
         photo = np.full((8, 8, 3), 40 * self.values[index], np.uint8)
         return Pair(source=photo, target=photo, key=str(index))
-    def files(self, index):
-        return []
 """
 
 

@@ -124,7 +124,7 @@ def test_photos_of_any_size_and_mode_become_pairs_of_the_size_that_is_asked_for(
     chosen = config({"data.size": "32"}, dataset=ComponentRef(name, {"root": str(photos)}))
     given = open_split(chosen, "train")
     assert len(given.source.dataset) == 9
-    assert "held out" in given.source.dataset.notes[-1]
+    assert "held out" in given.source.dataset.description.notes[-1]
     for index in range(9):
         pair, _ = given.pair(SampleIndex(0, index))
         assert pair.source.shape[:2] == pair.target.shape[:2] == (32, 32)

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from imtrans import ComponentRef
 from imtrans.errors import ConfigError
 from imtrans.testing import check_generator, make
+from imtrans_unet import UNetOptions
 from imtrans_unet.network import UNet
 
 
@@ -52,8 +54,8 @@ def test_every_option_keeps_the_contract(options):
 def test_wiring_keeps_the_weights_and_changes_the_output():
     torch.manual_seed(0)
     pre, post = (
-        UNet(depth=3, width=4, pre_activation=True, dropout=0),
-        UNet(depth=3, width=4, pre_activation=False, dropout=0),
+        UNet(UNetOptions(depth=3, width=4, pre_activation=True, dropout=0)),
+        UNet(UNetOptions(depth=3, width=4, pre_activation=False, dropout=0)),
     )
     assert trainable(pre) == trainable(post)
     for own, other in zip(pre.parameters(), post.parameters(), strict=True):
@@ -66,7 +68,7 @@ def test_pre_wiring_cuts_negative_skips_and_post_wiring_keeps_them():
     """The difference that the field's two wirings make: what of a skip reaches the last layer."""
     for pre_activation, reaches in ((True, False), (False, True)):
         torch.manual_seed(0)
-        network = UNet(depth=2, width=4, pre_activation=pre_activation, norm="none", dropout=0)
+        network = UNet(UNetOptions(depth=2, width=4, pre_activation=pre_activation, norm="none", dropout=0))
         first = network.encoder[0]
         convolution = next(m for m in first.modules() if isinstance(m, torch.nn.Conv2d))
         torch.nn.init.constant_(convolution.weight, -1.0)  # the skip is negative for a positive picture
@@ -77,7 +79,7 @@ def test_pre_wiring_cuts_negative_skips_and_post_wiring_keeps_them():
 
 
 def test_first_and_last_layers_have_no_norm_and_neither_has_the_bottleneck():
-    network = UNet(depth=4, width=4)
+    network = UNet(UNetOptions(depth=4, width=4))
     has_norm = [any("Norm" in type(m).__name__ for m in block.modules()) for block in network.encoder]
     assert has_norm == [False, True, True, False]
     assert not any("Norm" in type(m).__name__ for m in network.output.modules())
@@ -85,7 +87,7 @@ def test_first_and_last_layers_have_no_norm_and_neither_has_the_bottleneck():
 
 def test_a_batch_norm_at_a_bottleneck_of_one_pixel_gives_its_bias():
     torch.manual_seed(0)
-    network = UNet(depth=3, width=4, bottleneck_norm=True)
+    network = UNet(UNetOptions(depth=3, width=4, bottleneck_norm=True))
     bottleneck = network.encoder[-1]
     bias = next(m for m in bottleneck.modules() if "Norm" in type(m).__name__).bias
     torch.nn.init.uniform_(bias)
@@ -98,7 +100,7 @@ def test_a_batch_norm_at_a_bottleneck_of_one_pixel_gives_its_bias():
 
 
 def test_dropout_is_noise_in_the_named_blocks_only():
-    network = UNet(depth=5, width=4, dropout_blocks=(1, 3))
+    network = UNet(UNetOptions(depth=5, width=4, dropout_blocks=(1, 3)))
     has = [any(isinstance(m, torch.nn.Dropout) for m in block.modules()) for block in network.decoder]
     assert has == [True, False, True, False]
     x = torch.randn(1, 3, 32, 32)
@@ -111,7 +113,7 @@ def test_dropout_is_noise_in_the_named_blocks_only():
 
 def test_initial_weights_are_normal_with_deviation_002():
     torch.manual_seed(0)
-    network = UNet(depth=5, width=64)
+    network = UNet(UNetOptions(depth=5, width=64))
     weight = network.encoder[4][1].weight
     assert weight.shape == (512, 512, 4, 4)
     assert weight.std().item() == pytest.approx(0.02, rel=0.02)
@@ -122,7 +124,7 @@ def test_initial_weights_are_normal_with_deviation_002():
 
 
 def test_twice_the_training_size_works():
-    network = UNet(depth=3, width=4)
+    network = UNet(UNetOptions(depth=3, width=4))
     assert network(torch.randn(1, 3, 16, 24)).shape == (1, 3, 16, 24)
 
 
@@ -153,3 +155,17 @@ def test_a_wrong_number_of_activations_names_the_right_one():
 def test_a_dropout_block_that_does_not_exist_is_refused():
     with pytest.raises(ConfigError, match="no block 9; the decoder has 2 inner blocks"):
         make("generator", "unet64", depth=3, width=4, dropout_blocks=[9])
+
+
+def test_without_a_catalogue_other_activations_need_a_function_that_makes_them():
+    options = UNetOptions(depth=3, width=4, decoder_activation=(ComponentRef("mish"),))
+    with pytest.raises(ConfigError, match=r"no activation 'mish'\nPass UNet\(\.\.\., activation=\)"):
+        UNet(options)
+    network = UNet(options, activation=lambda ref: torch.nn.Mish() if ref.name == "mish" else torch.nn.ReLU())
+    assert sum(isinstance(m, torch.nn.Mish) for m in network.modules()) == 3
+
+
+def test_without_a_catalogue_it_is_the_network_of_the_catalogue():
+    alone = UNet(UNetOptions(depth=3, width=4), source_channels=1, target_channels=2)
+    assert (alone.encoder[0][0].in_channels, alone.output[-2].out_channels) == (1, 2)
+    assert str(UNet(UNetOptions(depth=3, width=4))) == str(make("generator", "unet64", depth=3, width=4))

@@ -7,6 +7,7 @@ import pytest
 from factories import job
 
 from imtrans.engine.training import trainer
+from imtrans.kit.bases import DatasetWrapper
 
 pytestmark = pytest.mark.slow  # 3 to 7 s each
 TOY = {
@@ -56,21 +57,12 @@ def test_a_generator_that_jumps_without_a_distance_to_hold_it_loses_its_colours(
     assert trained(tmp_path, **settings) == "colours collapsed"
 
 
-class Sleeper:
+class Sleeper(DatasetWrapper):
     """A data set that takes its time."""
-
-    def __init__(self, inner):
-        self.inner, self.data_spec = inner, inner.data_spec
-
-    def __len__(self):
-        return len(self.inner)
 
     def __getitem__(self, index):
         time.sleep(0.01)
-        return self.inner[index]
-
-    def files(self, index):
-        return self.inner.files(index)
+        return super().__getitem__(index)
 
 
 def test_a_data_set_that_sleeps_starves_the_training(tmp_path):
