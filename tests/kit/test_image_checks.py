@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from imtrans.errors import DataError
-from imtrans.kit.images import decode
-from imtrans.kit.images.image_checks import file_fault, header
+from imtrans.kit.images import decode, header
+from imtrans.kit.images.image_checks import file_fault
 
 
 def picture(path, size=(12, 8), mode="RGB", **how):

@@ -16,7 +16,7 @@ from imtrans.engine.validation.validate import check_dataset
 from imtrans.errors import DataError
 from imtrans.interfaces import Issue, Split
 from imtrans.kit.formats import is_picture
-from imtrans.kit.images.image_checks import header
+from imtrans.kit.images import header
 
 PATIENCE = 2.0  # seconds for reading headers; a thousand pictures take 0.2
 LeftOut = list[tuple[int | None, Issue]]

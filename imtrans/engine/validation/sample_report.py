@@ -12,8 +12,8 @@ from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import ImageSpec, Issue
 from imtrans.kit.formats import is_picture
-from imtrans.kit.images import Array
-from imtrans.kit.images.image_checks import Header, file_fault, header
+from imtrans.kit.images import Array, ImageHeader, header
+from imtrans.kit.images.image_checks import file_fault
 
 MOST_COLOURS, MOST_TOP = 256, 16
 LOSSY = ("JPEG", "WEBP")
@@ -165,7 +165,7 @@ def _fault(files: Sequence[Path], error: ImtransError) -> Issue:
     return Issue(code=code, what=what, hint=error.hint or HINT, files=tuple(files))
 
 
-def _is_lossy(headers: Sequence[Header]) -> bool:
+def _is_lossy(headers: Sequence[ImageHeader]) -> bool:
     return any(h.format in LOSSY for h in headers)
 
 

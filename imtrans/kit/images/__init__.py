@@ -12,16 +12,19 @@ from imtrans.kit.images.convert import (
 )
 from imtrans.kit.images.decode import FORMATS, MOST_PIXELS, LabelMap, decode, label_map
 from imtrans.kit.images.encode import encode, suffix_for
+from imtrans.kit.images.header import ImageHeader, header
 
 __all__ = [
     "FORMATS",
     "MOST_PIXELS",
     "Array",
+    "ImageHeader",
     "Interpolation",
     "LabelMap",
     "decode",
     "encode",
     "from_range",
+    "header",
     "label_map",
     "target_to_display",
     "resize",

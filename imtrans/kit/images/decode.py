@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from imtrans.errors import DataError
 from imtrans.kit.images import tiff
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.tiff_layout import is_tiff
 
 Result = TypeVar("Result")
 Palette = tuple[tuple[int, int, int], ...]
@@ -68,7 +69,7 @@ def _guarded(path: Path, read: Callable[[Path, "ImageFile | Array"], Result]) ->
                     raise DataError(
                         f"{_name(path)}: {image.width} x {image.height} pixels are more than {MOST_PIXELS:,}"
                     )
-                if getattr(image, "n_frames", 1) > 1 and not tiff.is_tiff(path):
+                if getattr(image, "n_frames", 1) > 1 and not is_tiff(path):
                     _log.info("%s: %d frames; the first is taken", path, getattr(image, "n_frames", 1))
                 if image.format == "PNG":
                     _verify_checksums(path)

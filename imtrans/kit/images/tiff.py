@@ -1,7 +1,9 @@
 """TIFF files of any number of channels, which Pillow cannot hold: 8 and 16 bit and float, read and written."""
 
+import contextlib
 import logging
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +11,11 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.tiff_layout import TiffLayout, is_tiff, tiff_layout
 
 if TYPE_CHECKING:
     import tifffile
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NONE, DEFLATE = 1, (8, 32946)  # values of the Compression tag
 GREY, RGB = (0, 1), 2  # of PhotometricInterpretation
 ALPHA = (1, 2)  # of ExtraSamples: associated and unassociated
@@ -25,10 +27,17 @@ QUIET = logging.NullHandler()
 TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 
-def is_tiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does."""
-    with path.open("rb") as file:
-        return file.read(4) in MAGIC
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
+    """The first page of a TIFF and its layout; no pixel is read. ValueError or OSError for broken files."""
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(QUIET)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file.pages.first, tiff_layout(path, file)
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"broken or cut off ({error})") from None
 
 
 def read(path: Path, *, most_pixels: int) -> Array | None:

@@ -1,0 +1,143 @@
+"""What a picture's header tells: how it will be decoded, without decoding a pixel."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from imtrans.errors import DataError
+from imtrans.kit.images import tiff
+from imtrans.kit.images.decode import FAULTS, FORMATS, MOST_PIXELS
+from imtrans.kit.images.tiff_layout import ORIENTATION, is_tiff
+
+ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
+TAIL = 64  # bytes to search for the end marker: some cameras and editors append a few
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageHeader:
+    """The header of a picture file: format and mode as Pillow names them ("PNG", "RGB"), and the size when upright.
+
+    `channels` and `dtype` ("uint8", "uint16", "float32") are those of the decoded picture; `bits` are the significant
+    ones of a stored value (1 to 16; 32 for float); `has_alpha`: an alpha channel, or a colour that is transparent;
+    `pages`: frames or pages, 1 if unknown. `orientation` is that of EXIF (1: as stored); `has_end`: the end marker of
+    the format is in the last bytes, and of a TIFF no part lies beyond its end.
+    """
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    channels: int
+    dtype: str
+    bits: int
+    is_indexed: bool = False
+    has_alpha: bool = False
+    pages: int = 1
+    orientation: int = 1
+    has_end: bool = True
+
+    @property
+    def high(self) -> int | float:
+        """The decoded value that is white: 255 for uint8, 2^bits - 1 for uint16, 1.0 for float32."""
+        return 1.0 if self.dtype == "float32" else 255 if self.dtype == "uint8" else int(2**self.bits) - 1
+
+
+class TooLarge(DataError):
+    """A picture with more pixels than `decode` accepts."""
+
+
+def header(path: Path) -> ImageHeader:
+    """The header of a picture; no pixel is decoded. DataError if it is of no allowed format, or too large."""
+    if not path.is_file():  # pipes and devices would block
+        raise DataError(f"{path}: not a regular file")
+    logging.getLogger("PIL").addHandler(tiff.QUIET)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            record = _tiff_header(path) if is_tiff(path) else _header(path)
+    except Image.DecompressionBombError:
+        raise TooLarge(f"{path}: has far more than {MOST_PIXELS:,} pixels") from None
+    except FAULTS as error:
+        raise DataError(f"{path}: not a picture ({error})") from None
+    if record.width * record.height > MOST_PIXELS:
+        raise TooLarge(f"{path}: {record.width} x {record.height} pixels are more than {MOST_PIXELS:,}")
+    return record
+
+
+def _tiff_header(path: Path) -> ImageHeader:
+    with tiff.opened(path) as (page, layout):
+        width, height, end = layout.width, layout.height, path.stat().st_size
+        return ImageHeader(
+            format="TIFF",
+            mode=layout.mode,
+            width=width if layout.orientation < 5 else height,
+            height=height if layout.orientation < 5 else width,
+            channels=layout.count,
+            dtype=layout.dtype,
+            bits=layout.bits,
+            is_indexed=layout.is_indexed,
+            has_alpha=layout.alpha is not None,
+            pages=layout.pages,
+            orientation=layout.orientation,
+            has_end=all(o + n <= end for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)),
+        )
+
+
+def _header(path: Path) -> ImageHeader:
+    with Image.open(path, formats=FORMATS) as image:
+        orientation, kind = _orientation(image), image.format or ""
+        # Orientations 5 to 8 are quarter turns.
+        width, height = image.size if orientation < 5 else image.size[::-1]
+        raw = raw_mode(image)
+        is_deep = ";16" in raw or image.mode.startswith("I")
+        dtype = "float32" if image.mode == "F" else "uint16" if is_deep else "uint8"
+        return ImageHeader(
+            format=kind,
+            mode=f"{image.mode};16" if is_deep and not image.mode.startswith("I") else image.mode,
+            width=width,
+            height=height,
+            channels=1 if image.mode[0] in "1LIF" and image.mode != "LAB" else 3,
+            dtype=dtype,
+            bits={"float32": 32, "uint16": 16}.get(dtype) or _few_bits(image.mode, raw),
+            is_indexed=image.mode in ("P", "PA"),
+            has_alpha=image.mode[-1] in "Aa" or "transparency" in image.info,
+            pages=getattr(image, "n_frames", 1),
+            orientation=orientation,
+            has_end=_has_end(path, kind),
+        )
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How Pillow names the stored samples of an image that is not loaded yet, such as "RGB;16B"; "" if unknown."""
+    arguments = [tile[3] for tile in getattr(image, "tile", ())][:1]
+    first = arguments[0][0] if arguments and isinstance(arguments[0], tuple) else "".join(map(str, arguments))
+    return str(first)
+
+
+def _few_bits(mode: str, raw: str) -> int:
+    last = raw.rpartition(";")[2]
+    return 1 if mode == "1" else int(last) if mode in ("L", "P") and last in ("1", "2", "4") else 8
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; of a PNG only from its header: Pillow would decode the picture to find more."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    try:
+        orientation = int(image.getexif().get(ORIENTATION, 1))
+    except FAULTS:
+        return 1
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def _has_end(path: Path, kind: str) -> bool:
+    if kind not in ENDS:
+        return True
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - TAIL))
+        return ENDS[kind] in file.read()
