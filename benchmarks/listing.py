@@ -13,7 +13,7 @@ from pathlib import Path
 LISTING = """
 import resource, sys, time
 from pathlib import Path
-from imtrans_datasets.layout import find
+from imtrans_datasets.pairing.layout import find
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began = time.perf_counter()
 found = find(Path(sys.argv[1]), "train")

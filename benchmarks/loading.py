@@ -33,7 +33,7 @@ from imtrans.config.sources import Assignment, Layer
 from imtrans.engine import build
 from imtrans.engine.data.cache import with_cache
 from imtrans.engine.data.loader import prepare
-from imtrans.engine.data.pair_loader import PairLoader, open_split
+from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.data.prefetch import Prefetcher
 from imtrans.engine.data.sampler import EpochSampler
 from imtrans.engine.device import tune_malloc
@@ -114,8 +114,7 @@ def prepared(folder: Path) -> tuple[PairLoader, PairLoader, list[Augmentation]]:
     config = resolve(
         catalog, "pix2pix", dataset=ComponentRef("folder", {"path": str(folder)}), layers=[Layer("benchmark", keys)]
     )
-    augment = build.augmentations(config, build.ComponentFactory(catalog))
-    bare = open_split(config, "train", augment=augment)
+    bare, _, augment = open_training(config, build.ComponentFactory(catalog))
     [kept] = with_cache([bare], "on")
     if kept.cache is None:
         sys.exit("there is no cache")

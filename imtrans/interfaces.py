@@ -24,8 +24,10 @@ Tick = Callable[[int, int], None]  # (done, count): how long work reports its pr
 class ImageSpec:
     """What one side of a pair is: its channels as stored, and the stored values that become -1 and 1.
 
-    "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1.
-    "image" can be shown as a picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours.
+    "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1,
+    and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
+    picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
+    that stand for the classes in files, where these are not 0, 1, 2 and so on.
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
     (`imtrans.kit.images.color`).
@@ -38,6 +40,8 @@ class ImageSpec:
     bits: int = 8
     classes: int | None = None
     palette: Sequence[Sequence[int]] | None = None
+    values: Sequence[int] | None = None
+    void: int | None = None
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
     @property
@@ -48,15 +52,23 @@ class ImageSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """What a data set gives on either side."""
+    """What a data set gives on either side.
+
+    `half_aspect`: width by height of one side, where both lie in one picture side by side; None where they do not.
+    """
 
     source: ImageSpec = field(default_factory=ImageSpec)
     target: ImageSpec = field(default_factory=ImageSpec)
     extras: Mapping[str, ImageSpec] = field(default_factory=dict)
+    half_aspect: float | None = None
 
     def reversed(self) -> "DataSpec":
         """The same with source and target exchanged."""
         return replace(self, source=self.target, target=self.source)
+
+    def has_sides_of(self, other: "DataSpec") -> bool:
+        """Whether both sides are specified as those of the other."""
+        return (self.source, self.target) == (other.source, other.target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,18 +117,36 @@ class Context:
     """What a target that is declared with `needs_context` gets beside its options.
 
     `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
-    it, `size` the training crop. A data set gets its `split` and, in `size`, what the loader will ask for; where
-    `skip_invalid` is true it leaves out what makes no sample, and reports it in the `issues` of its description,
-    instead of raising. A method gets its filled slots in `parts` and the inference policy in `policy`.
+    it, `size` the training crop.
     """
 
     make: Callable[[Kind, ComponentRef], Any]
     data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
-    split: Split = "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodContext(Context):
+    """What a method gets: its filled slots in `parts` and the inference policy in `policy`."""
+
     parts: Mapping[str, Any] = field(default_factory=dict)
     policy: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetContext:
+    """What a data set gets beside its options: its split and, in `size`, what the loader will ask for.
+
+    Where `skip_invalid` is true it leaves out what makes no sample, and reports it in the `issues` of its description,
+    instead of raising. `data_spec`, where it is given, is what its sides are to be read as: the description that the
+    run has found, or that a model was trained with. `make` builds the data sets that its options name.
+    """
+
+    make: Callable[[Kind, ComponentRef], Any]
+    split: Split = "train"
+    size: Sequence[int] = ()
     skip_invalid: bool = False
+    data_spec: DataSpec | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +169,10 @@ class DatasetDescription:
 
     `layout`: how the pairs were found. `sides`: what source and target are called where they are stored. `splits` gives
     by name what each split holds, in words; it is called when that is shown, since it may read every folder; nothing:
-    the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples (`Context.skip_invalid`).
+    the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples
+    (`DatasetContext.skip_invalid`). `is_undivided`: there is no place for validation, and every split holds all
+    samples; runs then hold some out of training, by the keys of the samples. `contents`: how many files of which
+    channels and depth source and target have, and what they are read as.
     """
 
     layout: str = ""
@@ -147,10 +180,12 @@ class DatasetDescription:
     splits: Callable[[], Mapping[str, str]] = dict
     notes: Sequence[str] = ()
     issues: Sequence[Issue] = ()
+    is_undivided: bool = False
+    contents: tuple[str, str] = ("", "")
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""
-        return replace(self, sides=self.sides[::-1])
+        return replace(self, sides=self.sides[::-1], contents=self.contents[::-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +260,10 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Pair: ...
+    def key(self, index: int) -> str:
+        """The name of a sample, found without reading it; it stays the same whatever other samples are added."""
+        ...
+
     def files(self, index: int) -> Sequence["Path"]:
         """The files behind a sample, named when it is at fault; none for a generated one."""
         ...

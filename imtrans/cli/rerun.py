@@ -50,7 +50,7 @@ def _has_other_data(folder: Path, config: Any) -> bool:
     from imtrans.engine.data.pair_loader import open_split
 
     try:
-        resume.check_data(folder, {s: open_split(config, s) for s in ("train", "val")})
+        resume.check_data(folder, {s: open_split(config, s, run=folder) for s in ("train", "val")})
     except CheckpointError:  # for a resumed run this is an error; a new one trains on the data as they are
         return True
     return False

@@ -1,15 +1,17 @@
 """imtrans translate"""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from imtrans.cli.session import Session
 from imtrans.errors import ConfigError, DataError, printable
+
+if TYPE_CHECKING:
+    from imtrans.engine.inference.translator import Translator
 
 
 @click.command("translate")
@@ -21,9 +23,21 @@ from imtrans.errors import ConfigError, DataError, printable
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--seed", default=0, help="Seed of the noise of dropout.")
 @click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
+@click.option(
+    "--source-range", metavar="LOW,HIGH", help="Values of the pictures that mean the ends of training's range."
+)
+@click.option("--whole", is_flag=True, help="Translate pictures that look like whole pairs as they are.")
 @click.pass_obj
 def command(
-    session: Session, run: str, inputs: tuple[str, ...], output: str, device: str, seed: int, overwrite: bool
+    session: Session,
+    run: str,
+    inputs: tuple[str, ...],
+    output: str,
+    device: str,
+    seed: int,
+    overwrite: bool,
+    source_range: str | None,
+    whole: bool,
 ) -> int:
     """Translate pictures (files or folders) with the newest checkpoint of RUN."""
     from imtrans.api import load
@@ -31,12 +45,16 @@ def command(
     from imtrans.kit.images import suffix_for
 
     tune_malloc()
+    limits = _limits(source_range) if source_range else None
     translator = load(run, device=device, plugins=session.plugins)
     suffix = suffix_for(translator.target)
     jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite, suffix=suffix)
-    faults = _translate(translator, jobs, seed=seed)
+    faults, pairs = _translate(translator, jobs, seed=seed, source_range=limits, is_whole=whole)
     done = len(jobs) - len(faults)
     click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
+    if pairs:
+        what = f"{pairs} of them look like the whole pairs that the model was trained on"
+        click.echo(f"Note: {what}: their {translator.source_half} half was translated (--whole: as they are)", err=True)
     for fault in faults:
         click.echo(f"Error: {printable(fault)}", err=True)
     return 3 if faults else 0  # as DataError; the other pictures are written
@@ -71,37 +89,57 @@ def plan(
 
 
 def _files(inputs: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
-    from imtrans.kit.formats import SUFFIXES, is_picture
+    from imtrans.kit.formats import SUFFIXES
+    from imtrans.kit.picture_files import find_pictures
 
     for path in inputs:
         if path.is_dir():
-            pictures = sorted(Path(d) / f for d, _, names in os.walk(path) for f in names if is_picture(f))
-            if not pictures:
-                raise DataError(f"0 pictures in {path}; looked for {' '.join(SUFFIXES)}")
-            yield from ((f, f.relative_to(path)) for f in pictures)
+            found = find_pictures(path)
+            if not found.names:
+                raise DataError(f"0 pictures in {path}{found.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
+            yield from ((path / name, Path(name)) for name in found.names)
+            for note in found.notes():
+                click.echo(f"Note: {printable(str(path))}: {note}", err=True)
         elif path.exists():
             yield path, Path(path.name)
         else:
             raise DataError(f"{path}: no such file or folder", hint="Give pictures, or a folder that holds some.")
 
 
-def _translate(translator: Any, jobs: Sequence[tuple[Path, Path]], *, seed: int) -> list[str]:
+def _limits(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(number) for number in text.strip("[]").split(","))
+    except ValueError:
+        raise ConfigError(f"--source-range {text!r}: must be two numbers", hint="For example: 0,255") from None
+    return low, high
+
+
+def _translate(
+    translator: "Translator",
+    jobs: Sequence[tuple[Path, Path]],
+    *,
+    seed: int,
+    source_range: tuple[float, float] | None,
+    is_whole: bool,
+) -> tuple[list[str], int]:
+    """What could not be translated, and how many pictures were whole pairs."""
     from rich.console import Console
     from rich.progress import track
 
     from imtrans.kit.images import encode
 
-    faults = []
+    faults, pairs = [], 0
     screen = Console(file=sys.stderr)
     for source, target in track(jobs, description="translating", console=screen, disable=not screen.is_terminal):
         try:
-            picture = translator.translate(source, seed=seed)
+            picture = translator.translate(source, seed=seed, source_range=source_range, is_whole=is_whole)
+            pairs += not is_whole and translator.holds_pair(source)
         except DataError as error:  # one bad picture of thousands must not stop the rest
-            faults.append(error.what)
+            faults.append(f"{error.what} {error.hint}".strip())
             continue
         _make_folder(target.parent)
         encode(target, picture, palette=translator.target.palette)
-    return faults
+    return faults, pairs
 
 
 def _make_folder(folder: Path) -> None:

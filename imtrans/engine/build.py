@@ -14,7 +14,7 @@ from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
-from imtrans.interfaces import Augmentation, Context, DataSpec, Method, Metric
+from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method, MethodContext, Metric
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Kind
@@ -53,7 +53,7 @@ def options_of(component: Component, ref: ComponentRef) -> Any:
     return dataclasses.replace(default_record(component.options), **options)
 
 
-def build(component: Component, options: Any, context: Context) -> Any:
+def build(component: Component, options: Any, context: Context | DatasetContext) -> Any:
     """Import a component's target and call it. PluginError names component and target when that cannot be done."""
     target = load_target(component)
     if component.needs_context:
@@ -63,9 +63,9 @@ def build(component: Component, options: Any, context: Context) -> Any:
         return target(**keywords)
 
 
-def method_keywords(component: Component, context: Context) -> dict[str, Any]:
+def method_keywords(component: Component, context: Context | DatasetContext) -> dict[str, Any]:
     """A method's further keywords: its filled slots and its policy."""
-    if component.kind != "method":
+    if not isinstance(context, MethodContext):
         return {}
     return {**context.parts, **({"policy": context.policy} if component.info.policy is not None else {})}
 
@@ -103,9 +103,14 @@ def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, de
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts = {slot: _fill_slot(config, slot, data_spec, maker=maker, device=device) for slot in config.info.slots}
-        method = maker.from_resolved(
-            config.method, data_spec=data_spec, size=config.data.size, parts=parts, policy=config.inference
+        context = MethodContext(
+            make=maker.context(data_spec=data_spec, size=config.data.size).make,
+            data_spec=data_spec,
+            size=config.data.size,
+            parts=parts,
+            policy=config.inference,
         )
+        method = build(config.method.component, config.method.options, context)
     networks = {name: network.to(device) for name, network in method.networks.items()}
     return Model(
         config=config,
@@ -117,9 +122,9 @@ def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, de
     )
 
 
-def augmentations(config: RunConfig, maker: ComponentFactory) -> list[Augmentation]:
+def augmentations(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:
     """The augmentations of a configuration, in order."""
-    return [maker.from_resolved(c, size=config.data.size) for c in config.augment]
+    return [maker.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in config.augment]
 
 
 def metrics(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> dict[str, Metric]:

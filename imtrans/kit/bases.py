@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,10 @@ class BaseDataset:
     description: DatasetDescription = DatasetDescription()
     collate: Collate | None = None
 
+    def key(self, index: int) -> str:
+        """Its index: for samples that have no better name."""
+        return str(index)
+
     def files(self, index: int) -> Sequence[Path]:  # noqa: ARG002 - the protocol's
         """No files."""
         return ()
@@ -101,6 +106,10 @@ class DatasetWrapper:
     def __getitem__(self, index: int) -> Pair:
         return self.inner[self.inner_index(index)]
 
+    def key(self, index: int) -> str:
+        """The name of a sample."""
+        return self.inner.key(self.inner_index(index))
+
     def files(self, index: int) -> Sequence[Path]:
         """The files behind a sample."""
         return self.inner.files(self.inner_index(index))
@@ -112,3 +121,20 @@ class DatasetWrapper:
     def check(self, index: int, pair: Pair) -> Iterable[Issue]:
         """What the data set itself reports about a sample."""
         return self.inner.check(self.inner_index(index), pair)
+
+
+class Subset(DatasetWrapper):
+    """The samples of a data set with these indices, in their order; `note` says why the others are missing."""
+
+    def __init__(self, inner: Dataset, indices: Sequence[int], *, note: str = "") -> None:
+        super().__init__(inner)
+        self.indices = indices
+        if note:
+            self.description = replace(inner.description, notes=(*inner.description.notes, note))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def inner_index(self, index: int) -> int:
+        """The number of a sample in the whole data set."""
+        return self.indices[index]

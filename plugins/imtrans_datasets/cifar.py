@@ -51,7 +51,12 @@ class Cifar10(BaseDataset):
         batch, row = divmod(self._rows[index], COUNT)
         planes = self._records[batch][row, 1:].reshape(3, SIDE, SIDE)
         photo = np.ascontiguousarray(planes.transpose(1, 2, 0))
-        return Pair(source=photo, target=photo, key=f"{self.paths[batch].stem}-{row:04}")
+        return Pair(source=photo, target=photo, key=self.key(index))
+
+    def key(self, index: int) -> str:
+        """The batch file and the row of a photo."""
+        batch, row = divmod(self._rows[index], COUNT)
+        return f"{self.paths[batch].stem}-{row:04}"
 
     def files(self, index: int) -> Sequence[Path]:
         """The batch file that holds a sample."""

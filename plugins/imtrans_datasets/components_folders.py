@@ -19,6 +19,11 @@ class FolderOptions:
         "none", "which side is label maps: palette indices, or grey values, as classes"
     )
     classes: int | None = option(None, "number of classes of the label maps", low=2, high=4096)
+    values: tuple[int, ...] = option((), "stored value of each class, where these are not 0, 1, 2 and so on: [0, 255]")
+    void: int | None = option(None, "stored value of pixels of no class, which losses and metrics leave out", low=0)
+    background: tuple[int, ...] = option(
+        (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
+    )
     source_range: tuple[float, ...] = option((), "low and high: stored values of the source that become -1 and 1")
     target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
 

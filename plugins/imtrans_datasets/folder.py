@@ -1,29 +1,32 @@
 """Pairs from files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError, DataError, ShapeError
-from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.errors import ConfigError, ShapeError
+from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans_datasets.components_folders import FolderOptions
-from imtrans_datasets.file_index import Item, Listing
-from imtrans_datasets.layout import find, find_two
-from imtrans_datasets.side_readers import Labels, Pictures, Side
+from imtrans_datasets.pairing.file_index import Item, Listing
+from imtrans_datasets.pairing.layout import find, find_two
+from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
+from imtrans_datasets.survey import Survey
 
 Array = np.ndarray[Any, Any]
+SIDES = ("source", "target")
 
 
 class FolderOfPairs(BaseDataset):
     """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
 
-    Channels and depth are those of the first pair; grey pictures among coloured ones are repeated to their channels.
-    With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes the source's. With
-    `skip_invalid` the first pair is the first that can be read.
+    Channels and depth are those of all files of all splits: the most and the deepest, unless `data_spec` says what the
+    sides are read as. With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes
+    the source's. With `skip_invalid` the files that no rule brings to the others are faults of their samples.
     """
 
     def __init__(
@@ -33,11 +36,15 @@ class FolderOfPairs(BaseDataset):
         *,
         size: Sequence[int] = (),
         skip_invalid: bool = False,
+        data_spec: DataSpec | None = None,
     ) -> None:
-        self.items, self.description = listing.items, listing
-        self._options, self._size = options, size
-        self._readers = self._side_readers(listing.items if skip_invalid else listing.items[:1])
-        self.data_spec = DataSpec(source=self._readers[0].spec, target=self._readers[1].spec)
+        self._skip_invalid = skip_invalid
+        self.items, self._size = listing.items, size
+        self._options, self._is_resizing = options or FolderOptions(), bool(options and options.resize_pairs)
+        self._resize_hint = "Resize the target: --set dataset.resize_pairs=true" if options else "Make them one size."
+        self.description: DatasetDescription = listing
+        self.data_spec = data_spec or self._surveyed(listing)
+        self._readers = [self._reader(side) for side in SIDES]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -49,22 +56,44 @@ class FolderOfPairs(BaseDataset):
             target = self._resized(target, source, item)
         return Pair(source=source, target=target, key=item.key)
 
+    def key(self, index: int) -> str:
+        """The name of a pair: that of its file below the folder, without suffix."""
+        return self.items[index].key
+
     def files(self, index: int) -> Sequence[Path]:
         """The files of a pair."""
         return self.items[index].files
 
-    def _side_readers(self, items: Sequence[Item]) -> list[Side]:
-        """The readers of both sides, as the first of these pairs is. Its DataError where none can be read."""
-        errors: list[DataError] = []
-        for item in items:
-            try:
-                readers = [_reader(side, item, self._options or FolderOptions()) for side in ("source", "target")]
-                self._halves(item, readers)
-            except DataError as error:
-                errors.append(error)
-            else:
-                return readers
-        raise errors[0]
+    def _surveyed(self, listing: Listing) -> DataSpec:
+        """What all files of either side are read as; the description then says what they are."""
+        items = [*dict.fromkeys((*listing.items, *(listing.everything() if listing.everything else ())))]
+        if not items:
+            return DataSpec()
+        files = [[item.paths[place] for item in items] for place in (0, -1)]
+        first, second = (Survey.of(side, files[place]) for place, side in enumerate(SIDES))
+        source, its = self._survey("source", first, files[0])
+        target, theirs = self._survey("target", second, files[1])
+        self.description = replace(listing, contents=(its, theirs))
+        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if files[0] == files[1] else None)
+
+    def _survey(self, side: str, survey: Survey, files: Sequence[str]) -> tuple[ImageSpec, str]:
+        """What the files of a side are read as, and what they are in words."""
+        options = self._options
+        if self._skip_invalid:
+            survey = survey.majority(as_labels=options.labels in (side, "both"))
+        if options.labels in (side, "both"):
+            spec = labels_spec(survey, files, classes=options.classes, values=options.values, void=options.void)
+            return spec, survey.text(kind_of(spec))
+        spec = pictures_spec(survey, range_=getattr(options, f"{side}_range"), option=f"dataset.{side}_range")
+        background = options.background
+        laid = f"on the colour {list(background)}" if background else "dropped: hidden colours are taken"
+        return spec, survey.text(kind_of(spec)) + (f"; transparency {laid}" if survey.has_alpha else "")
+
+    def _reader(self, side: str) -> Side:
+        spec = getattr(self.data_spec, side)
+        if spec.kind == "labels":
+            return Labels(spec=spec)
+        return Pictures(spec=spec, option=f"dataset.{side}_range", background=self._options.background)
 
     def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
         first, second = readers
@@ -82,22 +111,27 @@ class FolderOfPairs(BaseDataset):
         return whole[:, :half], other[:, half:]
 
     def _resized(self, target: Array, source: Array, item: Item) -> Array:
-        if not (self._options and self._options.resize_pairs):
+        if not self._is_resizing:
             names = " and ".join(f"{f} ({_size(a)})" for f, a in zip(item.files, (source, target), strict=True))
-            hint = "Resize the target: --set dataset.resize_pairs=true" if self._options else "Make them one size."
-            raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", hint=hint)
+            raise ShapeError(f"the pair {names}: {_size(source)} and {_size(target)} pixels", hint=self._resize_hint)
         if self._size:  # the loader resizes both sides to it
             return target
         is_labels = self.data_spec.target.kind == "labels"
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
 
 
-def folder(options: FolderOptions, context: Context) -> FolderOfPairs:
+def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
     """The data set `folder`."""
-    return FolderOfPairs(_listing(options, context), options, size=context.size, skip_invalid=context.skip_invalid)
+    return FolderOfPairs(
+        _listing(options, context),
+        options,
+        size=context.size,
+        skip_invalid=context.skip_invalid,
+        data_spec=context.data_spec,
+    )
 
 
-def _listing(options: FolderOptions, context: Context) -> Listing:
+def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
     two = (options.source, options.target)
     if options.path and any(two):
         raise ConfigError(
@@ -117,14 +151,6 @@ def _listing(options: FolderOptions, context: Context) -> Listing:
     if not options.path:
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
     return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
-
-
-def _reader(side: str, first: Item, options: FolderOptions) -> Side:
-    file = first.files[0] if side == "source" else first.files[-1]
-    if options.labels in (side, "both"):
-        return Labels.like(file, classes=options.classes)
-    range_ = options.source_range if side == "source" else options.target_range
-    return Pictures.like(file, range_=range_, option=f"dataset.{side}_range")
 
 
 def _size(picture: Array) -> str:

@@ -5,12 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from imtrans.errors import DataError
-from imtrans.interfaces import Context, Dataset, Split
+from imtrans.interfaces import Dataset, DatasetContext
 from imtrans.kit.dataset_paths import folder_of, labels_of, manual_instructions, present
 from imtrans_datasets.cifar import Cifar10
 from imtrans_datasets.components_named import PAIRS, PHOTOS, CifarOptions, NamedOptions
 from imtrans_datasets.folder import FolderOfPairs
-from imtrans_datasets.layout import find
+from imtrans_datasets.pairing.layout import find
 from imtrans_datasets.photos import PhotoSet, first_and_rest
 
 SHARE = 0.8  # of the COCO photos, in the order of their names, are trained on: the project's own split
@@ -24,15 +24,20 @@ class NamedPairs(FolderOfPairs):
         return labels_of(self.files(index)[0])
 
 
-def _pairs(folder: Path, split: Split, skip_invalid: bool) -> NamedPairs:
-    return NamedPairs(find(folder, split, skip_invalid=skip_invalid), skip_invalid=skip_invalid)
+def _pairs(folder: Path, context: DatasetContext) -> NamedPairs:
+    skip = context.skip_invalid
+    listing = find(folder, context.split, skip_invalid=skip)
+    return NamedPairs(listing, skip_invalid=skip, data_spec=context.data_spec)
 
 
-def _coco(folder: Path, split: Split, skip_invalid: bool) -> PhotoSet:
-    return PhotoSet(first_and_rest(folder / "train_sample", split, share=SHARE, skip_invalid=skip_invalid))
+def _coco(folder: Path, context: DatasetContext) -> PhotoSet:
+    photos = folder / "train_sample"
+    return PhotoSet(first_and_rest(photos, context.split, share=SHARE, skip_invalid=context.skip_invalid))
 
 
-def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: NamedOptions, context: Context) -> Dataset:
+def _named(
+    read: Callable[[Path, DatasetContext], Dataset], name: str, options: NamedOptions, context: DatasetContext
+) -> Dataset:
     """The set `name` from ROOT/name, else from the cache; DataError says how to get it there."""
     folder = present(name, options.root)
     if folder is None:
@@ -43,7 +48,7 @@ def _named(read: Callable[[Path, Split, bool], Dataset], name: str, options: Nam
             f"data set {name!r}: {looked or f'{folder_of(name)} is'} not there",
             hint=f"Fetch it: imtrans data fetch {name}\n{manual_instructions(name, options.root, places=places)}",
         )
-    return read(folder, context.split, context.skip_invalid)
+    return read(folder, context)
 
 
 facades = partial(_named, _pairs, "facades")
@@ -56,10 +61,10 @@ anime = partial(_named, _pairs, "anime")
 coco_sample = partial(_named, _coco, "coco-sample")
 
 
-def cifar10(options: CifarOptions, context: Context) -> Dataset:
+def cifar10(options: CifarOptions, context: DatasetContext) -> Dataset:
     """The photos of CIFAR-10."""
 
-    def read(folder: Path, split: Split, skip_invalid: bool) -> Cifar10:  # noqa: ARG001 - a batch is whole or refused
-        return Cifar10(folder, split, pictures=options.pictures, held=options.held)
+    def read(folder: Path, context: DatasetContext) -> Cifar10:
+        return Cifar10(folder, context.split, pictures=options.pictures, held=options.held)
 
     return _named(read, "cifar10", options, context)

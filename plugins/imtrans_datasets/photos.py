@@ -10,15 +10,16 @@ import numpy as np
 
 from imtrans import ComponentRef
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import Context, Dataset, DataSpec, ImageSpec, Pair, Split
+from imtrans.interfaces import Dataset, DatasetContext, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import decode, resize, with_channels
 from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
 from imtrans.kit.images.color import grey as grey_of
+from imtrans.kit.picture_files import key_of
 from imtrans_datasets import source_filters
 from imtrans_datasets.components_photos import EdgesOptions, PencilOptions, PhotoOptions
-from imtrans_datasets.file_index import Item, Listing, check_folder, key_of, scan
-from imtrans_datasets.layout import find_photos
+from imtrans_datasets.pairing.file_index import Item, Listing, check_folder, scan
+from imtrans_datasets.pairing.layout import find_photos
 
 Array = np.ndarray[Any, Any]
 Make = Callable[[Array], tuple[Array, Array]]
@@ -38,6 +39,10 @@ class PhotoSet(BaseDataset):
         item = self.items[index]
         photo = eight_bits(with_channels(decode(item.files[0]), 3, name=str(item.files[0])))
         return Pair(source=photo, target=photo, key=item.key)
+
+    def key(self, index: int) -> str:
+        """The name of a photo: that of its file below the folder, without suffix."""
+        return self.items[index].key
 
     def files(self, index: int) -> Sequence[Path]:
         """The file of a photo."""
@@ -67,6 +72,10 @@ class Photos(BaseDataset):
             photo = resize(photo, (self._size[0], self._size[-1]))
         source, target = self._make(photo)
         return Pair(source=source, target=target, key=pair.key)
+
+    def key(self, index: int) -> str:
+        """The name of a photo."""
+        return self.photos.key(index)
 
     def files(self, index: int) -> Sequence[Path]:
         """The file of a photo."""
@@ -100,28 +109,28 @@ def eight_bits(photo: Array) -> Array:
     return whole
 
 
-def pencil(options: PencilOptions, context: Context) -> Photos:
+def pencil(options: PencilOptions, context: DatasetContext) -> Photos:
     """Photos from pencil drawings."""
     return _photos("pencil", options, context, partial(source_filters.pencil, order=options.order))
 
 
-def grey(options: PhotoOptions, context: Context) -> Photos:
+def grey(options: PhotoOptions, context: DatasetContext) -> Photos:
     """Photos from their grey versions."""
     return _photos("grey", options, context, grey_of, DataSpec(source=ImageSpec(space="grey")))
 
 
-def edges(options: EdgesOptions, context: Context) -> Photos:
+def edges(options: EdgesOptions, context: DatasetContext) -> Photos:
     """Photos from their edges."""
     make = partial(source_filters.edges, low=options.low, high=options.high, smallest=options.smallest)
     return _photos("edges", options, context, make)
 
 
-def inpaint(options: PhotoOptions, context: Context) -> Photos:
+def inpaint(options: PhotoOptions, context: DatasetContext) -> Photos:
     """Photos from the same without their centre."""
     return _photos("inpaint", options, context, source_filters.inpaint)
 
 
-def lab(options: PhotoOptions, context: Context) -> Photos:
+def lab(options: PhotoOptions, context: DatasetContext) -> Photos:
     """The colours of photos from their lightness."""
     photos = _source("lab", options, context)
     return Photos(photos, split_lab, data_spec=DataSpec(source=LIGHTNESS, target=AB), size=context.size)
@@ -130,7 +139,7 @@ def lab(options: PhotoOptions, context: Context) -> Photos:
 def _photos(
     name: str,
     options: PhotoOptions,
-    context: Context,
+    context: DatasetContext,
     make: Callable[[Array], Array],
     data_spec: DataSpec | None = None,
 ) -> Photos:
@@ -138,7 +147,7 @@ def _photos(
     return Photos(photos, lambda photo: (make(photo), photo), data_spec=data_spec or DataSpec(), size=context.size)
 
 
-def _source(name: str, options: PhotoOptions, context: Context) -> Dataset:
+def _source(name: str, options: PhotoOptions, context: DatasetContext) -> Dataset:
     """The photos: a data set's, which may lie under the root, else those of the folder `root`."""
     if options.photos is not None:
         root = {"root": options.root} if options.root else {}

@@ -1,5 +1,6 @@
 """One side of a pair, read from its file: a picture, values, or a label map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,125 +9,145 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import LabelMap, decode, label_map, with_channels
+from imtrans.kit.images import decode, header, label_map
+from imtrans.kit.images.conform import conform
+from imtrans.kit.images.labels import classes_of, highest_class
+from imtrans_datasets.survey import FileKind, Survey
 
 Array = np.ndarray[Any, Any]
+Colour = tuple[int, ...]
+MASK = (0, 255)  # stored values of a mask: two classes
+LOOKED_AT = 64  # label maps that are decoded to find out what their numbers are
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """A side of pictures: all get the channels and the depth of the first, values keep to the range."""
+    """A side of pictures: all are read as `spec` says. Transparent ones are laid on `background`; empty: they are not,
+    and their hidden colours are taken. `option` sets the range."""
 
     spec: ImageSpec
-    is_ranged: bool
     option: str
-
-    @classmethod
-    def like(cls, file: Path, *, range_: tuple[float, ...], option: str) -> "Pictures":
-        """As the first file is. ConfigError names the option for a range that is none."""
-        first = decode(file)
-        spec = _spec(first)
-        if not range_:
-            return cls(spec=spec, is_ranged=spec.bits == 32, option=option)
-        if len(range_) != 2 or range_[0] >= range_[1]:
-            raise ConfigError(f"{option}: {list(range_)}: must have a low and a high value, as in [0, 4095]")
-        return cls(spec=replace(spec, low=range_[0], high=range_[1]), is_ranged=True, option=option)
+    background: Colour = (255, 255, 255)
 
     def read(self, file: Path) -> Array:
-        """The file as (H, W, C), checked against the first file of the side."""
-        picture = with_channels(_with_depth(decode(file), self.spec, file), self.spec.channels, name=str(file))
-        if self.is_ranged:
-            self._check_range(picture, file)
-        return picture
+        """The file as (H, W, C). DataError names a file that cannot be read so."""
+        picture = decode(file)
+        # Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
+        bits = 8 * picture.dtype.itemsize if picture.dtype != np.uint16 else header(file).bits
+        return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""
-        return isinstance(other, Pictures) and (self.spec, self.is_ranged) == (other.spec, other.is_ranged)
-
-    def _check_range(self, picture: Array, file: Path) -> None:
-        low, high = float(picture.min()), float(picture.max())
-        if low < self.spec.low or high > self.spec.high:
-            raise DataError(
-                f"{file}: values from {low:g} to {high:g}; allowed are {self.spec.low:g} to {self.spec.high:g}",
-                hint=f"Say what the values may be: --set {self.option}=[LOW,HIGH]",
-            )
+        return isinstance(other, Pictures) and (self.spec, self.background) == (other.spec, other.background)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """A side of label maps: all are of the first one's kind, palette or grey, and keep to the classes."""
+    """A side of label maps: all with palettes or none, and within the classes."""
 
     spec: ImageSpec
-    first: Path
-    is_indexed: bool
-
-    @classmethod
-    def like(cls, file: Path, *, classes: int | None) -> "Labels":
-        """As the first file is. ConfigError, with the highest value of the first file, where `classes` is missing."""
-        labels = label_map(file)
-        if classes is None:
-            highest = int(labels.ids.max())
-            raise ConfigError(
-                f"dataset.classes is not set; the first label map, {file}, holds values up to {highest}",
-                hint=f"If no other holds more: --set dataset.classes={max(highest + 1, 2)}",
-            )
-        colours = labels.palette[:classes] if labels.palette and len(labels.palette) >= classes else None
-        spec = ImageSpec(
-            kind="labels", channels=1, classes=classes, palette=colours, bits=8 * labels.ids.dtype.itemsize
-        )
-        return cls(spec=spec, first=file, is_indexed=labels.mode == "P")
 
     def read(self, file: Path) -> Array:
-        """The file as (H, W, C), checked against the first file of the side."""
+        """The classes in a file, (H, W, 1); void pixels keep the value `spec.void`. DataError names a bad file."""
         labels = label_map(file)
-        if (labels.mode == "P") != self.is_indexed:
+        is_indexed = self.spec.palette is not None
+        if (labels.mode == "P") != is_indexed:
             raise DataError(
-                f"{file}: {_kind(labels.mode == 'P')} (mode {labels.mode}); the first, {self.first}, is "
-                f"{_kind(self.is_indexed)}",
+                f"{file}: {_kind(labels.mode == 'P')} (mode {labels.mode}), where {_kind(is_indexed)} is read",
                 hint="Save all label maps in one way: their numbers need not mean the same.",
             )
-        return self._checked(labels, file)
+        return self._checked(classes_of(labels.ids, self.spec), file)
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""
         return isinstance(other, Labels)
 
-    def _checked(self, labels: LabelMap, file: Path) -> Array:
-        highest, classes = int(labels.ids.max()), self.spec.classes or 0
+    def _checked(self, ids: Array, file: Path) -> Array:
+        classes = self.spec.classes or 0
+        highest = highest_class(ids, self.spec)
         if highest >= classes:
+            values = "" if self.spec.values is None else f", stored as {', '.join(map(str, self.spec.values))}"
             raise DataError(
-                f"{file}: value {highest}; allowed are 0 to {classes - 1}",
-                hint=f"Fix the file, or raise dataset.classes (now {classes}).",
+                f"{file}: value {highest}; allowed are 0 to {classes - 1}{values}",
+                hint=f"Fix the file, or raise dataset.classes (now {classes}). "
+                f"If {highest} marks pixels of no class: --set dataset.void={highest}",
             )
-        return labels.ids
+        return ids
 
 
 Side = Pictures | Labels
 
 
-def _spec(picture: Array) -> ImageSpec:
-    if picture.dtype == np.float32:
-        return ImageSpec(kind="data", channels=picture.shape[-1], low=0, high=1, bits=32)
-    bits = 8 * picture.dtype.itemsize
-    is_image = picture.shape[-1] in (1, 3)
-    return ImageSpec(kind="image" if is_image else "data", channels=picture.shape[-1], high=2**bits - 1, bits=bits)
+def pictures_spec(survey: Survey, *, range_: tuple[float, ...], option: str) -> ImageSpec:
+    """What pictures of this survey are read as. ConfigError names the option for a range that is none."""
+    spec = survey.spec()
+    if not range_:
+        return spec
+    if len(range_) != 2 or range_[0] >= range_[1]:
+        raise ConfigError(f"{option}: {list(range_)}: must have a low and a high value, as in [0, 4095]")
+    return replace(spec, low=range_[0], high=range_[1])
 
 
-def _with_depth(picture: Array, spec: ImageSpec, file: Path) -> Array:
-    """8 bits converted to 16 or the reverse, range to range. DataError for float among whole numbers."""
-    bits = 8 * picture.dtype.itemsize
-    if bits == spec.bits:
-        return picture
-    if 32 in (bits, spec.bits) or spec.high != 2**spec.bits - 1:
-        raise DataError(
-            f"{file}: {picture.dtype} values, where the first picture has {spec.bits} bits",
-            hint="Save all pictures of a side in one depth.",
-        )
-    if bits == 8:
-        return picture.astype(np.uint16) * np.uint16(257)
-    whole: Array = np.rint(picture / 257).astype(np.uint8)
-    return whole
+def labels_spec(
+    survey: Survey, files: Sequence[str], *, classes: int | None, values: tuple[int, ...], void: int | None
+) -> ImageSpec:
+    """What label maps are read as. ConfigError, with what the first ones hold, where `classes` is missing.
+
+    A grey or 1-bit mask of 0 and 255 has two classes: these are their stored values.
+    """
+    is_indexed = survey.is_indexed()
+    shown = label_map(Path(survey.examples[next(iter(survey.examples))]))
+    if classes is None and not values:
+        raise _classes_missing(files, void=void)
+    count = classes or len(values)
+    if values and (len(values) != count or len({*values}) != count):
+        raise ConfigError(f"dataset.values: {len({*values})} different values for {count} classes")
+    if not values and not is_indexed and count == 2 and _is_mask(survey, files):
+        values = MASK
+    palette = shown.palette if is_indexed else None
+    colours = (*(palette or ())[:count], *[(0, 0, 0)] * (count - len(palette or ()))) if is_indexed else None
+    bits = 16 if max((*values, count - 1, void or 0)) > 255 else 8
+    return ImageSpec(
+        kind="labels", channels=1, classes=count, palette=colours, bits=bits, values=values or None, void=void
+    )
+
+
+def _is_mask(survey: Survey, files: Sequence[str]) -> bool:
+    """Whether label maps of two classes are masks of 0 and 255: all of 1 bit, or the first not empty says so."""
+    if {kind.bits for kind in survey.counts} == {1}:
+        return True
+    values = _values(files)
+    return values <= {*MASK} and MASK[1] in values
+
+
+def _values(files: Sequence[str]) -> set[int]:
+    """The values in the first label maps, until there are two different ones."""
+    values: set[int] = set()
+    for file in files[:LOOKED_AT]:
+        values |= {int(v) for v in np.unique(label_map(Path(file)).ids)}
+        if len(values) > 1:
+            break
+    return values
+
+
+def _classes_missing(files: Sequence[str], *, void: int | None) -> ConfigError:
+    values = _values(files) - {void}
+    what = f"dataset.classes is not set; the first label maps, from {files[0]} on, hold "
+    if values <= {*MASK}:
+        return ConfigError(f"{what}the two values of a mask, 0 and 255", hint="Two classes: --set dataset.classes=2")
+    highest = max(values)
+    rest = max(values - {255}, default=0)
+    marks = f"\nIf 255 marks pixels of no class: --set dataset.classes={rest + 1} --set dataset.void=255"
+    hint = f"If no other holds more: --set dataset.classes={max(highest + 1, 2)}"
+    return ConfigError(f"{what}values up to {highest}", hint=hint + (marks if highest == 255 and rest < 254 else ""))
 
 
 def _kind(is_indexed: bool) -> str:
     return "a palette picture" if is_indexed else "a grey picture of class numbers"
+
+
+def kind_of(spec: ImageSpec) -> str:
+    """What a side is read as, in words."""
+    if spec.kind == "labels":
+        return f"labels of {spec.classes} classes"
+    return str(FileKind(spec.channels, spec.bits))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
+from imtrans.interfaces import Batch, DiscriminatorOutput, MethodContext, Update
 from imtrans.kit.bases import BaseMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms
 from imtrans_pix2pix import ConditionalGANOptions
@@ -156,7 +156,7 @@ VARIANTS: Mapping[tuple[str, str], type[ConditionalGAN]] = {
 }
 
 
-def conditional_gan(options: ConditionalGANOptions, context: Context) -> ConditionalGAN:
+def conditional_gan(options: ConditionalGANOptions, context: MethodContext) -> ConditionalGAN:
     """The variant that the options choose. ConfigError for separate updates in a simultaneous order."""
     variant = VARIANTS.get((options.order, options.discriminator_updates))
     if variant is None:

@@ -1,6 +1,6 @@
 """CAD sketches generated on demand: hand-drawn ones, and the exact drawings."""
 
-from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.interfaces import DatasetContext, DataSpec, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans_synthetic import CadOptions
 from imtrans_synthetic.cad_drawing import draw
@@ -13,7 +13,7 @@ FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 class Cad(BaseDataset):
     """Hand-drawn sketch to exact drawing, 432 x 288 pixels each, deterministic by index."""
 
-    def __init__(self, options: CadOptions, context: Context) -> None:
+    def __init__(self, options: CadOptions, context: DatasetContext) -> None:
         self.data_spec = DataSpec()
         # `pairs` is for training alone: results stay comparable whatever it is.
         self._count = options.pairs if context.split == "train" else VALIDATION
@@ -25,4 +25,8 @@ class Cad(BaseDataset):
     def __getitem__(self, index: int) -> Pair:
         """Sketch number `index` of the split, the same bytes each time."""
         hand, exact = draw(self._first + index)
-        return Pair(source=hand, target=exact, key=f"cad-{self._first + index}")
+        return Pair(source=hand, target=exact, key=self.key(index))
+
+    def key(self, index: int) -> str:
+        """The number of a sketch."""
+        return f"cad-{self._first + index}"

@@ -1,6 +1,6 @@
 """The toy set: house fronts generated on demand."""
 
-from imtrans.interfaces import Context, DataSpec, Pair
+from imtrans.interfaces import DatasetContext, DataSpec, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans_synthetic import ToyOptions
 from imtrans_synthetic.toy_drawing import draw
@@ -13,7 +13,7 @@ FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 class Toy(BaseDataset):
     """Label map to image, deterministic by index and drawn at the run's size; pairs stay in memory once drawn."""
 
-    def __init__(self, options: ToyOptions, context: Context) -> None:
+    def __init__(self, options: ToyOptions, context: DatasetContext) -> None:
         self.data_spec = DataSpec()
         # `pairs` is for training alone: results stay comparable whatever it is.
         self._count = options.pairs if context.split == "train" else VALIDATION
@@ -28,5 +28,9 @@ class Toy(BaseDataset):
         """Scene number `index` of the split, the same bytes each time."""
         if index not in self._pairs:
             labels, picture = draw(self._first + index, height=self._size[0], width=self._size[-1])
-            self._pairs[index] = Pair(source=labels, target=picture, key=f"toy-{self._first + index}")
+            self._pairs[index] = Pair(source=labels, target=picture, key=self.key(index))
         return self._pairs[index]
+
+    def key(self, index: int) -> str:
+        """The number of a scene."""
+        return f"toy-{self._first + index}"

@@ -19,7 +19,7 @@ from imtrans import Archive, Component, DatasetInfo
 from imtrans.engine.datasets import dataset_download
 from imtrans.engine.datasets.dataset_download import ProgressCallbacks, fetch_dataset
 from imtrans.errors import DataError, DownloadError, ResourceError
-from imtrans.interfaces import Context
+from imtrans.interfaces import DatasetContext
 from imtrans.net.download import RetryPolicy
 from imtrans.net.file_lock import file_lock, process_name
 
@@ -390,10 +390,10 @@ def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     made.mkdir(parents=True)
     (tmp_path / "root" / "facades").mkdir(parents=True)
     with pytest.raises(DataError, match=f"0 pictures in {made}"):
-        night2day(NamedOptions(root=str(tmp_path / "root")), Context(make=nothing))
+        night2day(NamedOptions(root=str(tmp_path / "root")), DatasetContext(make=nothing))
     made.rmdir()
     with pytest.raises(DataError) as caught:
-        night2day(NamedOptions(root=str(tmp_path / "root")), Context(make=nothing))
+        night2day(NamedOptions(root=str(tmp_path / "root")), DatasetContext(make=nothing))
     assert f"{tmp_path / 'root' / 'night2day'} and {shelf / 'night2day'} are not there" in caught.value.what
     assert caught.value.hint.startswith("Fetch it: imtrans data fetch night2day\nPut its pictures into ")
 

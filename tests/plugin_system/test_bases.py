@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.source import MEMBERS, DatasetSource, Reversed
-from imtrans.engine.data.subset import Subset
 from imtrans.errors import PluginError
 from imtrans.interfaces import Dataset, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
 from imtrans.kit.bases import BaseAugmentation, BaseDataset, BaseMethod, BaseMetric, DatasetWrapper
@@ -37,6 +37,9 @@ class Everything(BaseDataset):
     def __getitem__(self, index):
         return Pair(source=np.full((2, 2, 1), index), target=np.full((2, 2, 3), 10 + index), key=str(index))
 
+    def key(self, index):
+        return f"sample-{index}"
+
     def files(self, index):
         return [Path(f"{index}.png")]
 
@@ -57,11 +60,11 @@ def test_the_bases_cover_the_protocol():
     assert set(MEMBERS) == MEMBERS_OF_PROTOCOL - {"__len__", "__getitem__"}
 
 
-@pytest.mark.parametrize("wrapper", [DatasetWrapper, lambda d: Subset(d, [])], ids=["DatasetWrapper", "Subset"])
+@pytest.mark.parametrize("wrapper", [DatasetWrapper, lambda d: Usable(d, [])], ids=["DatasetWrapper", "Usable"])
 def test_a_wrapper_gives_every_member_of_what_it_wraps(wrapper):
     inner = Everything()
     outer, plain = wrapper(inner), BaseDataset()
-    calls = {"files": (1,), "labels": (1,), "check": (1, inner[1]), "collate": ([inner[0], inner[1]],)}
+    calls = {"key": (1,), "files": (1,), "labels": (1,), "check": (1, inner[1]), "collate": ([inner[0], inner[1]],)}
     for name in sorted(MEMBERS_OF_PROTOCOL - {"__len__", "__getitem__", "description"}):
         ours, theirs = (getattr(d, name) for d in (outer, inner))
         ours, theirs = (f(*calls[name]) if name in calls else f for f in (ours, theirs))
@@ -73,7 +76,7 @@ def test_a_wrapper_gives_every_member_of_what_it_wraps(wrapper):
 
 
 def test_a_subset_renumbers_every_member_that_takes_a_number():
-    rest = Subset(Everything(), [1])
+    rest = Usable(Everything(), [1])
     assert (len(rest), rest[1].key, rest.files(1), rest.labels(1)) == (2, "2", [Path("2.png")], Path("labels-2.png"))
     assert [issue.code for issue in rest.check(1, rest[1])] == ["sample-2"]
     assert rest.description.notes[-1] == "2 of 4 samples are left out (skipped.jsonl)"

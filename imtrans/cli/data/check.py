@@ -36,6 +36,7 @@ TITLES = {
     "colours": "Colours that are no label's",
     "duplicate": "Pairs that are there more than once",
     "overlap": "Pictures of other splits that are trained on",
+    "near-overlap": "Pictures of other splits that look like one that is trained on",
     "constant": "Pictures of one colour",
     "odd-mode": "Pictures stored otherwise than most",
     "turned": "Pairs of which one side is turned by EXIF",
@@ -78,18 +79,17 @@ def command(
 
 def _loaders(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoader]":
     """The splits that the data set has; of those that are the same files the first."""
-    from imtrans.engine import build
     from imtrans.engine.build import ComponentFactory
-    from imtrans.engine.data.pair_loader import open_split
+    from imtrans.engine.data.pair_loader import open_split, open_training
     from imtrans.interfaces import Split
 
     # Training reads larger pictures than it trains on, where the augmentation crops: these sizes are checked.
-    augment = build.augmentations(config, ComponentFactory(session.catalog))
-    loaders: dict[Split, PairLoader] = {"train": open_split(config, "train", augment=augment)}
+    training = open_training(config, ComponentFactory(session.catalog)).loader
+    loaders: dict[Split, PairLoader] = {"train": training}
     files_of_splits = [_files(loaders["train"])]
     for split in get_args(Split)[1:]:
         try:
-            loader = open_split(config, split)
+            loader = open_split(config, split, data_spec=training.data_spec)
         except DataError as error:
             click.echo(f"Note: no {split} pairs: {error.what}", err=True)
             continue

@@ -219,13 +219,26 @@ def _config(catalog: Catalog, metadata: Mapping[str, Any], folder: Path) -> Any:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 
+def data_spec(folder: Path) -> DataSpec:
+    """What the sides are that the model of a checkpoint was trained with. CheckpointError where it does not say it."""
+    return _data_spec(read_metadata(folder), folder)
+
+
 def _data_spec(metadata: Mapping[str, Any], folder: Path) -> DataSpec:
     try:
         fields = metadata["signals"]  # files have had this key since format 1
-        extras = {k: ImageSpec(**v) for k, v in fields["extras"].items()}
-        return DataSpec(source=ImageSpec(**fields["source"]), target=ImageSpec(**fields["target"]), extras=extras)
+        extras = {k: _image_spec(v) for k, v in fields["extras"].items()}
+        sides = {side: _image_spec(fields[side]) for side in ("source", "target")}
+        return DataSpec(**sides, extras=extras, half_aspect=fields.get("half_aspect"))
     except (KeyError, TypeError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
+
+
+def _image_spec(fields: Mapping[str, Any]) -> ImageSpec:
+    # JSON has lists where the specification of a data set has tuples; the two are compared.
+    palette = fields["palette"] and tuple(tuple(colour) for colour in fields["palette"])
+    values = tuple(fields["values"]) if fields.get("values") else None
+    return ImageSpec(**{**fields, "palette": palette, "values": values})
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:

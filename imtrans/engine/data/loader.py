@@ -121,10 +121,14 @@ def prepare(
 
 
 def one_hot(values: Tensor, spec: ImageSpec) -> Tensor:
-    """(B, 1, *spatial) labels as (B, classes, *spatial) of 0 and 1; anything else as it is."""
+    """(B, 1, *spatial) labels as (B, classes, *spatial) of 0 and 1, void pixels of 0; anything else as it is."""
     if spec.kind != "labels" or not spec.classes:
         return values
-    return torch.nn.functional.one_hot(values[:, 0], spec.classes).movedim(-1, 1).float()
+    if spec.void is None:
+        return torch.nn.functional.one_hot(values[:, 0], spec.classes).movedim(-1, 1).float()
+    is_void = values == spec.void
+    planes = torch.nn.functional.one_hot(values.masked_fill(is_void, 0)[:, 0], spec.classes).movedim(-1, 1).float()
+    return planes.masked_fill(is_void, 0)
 
 
 def _count_geometric(batch: Batch, augment: Sequence[Augmentation]) -> int:

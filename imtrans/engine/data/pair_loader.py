@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from imtrans.config.schema import RunConfig
+from imtrans.engine.build import ComponentFactory, augmentations
 from imtrans.engine.data.cache_store import CacheStore
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.skipped_samples import SkipLog, SkippedSample
@@ -14,6 +16,7 @@ from imtrans.engine.data.source import DatasetSource, dataset_source
 from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.images import Array, Interpolation, resize
+from imtrans.kit.images.labels import highest_class
 from imtrans.kit.random import draw
 
 MOST_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
@@ -141,16 +144,47 @@ class PairLoader:
     def _resized(self, array: Array, spec: ImageSpec) -> Array:
         if array.shape[-1] != spec.channels:
             raise ShapeError(f"{array.shape[-1]} channels where the data set says {spec.channels}")
-        if spec.kind == "labels" and spec.classes and int(array.max()) >= spec.classes:
-            raise DataError(f"label {int(array.max())} is not below {spec.classes}, the number of classes")
+        if spec.kind == "labels" and spec.classes and (label := highest_class(array, spec)) >= spec.classes:
+            raise DataError(f"label {label} is not below {spec.classes}, the number of classes")
         if array.ndim != 3 or not self.size:
             return array
         size = (self.size[0], self.size[-1])  # one number stands for both
         return resize(array, size, "nearest" if spec.kind == "labels" else self.interpolation)
 
 
-def open_split(config: RunConfig, split: Split, *, augment: Sequence[Augmentation] = ()) -> PairLoader:
-    """The loader of a split, at the size that the augmentation asks for. DataError if the split is empty."""
+class TrainingSplit(NamedTuple):
+    """The training pairs at the size that the augmentation asks for, the same at that of training, the augmentation."""
+
+    loader: PairLoader
+    plain: PairLoader
+    augment: Sequence[Augmentation]
+
+
+def open_training(
+    config: RunConfig, maker: ComponentFactory, *, run: Path | None = None, data_spec: DataSpec | None = None
+) -> TrainingSplit:
+    """The training split; its augmentation is built for the channels that it really has.
+
+    `run` and `data_spec` as in `dataset_source`.
+    """
+    plain = open_split(config, "train", run=run, data_spec=data_spec)
+    augment = augmentations(config, maker, plain.data_spec)
+    loader = open_split(config, "train", augment=augment, run=run, data_spec=plain.data_spec)
+    return TrainingSplit(loader, plain, augment)
+
+
+def open_split(
+    config: RunConfig,
+    split: Split,
+    *,
+    augment: Sequence[Augmentation] = (),
+    run: Path | None = None,
+    data_spec: DataSpec | None = None,
+) -> PairLoader:
+    """The loader of a split, at the size that the augmentation asks for. DataError if the split is empty.
+
+    `run` and `data_spec` as in `dataset_source`.
+    """
     size = tuple(config.data.size)
     # From the last to the first: each says what it needs so that the next gets its size.
     for change in reversed(augment):
@@ -159,7 +193,7 @@ def open_split(config: RunConfig, split: Split, *, augment: Sequence[Augmentatio
         (change.interpolation for change in augment if hasattr(change, "interpolation")), "bilinear"
     )
     loading = PairLoader(
-        source=dataset_source(config, split, size),
+        source=dataset_source(config, split, size, run=run, data_spec=data_spec),
         size=size,
         interpolation=config.data.interpolation or interpolation,
         is_reversed=config.direction == "BtoA",

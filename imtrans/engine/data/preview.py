@@ -3,10 +3,9 @@
 import torch
 
 from imtrans.config.schema import RunConfig
-from imtrans.engine import build
 from imtrans.engine.build import ComponentFactory
 from imtrans.engine.data.loader import loader, prepare
-from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.data.pair_loader import open_training
 from imtrans.engine.data.sampler import EpochSampler
 from imtrans.kit.images import Array, target_to_display, to_display
 from imtrans.kit.images.image_grid import sheet
@@ -14,8 +13,7 @@ from imtrans.kit.images.image_grid import sheet
 
 def preview(config: RunConfig, factory: ComponentFactory, *, count: int) -> Array:
     """(H, W, 3) uint8: source | target of the first `count` training pairs, as the first steps of a run see them."""
-    augment = build.augmentations(config, factory)
-    loading = open_split(config, "train", augment=augment)
+    loading, _, augment = open_training(config, factory)
     order = EpochSampler(
         count=len(loading.source.dataset),
         # Alone, so that pictures of different sizes can be shown.

@@ -1,14 +1,15 @@
 """The samples that a run leaves out, and its record of them, skipped.jsonl."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imtrans import atomic_io
 from imtrans.errors import DataError, join_names
-from imtrans.interfaces import Issue, Split
+from imtrans.interfaces import Dataset, Issue, Split
+from imtrans.kit.bases import Subset
 
 SKIPPED = "skipped.jsonl"
 BUDGET = 100  # one sample in so many may go bad while a run trains
@@ -49,6 +50,18 @@ class SkipLog:
                 f"{join_names(files, most=3)}",
                 hint="Look at that disk; then see what is wrong with the pictures: imtrans data check",
             )
+
+
+class Usable(Subset):
+    """A data set without its bad samples; a note says how many are left out."""
+
+    def __init__(self, inner: Dataset, left_out: Collection[int]) -> None:
+        excluded = set(left_out)
+        indices = [i for i in range(len(inner)) if i not in excluded]
+        # Faults in `issues` are samples that the data set itself has left out.
+        whole = len(inner) + sum(issue.is_fault for issue in inner.description.issues)
+        note = f"{whole - len(indices):,} of {whole:,} samples are left out (skipped.jsonl)"
+        super().__init__(inner, indices, note=note)
 
 
 def begin(records: Iterable[SkipLog]) -> None:

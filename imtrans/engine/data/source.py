@@ -1,19 +1,23 @@
 """A split of a data set that can be rebuilt in another process, and what stands around it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from imtrans.config.schema import RunConfig
 from imtrans.engine.build import build, options_of
-from imtrans.engine.data.subset import Subset
-from imtrans.errors import PluginError
-from imtrans.interfaces import Context, Dataset, Issue, Pair, Split
+from imtrans.engine.data.skipped_samples import Usable
+from imtrans.engine.data.split import divided, read_record
+from imtrans.errors import DataError, PluginError
+from imtrans.interfaces import Dataset, DatasetContext, DataSpec, ImageSpec, Issue, Pair, Split
 from imtrans.kit.bases import Collate, DatasetWrapper
+from imtrans.kit.images import Array
+from imtrans.kit.images.conform import conform
 from imtrans.plugins.component import Component, ComponentRef, Kind
 
 # The members of the protocol that a data set of a plugin may lack; looked up once, not at every use.
-MEMBERS = ("data_spec", "description", "collate", "files", "labels", "check")
+MEMBERS = ("data_spec", "description", "collate", "key", "files", "labels", "check")
 
 
 @dataclass(kw_only=True)
@@ -21,7 +25,8 @@ class DatasetSource:
     """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled.
 
     `inner` holds the data sets that its options name; it may make these, and no other components. `left_out` are the
-    samples, by their numbers in the whole, that are passed over.
+    samples, by their numbers in the split, that are passed over. `run` is the folder of a run, whose record says which
+    samples it holds out of training; `data_spec` what the sides, as stored, are read as.
     """
 
     component: Component
@@ -31,6 +36,8 @@ class DatasetSource:
     inner: Mapping[str, Component] = field(default_factory=dict)
     skip_invalid: bool = False
     left_out: frozenset[int] = frozenset()
+    run: Path | None = None
+    data_spec: DataSpec | None = None
     built: Dataset | None = field(default=None, repr=False)
 
     @property
@@ -43,12 +50,22 @@ class DatasetSource:
         """The data set, built at first use in each process."""
         if self.built is None:
             whole = self._built(self.component, self.options, make=self._make)
-            is_whole = not self.left_out and not whole.description.issues
-            self.built = whole if is_whole else Subset(whole, self.left_out)
+            if self.data_spec and not self.data_spec.has_sides_of(whole.data_spec):
+                whole = Conformed(whole, self.data_spec)
+            split = divided(whole, self.split, read_record(self.run)) if whole.description.is_undivided else whole
+            is_whole = not self.left_out and not split.description.issues
+            self.built = split if is_whole else Usable(split, self.left_out)
+            self.data_spec = whole.data_spec  # for the worker processes, which then need not find it again
         return self.built
 
     def _built(self, component: Component, options: Any, *, make: Callable[[Kind, ComponentRef], Any]) -> Dataset:
-        context = Context(make=make, size=self.size, split=self.split, skip_invalid=self.skip_invalid)
+        context = DatasetContext(
+            make=make,
+            split=self.split,
+            size=self.size,
+            skip_invalid=self.skip_invalid,
+            data_spec=self.data_spec if component is self.component else None,
+        )
         dataset: Dataset = build(component, options, context)
         missing = next((name for name in MEMBERS if not hasattr(dataset, name)), None)
         if missing:
@@ -86,8 +103,43 @@ class Reversed(DatasetWrapper):
         return self.inner.check(index, pair.reversed())
 
 
-def dataset_source(config: RunConfig, split: Split, size: Sequence[int]) -> DatasetSource:
-    """A split of the configured data set, made for the size that the loader will ask for."""
+class Conformed(DatasetWrapper):
+    """A data set whose pictures are brought to another specification: that of the model which they are for."""
+
+    def __init__(self, inner: Dataset, data_spec: DataSpec) -> None:
+        super().__init__(inner)
+        for side in ("source", "target"):
+            present, wanted = getattr(inner.data_spec, side), getattr(data_spec, side)
+            labels = [(s.kind == "labels", s.classes, s.space) for s in (present, wanted)]
+            if labels[0] != labels[1]:
+                raise DataError(
+                    f"the {side}s are {_kind(present)}, and the model was trained with {_kind(wanted)}",
+                    hint="Give data of the kind that the model was trained with.",
+                )
+        self.data_spec = replace(data_spec, extras=inner.data_spec.extras)
+
+    def __getitem__(self, index: int) -> Pair:
+        pair, ours, theirs = self.inner[index], self.data_spec, self.inner.data_spec
+        return replace(
+            pair,
+            source=_conformed(pair.source, theirs.source, ours.source, name=pair.key),
+            target=_conformed(pair.target, theirs.target, ours.target, name=pair.key),
+        )
+
+
+def dataset_source(
+    config: RunConfig,
+    split: Split,
+    size: Sequence[int],
+    *,
+    run: Path | None = None,
+    data_spec: DataSpec | None = None,
+) -> DatasetSource:
+    """A split of the configured data set, made for the size that the loader will ask for.
+
+    `run`: the folder of the run whose division of the samples holds. `data_spec`: what the sides, as trained on, are
+    read as, where a model says it.
+    """
     chosen = config.dataset
     return DatasetSource(
         component=chosen.component,
@@ -96,11 +148,21 @@ def dataset_source(config: RunConfig, split: Split, size: Sequence[int]) -> Data
         size=tuple(size),
         inner=chosen.inner,
         skip_invalid=config.data.skip_invalid,
+        run=run,
+        data_spec=data_spec.reversed() if data_spec and config.direction == "BtoA" else data_spec,
     )
 
 
 def _reversed(collate: Collate) -> Collate:
     return lambda pairs: collate([pair.reversed() for pair in pairs]).reversed()
+
+
+def _conformed(array: Array, present: ImageSpec, wanted: ImageSpec, *, name: str) -> Array:
+    return array if present.kind == "labels" else conform(array, wanted, bits=present.bits, name=name)
+
+
+def _kind(spec: ImageSpec) -> str:
+    return f"labels of {spec.classes} classes" if spec.kind == "labels" else spec.space or "pictures"
 
 
 def _no_components(kind: Kind, use: ComponentRef) -> Any:

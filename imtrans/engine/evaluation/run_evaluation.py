@@ -1,18 +1,17 @@
 """From a run, or two folders, to an evaluation on the disk."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from imtrans.config.schema import RunConfig
 from imtrans.engine import build
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
-from imtrans.engine.data.source import dataset_source
 from imtrans.engine.evaluation import eval_report
 from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to
 from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
@@ -50,7 +49,7 @@ def evaluate_run(
 ) -> EvaluationResult:
     """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`."""
     config = model.config
-    loading = open_split(config, protocol.split)
+    loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
     dataset = run_summary.dataset_name(config)
     about = {
         "judged": f"{checkpoint} on {dataset} ({protocol.split})",
@@ -61,10 +60,10 @@ def evaluate_run(
     }
     return _evaluated(
         protocol,
-        samples_of_model(model, loading, protocol, stored=_stored(loading, config, protocol)),
+        samples_of_model(model, loading, protocol, stored=_stored(loading, protocol)),
         catalog=catalog,
         conditions={"split": protocol.split, "inference": values(config.inference)},
-        mean=_mean(model, protocol),
+        mean=_mean(model, protocol, run=checkpoint.parent),
         about=about,
         base=base,
         name=checkpoint.name.removesuffix(checkpoint_paths.SUFFIX),
@@ -128,22 +127,22 @@ def _evaluated(
     return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
 
 
-def _stored(loading: PairLoader, config: RunConfig, protocol: EvalProtocol) -> PairLoader:
+def _stored(loading: PairLoader, protocol: EvalProtocol) -> PairLoader:
     """The same samples as they are stored, where the protocol compares at a size of its own."""
     if not protocol.size:
         return loading
     # The protocol resizes the target itself, by its own filter; the loader would use that of training.
-    source = dataset_source(config, protocol.split, ())
+    source = dataclasses.replace(loading.source, size=(), built=None)
     return PairLoader(source=source, is_reversed=loading.is_reversed, seed=loading.seed)
 
 
-def _mean(model: Model, protocol: EvalProtocol) -> torch.Tensor | None:
+def _mean(model: Model, protocol: EvalProtocol, *, run: Path) -> torch.Tensor | None:
     """The mean training image as the protocol compares it, (1, C, *spatial); None where there is none."""
     # The mean of label maps is none, and colour without lightness is no image.
     if model.data_spec.target.kind != "image" or model.data_spec.target.space:
         return None
     try:
-        mean = mean_target(model, open_split(model.config, "train"))
+        mean = mean_target(model, open_split(model.config, "train", run=run, data_spec=model.data_spec))
     except DataError:  # an evaluation needs no training data: without it there is no baseline
         return None
     if mean is None:

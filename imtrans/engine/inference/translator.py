@@ -11,11 +11,10 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
-from imtrans.errors import DataError, ShapeError
+from imtrans.engine.inference.inputs import is_pair, read_array, read_file
 from imtrans.interfaces import ImageSpec
 from imtrans.kit import images, nn, pretrained
 from imtrans.kit.images import Array
-from imtrans.kit.images.color import into_space
 
 
 @contextlib.contextmanager
@@ -93,25 +92,34 @@ class Translator:
         weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
         return hashlib.sha256(repr((weights, repr(self.model.config.inference))).encode()).hexdigest()
 
-    def translate(self, picture: Array | str | Path, *, seed: int = 0) -> Array:
+    def holds_pair(self, path: Path) -> bool:
+        """Whether a file looks like a whole pair, of which `translate` takes the source half.
+
+        Only a model that was trained on halves of pictures meets such files. DataError where it is no picture.
+        """
+        return is_pair(path, self.model.data_spec)
+
+    def translate(
+        self,
+        picture: Array | str | Path,
+        *,
+        seed: int = 0,
+        source_range: tuple[float, float] | None = None,
+        is_whole: bool = False,
+    ) -> Array:
         """The translation of one picture: (*spatial, C) as stored, or the path of a picture file.
 
-        The result has the same spatial size, and the channels and depth of the training targets. `seed` decides the
-        noise (dropout), so equal calls give equal results. Raises ShapeError for a wrong number of channels, DataError
-        for labels that the model does not know.
+        It is read as the training data were: depths are converted, and of a file that looks like a whole pair
+        (`holds_pair`) the source half is taken unless it `is_whole`. With `source_range` its values from low to high
+        are scaled to those of training. The result has the same spatial size, and the channels and depth of the
+        training targets. `seed` decides the noise (dropout), so equal calls give equal results. Raises ShapeError for a
+        wrong number of channels, DataError for labels and values that the model does not know.
         """
         if isinstance(picture, str | Path):
-            array = images.decode(Path(picture), as_labels=self.source.kind == "labels")
-            channels = 3 if self.source.space else self.source.channels
-            array = images.with_channels(array, channels, name=str(picture))
+            half = "" if is_whole or not self.holds_pair(Path(picture)) else self.source_half
+            array = read_file(Path(picture), self.source, half=half, source_range=source_range)
         else:
-            array = picture
-        array = into_space(array, self.source)
-        classes = self.source.classes
-        if self.source.kind == "labels" and classes and int(array.max()) >= classes:
-            raise DataError(f"{_named(picture)}: value {int(array.max())}; the model takes labels 0 to {classes - 1}")
-        if array.shape[-1] != self.source.channels:
-            raise ShapeError(f"the model takes {self.source.channels} channels (the last axis), not {array.shape[-1]}")
+            array = read_array(picture, self.source, source_range=source_range)
         source = self._tensor(array)
         with inference_mode(self.model, seed=seed):
             translated = translate(self.model, source, seed=seed)
@@ -119,25 +127,18 @@ class Translator:
             return images.target_to_display(translated[0], source[0], self.model.data_spec)
         return images.from_range(translated[0], self.target)
 
+    @property
+    def source_half(self) -> str:
+        """Where the source lies in a picture that holds a pair."""
+        return "right" if self.model.config.direction == "BtoA" else "left"
+
     def _tensor(self, array: Array) -> Tensor:
-        stored = torch.from_numpy(_as_bits(array, self.source)).to(self.model.device).movedim(-1, 0)[None]
+        # torch supports uint16 only in part.
+        stored = np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
+        tensor = torch.from_numpy(stored).to(self.model.device).movedim(-1, 0)[None]
         if self.source.kind == "labels":
-            return one_hot(stored.long(), self.source)
-        return images.to_range(stored, self.source)
-
-
-def _named(picture: Array | str | Path) -> str:
-    return str(picture) if isinstance(picture, str | Path) else "picture"
-
-
-def _as_bits(array: Array, spec: ImageSpec) -> Array:
-    """8-bit pictures for a 16-bit model and the other way round, by their ranges."""
-    if spec.kind == "image" and array.dtype == np.uint8 and spec.high > 255:
-        array = array.astype(np.float32) * (spec.high / 255)
-    elif spec.kind == "image" and array.dtype == np.uint16 and spec.high <= 255:
-        array = array.astype(np.float32) * (spec.high / 65535)
-    # torch supports uint16 only in part.
-    return np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
+            return one_hot(tensor.long(), self.source)
+        return images.to_range(tensor, self.source)
 
 
 @contextlib.contextmanager

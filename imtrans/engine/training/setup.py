@@ -9,12 +9,14 @@ from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
 from imtrans.engine.checkpoints import init_weights, resume, state
+from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints.resume import ResumePoint
 from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.data import run_summary, skipped_samples
 from imtrans.engine.data.cache import with_cache
-from imtrans.engine.data.pair_loader import PairLoader, open_split
+from imtrans.engine.data.pair_loader import PairLoader, open_split, open_training
 from imtrans.engine.data.sampler import SampleIndex
+from imtrans.engine.data.split import check_disjoint
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
@@ -46,9 +48,8 @@ def setup_training(
     device = devices.choose(config.train.device)
     world, factory = distributed.join(device, patience=config.train.timeout), build.ComponentFactory(catalog)
     _check_world(config, world)
-    augment = build.augmentations(config, factory)
     _check_pairs(config)
-    splits = _open_splits(config, augment, folder=folder, start=start, world=world)
+    splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
     model = build.model(config, splits.training.data_spec, maker=factory, device=device, seed=config.train.seed)
@@ -76,13 +77,18 @@ class Splits(NamedTuple):
 
 
 def _open_splits(
-    config: RunConfig, augment: Sequence[Augmentation], *, folder: Path, start: ResumePoint | None, world: ProcessGroup
-) -> Splits:
-    """The splits without bad samples, and from the cache."""
-    loaders = (open_split(config, "train", augment=augment), open_split(config, "train"), open_split(config, "val"))
-    training, plain, validation = screen(config, loaders, folder=folder, start=start, world=world)
+    config: RunConfig, maker: build.ComponentFactory, *, folder: Path, start: ResumePoint | None, world: ProcessGroup
+) -> tuple[Splits, Sequence[Augmentation]]:
+    """The splits without bad samples, and from the cache; the augmentation for them."""
+    run, checkpoint = folder if start else None, start.checkpoint if start else None
+    known = checkpoints_io.data_spec(checkpoint) if checkpoint else None
+    training, plain, augment = open_training(config, maker, run=run, data_spec=known)
+    # Every split is read as the training pairs are: what a side is was found over all of them.
+    validation = open_split(config, "val", run=run, data_spec=training.data_spec)
+    check_disjoint(training.source.dataset, validation.source.dataset)
+    training, plain, validation = screen(config, (training, plain, validation), folder=folder, start=start, world=world)
     training, validation = with_cache((training, validation), config.data.cache, is_silent=not world.is_first)
-    return Splits(training, plain, validation)
+    return Splits(training, plain, validation), augment
 
 
 def _job(

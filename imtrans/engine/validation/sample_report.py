@@ -18,6 +18,7 @@ from imtrans.kit.images.image_checks import file_fault
 MOST_COLOURS, MOST_TOP = 256, 16
 LOSSY = ("JPEG", "WEBP")
 HINT = "Fix it, or remove the pair."
+TEXTURE = 32  # of 256 differences that must be clear for a picture to have a look of its own
 ROWS = 64  # rows of a picture that are enough for its statistics
 
 
@@ -27,7 +28,8 @@ class ImageStats:
 
     `flat` is the share of pixels that equal their left neighbour, `mean` the mean colour, 0 to 255; `top` the 16
     commonest coarse colours among the flat pixels (4 bits a channel) with their shares; `colours` the exact colours,
-    as numbers, where there are at most 256.
+    as numbers, where there are at most 256; `look` is a hash of 256 bits, in hexadecimal, that hardly changes when a
+    picture is scaled, compressed or brightened (16 x 16 signs of differences), and empty for pictures without texture.
     """
 
     digest: str
@@ -37,6 +39,7 @@ class ImageStats:
     mean: tuple[float, ...] = ()
     top: Mapping[int, float] = field(default_factory=dict)
     colours: tuple[int, ...] = ()
+    look: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def image_stats(array: Array, spec: ImageSpec, *, is_exact: bool = True) -> Imag
     rows = whole[:: max(1, len(whole) // ROWS)]
     rows8 = rows if rows.dtype == np.uint8 else (rows.astype(np.float32) * (255 / spec.high)).astype(np.uint8)
     colours = _colours(whole, rows) if is_exact and whole.dtype == np.uint8 else ()
-    return replace(_with_colour_stats(stats, rows8), colours=colours)
+    return replace(_with_colour_stats(stats, rows8), colours=colours, look=_look(rows8))
 
 
 def digest(array: Array) -> str:
@@ -142,6 +145,17 @@ def _with_colour_stats(stats: ImageStats, rows: Array) -> ImageStats:
         mean=tuple(round(float(plane.mean()), 2) for plane in planes),
         top={int(b): round(float(counts[b] / counts.sum()), 5) for b in top if counts[b]},
     )
+
+
+def _look(rows: Array) -> str:
+    import cv2
+
+    grey = rows.mean(axis=-1, dtype=np.float32)
+    small = cv2.resize(grey, (17, 16), interpolation=cv2.INTER_AREA)
+    differences = np.diff(small, axis=1)
+    # Differences below one level are noise: a plane of one colour would get a random hash.
+    is_textured = np.count_nonzero(np.abs(differences) >= 2) >= TEXTURE
+    return np.packbits(differences > 1).tobytes().hex() if is_textured else ""
 
 
 def _colours(whole: Array, rows: Array) -> tuple[int, ...]:
@@ -174,4 +188,6 @@ def _restored_stats(tree: Mapping[str, Any] | None) -> ImageStats | None:
         return None
     top = {int(k): float(v) for k, v in tree["top"].items()}
     lists = {k: tuple(tree[k]) for k in ("shape", "mean", "colours")}
-    return ImageStats(digest=tree["digest"], is_constant=tree["is_constant"], flat=tree["flat"], top=top, **lists)
+    return ImageStats(
+        digest=tree["digest"], is_constant=tree["is_constant"], flat=tree["flat"], top=top, look=tree["look"], **lists
+    )

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.data.pair_loader import PairLoader
-from imtrans.engine.data.subset import Subset
+from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.workers import PATIENCE, reset_worker_signals
 from imtrans.engine.validation import dataset_checks
 from imtrans.engine.validation.check_cache import CheckCache
@@ -21,6 +21,7 @@ from imtrans.interfaces import Issue, Split, Tick
 
 FEW = 200  # samples; fewer are checked before other processes have started
 MOST_PROCESSES = 8
+OVERLAPS = ("overlap", "near-overlap")
 CHUNK = 16  # samples that a process checks before it hands over their reports
 
 
@@ -83,7 +84,8 @@ def check_dataset(loadings: Mapping[Split, PairLoader], *, tick: Tick | None = N
         finally:
             caches[split].save()
     issues = [*_located_issues(loadings, reports)]
-    return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=_notes(loadings.values()))
+    notes = [*_notes(loadings.values()), *_disjoint(loadings, issues)]
+    return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=notes)
 
 
 def _located_issues(
@@ -103,9 +105,16 @@ def _located_issues(
 def _notes(loadings: Iterable[PairLoader]) -> list[str]:
     """The notes of the data sets themselves, each once."""
     datasets = [loading.source.dataset for loading in loadings]
-    # A Subset adds a note of what it leaves out, which the issues say already.
-    whole = [d.inner if isinstance(d, Subset) else d for d in datasets]
+    # `Usable` adds a note of what it leaves out, which the issues say already.
+    whole = [d.inner if isinstance(d, Usable) else d for d in datasets]
     return [*dict.fromkeys(str(note) for d in whole for note in d.description.notes)]
+
+
+def _disjoint(loadings: Mapping[Split, PairLoader], issues: Iterable[LocatedIssue]) -> Iterator[str]:
+    """A note that no sample is in two splits, where that was found."""
+    if len(loadings) > 1 and not any(located.issue.code in OVERLAPS for located in issues):
+        others = " or ".join(split for split in loadings if split != "train")
+        yield f"no sample of {others} is trained on: the files, the pixels and the looks of all were compared"
 
 
 def _counts(loadings: Mapping[Split, PairLoader]) -> dict[str, int]:

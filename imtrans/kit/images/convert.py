@@ -10,6 +10,7 @@ from imtrans.errors import ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.kit.images.array import Array
 from imtrans.kit.images.color import join_lab
+from imtrans.kit.images.labels import values_of
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 
@@ -60,11 +61,10 @@ def to_range(stored: Tensor, spec: ImageSpec) -> Tensor:
 def from_range(image: Tensor, spec: ImageSpec) -> Array:
     """An image (C, *spatial) in [-1, 1] as it is stored: (*spatial, C), clipped, and rounded for whole numbers.
 
-    Labels, one channel for each class, become the class of the highest value: (*spatial, 1).
+    Labels, one channel for each class, become the number of the class of the highest value: (*spatial, 1).
     """
     if spec.kind == "labels":
-        classes: Array = image.detach().argmax(0)[..., None].cpu().numpy()
-        return classes.astype(np.uint8 if (spec.classes or 0) <= 256 else np.uint16)
+        return values_of(image.detach().argmax(0)[..., None].cpu().numpy(), spec)
     half = (spec.high - spec.low) / 2
     stored = (image.detach().float().cpu() + 1) * half + spec.low
     array: Array = np.ascontiguousarray(stored.clamp(spec.low, spec.high).movedim(0, -1).numpy())

@@ -17,7 +17,7 @@ from imtrans.engine import build
 from imtrans.engine.data import cache, cache_format
 from imtrans.engine.data.cache import with_cache
 from imtrans.engine.data.loader import Samples, loader, prepare
-from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.data.pair_loader import open_split, open_training
 from imtrans.engine.data.prefetch import Prefetcher
 from imtrans.engine.data.sampler import EpochSampler, SampleIndex
 from imtrans.engine.distributed import ProcessGroup
@@ -421,8 +421,7 @@ def test_moving_pixels_before_the_range_gives_the_same_bits(data):
     chosen = config({"data.size": "16", "augment.kornia-jitter.scale": "1.25"}, dataset=data)
     from factories import plugins
 
-    augment = build.augmentations(chosen, build.ComponentFactory(Catalog(plugins().records)))
-    loading = open_split(chosen, "train", augment=augment)
+    loading, _, augment = open_training(chosen, build.ComponentFactory(Catalog(plugins().records)))
     [stored] = loader(loading, [[SampleIndex(0, i) for i in range(COUNT)]], workers=0)
     early = prepare(stored, loading.data_spec, torch.device("cpu"), augment)
     late = prepare(stored, loading.data_spec, torch.device("cpu"), [lambda b, c=c: c(b) for c in augment])

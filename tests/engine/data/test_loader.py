@@ -7,7 +7,7 @@ import torch
 from factories import config
 
 from imtrans.engine.data.loader import Samples, loader, one_hot, prepare
-from imtrans.engine.data.pair_loader import PairLoader, open_split
+from imtrans.engine.data.pair_loader import PairLoader, open_split, open_training
 from imtrans.engine.data.sampler import EpochSampler, Position, SampleIndex
 from imtrans.engine.data.source import DatasetSource
 from imtrans.errors import DataError, ShapeError
@@ -145,8 +145,7 @@ def test_the_loader_is_asked_for_the_size_that_the_augmentation_cuts_from():
     from imtrans.plugins.catalog import Catalog
 
     chosen = config({"augment.kornia-jitter.scale": "1.25", "augment.kornia-jitter.interpolation": "nearest"})
-    augment = build.augmentations(chosen, build.ComponentFactory(Catalog(plugins().records)))
-    given = open_split(chosen, "train", augment=augment)
+    given, _, _ = open_training(chosen, build.ComponentFactory(Catalog(plugins().records)))
     assert given.size == (40,)
     assert given.interpolation == "nearest"
     assert given.pair(SampleIndex(0, 0))[0].source.shape == (40, 40, 3)

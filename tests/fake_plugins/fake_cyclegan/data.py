@@ -1,13 +1,13 @@
 import numpy as np
 
-from imtrans.interfaces import Context, DataSpec, ImageSpec, Pair
+from imtrans.interfaces import DatasetContext, DataSpec, ImageSpec, Pair
 from imtrans.kit.bases import BaseDataset
 
 
 class Unpaired(BaseDataset):
     data_spec = DataSpec(source=ImageSpec(channels=1), target=ImageSpec(channels=3))
 
-    def __init__(self, options: object, context: Context) -> None:
+    def __init__(self, options: object, context: DatasetContext) -> None:
         pass
 
     def __len__(self) -> int:

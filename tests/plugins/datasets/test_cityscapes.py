@@ -103,11 +103,11 @@ def test_pairs_are_as_the_usual_preparation_makes_them(fetch: Callable) -> None:
 
 
 def test_the_exact_labels_are_kept_and_found_from_a_pair(fetch: Callable) -> None:
-    from imtrans.interfaces import Context
+    from imtrans.interfaces import DatasetContext
     from imtrans.kit.images import decode
 
     folder = fetch(photos(), labels())
-    val = cityscapes(NamedOptions(), Context(make=lambda *_: None, split="val"))
+    val = cityscapes(NamedOptions(), DatasetContext(make=lambda *_: None, split="val"))
     assert val.labels(0) == folder / "labels" / "val" / "0.png"
     assert np.array_equal(decode(val.labels(0), as_labels=True), classes(23)), "full size, as they were"
     train = decode(folder / "labels" / "train" / "0.png", as_labels=True)

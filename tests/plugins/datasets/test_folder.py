@@ -16,7 +16,7 @@ from imtrans.kit.images import decode, encode, resize
 from imtrans.plugins.component import ComponentRef
 from imtrans_datasets.components_folders import FolderOptions
 from imtrans_datasets.folder import FolderOfPairs
-from imtrans_datasets.layout import find
+from imtrans_datasets.pairing.layout import find
 
 PALETTE = [0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255]
 
@@ -83,12 +83,12 @@ def test_any_number_of_channels_trains_and_is_written_as_deep_as_it_was(channels
     assert (written.shape, written.dtype) == (array.shape, array.dtype)
 
 
-def test_depths_are_brought_to_that_of_the_first(tmp_path):
+def test_depths_are_brought_to_the_deepest(tmp_path):
     two(tmp_path, numbers(4, 4, 3), numbers(4, 4, 3), names="abcd")
     write(tmp_path / "A" / "b.png", np.full((4, 4, 3), 65_535, np.uint16))
     write(tmp_path / "B" / "b.png", np.full((4, 4, 3), 257 * 30, np.uint16))
     pair = FolderOfPairs(find(tmp_path, "train"))[1]
-    assert (pair.source.dtype, pair.source.max(), pair.target.max()) == (np.uint8, 255, 30)
+    assert (pair.source.dtype, pair.source.max(), pair.target.max()) == (np.uint16, 65_535, 257 * 30)
     two(tmp_path / "deep", numbers(4, 4, 3, dtype=np.uint16), numbers(4, 4, 3), names="abcd")
     write(tmp_path / "deep" / "A" / "b.png", np.full((4, 4, 3), 255, np.uint8))
     assert FolderOfPairs(find(tmp_path / "deep", "train"))[1].source.max() == 65_535
@@ -98,7 +98,7 @@ def test_float_among_whole_numbers_is_refused(tmp_path):
     two(tmp_path, numbers(4, 4, 1), numbers(4, 4, 1))
     (tmp_path / "A" / "b.png").unlink()
     write(tmp_path / "A" / "b.tif", np.ones((4, 4, 1), np.float32))
-    with pytest.raises(DataError, match=r"b\.tif: float32 values, where the first picture has 8 bits"):
+    with pytest.raises(DataError, match=r"b\.tif: grey float, where the sources are 2 grey 8 bit, 1 grey float"):
         FolderOfPairs(find(tmp_path, "train"))[1]
 
 
@@ -106,7 +106,7 @@ def test_the_range_of_the_values_is_told_kept_and_undone(tmp_path):
     heights = np.linspace(-50, 350, 32 * 32, dtype=np.float32).reshape(32, 32, 1)
     listing = two(tmp_path / "x", numbers(32, 32, 3), heights, suffix=".tif")
     with pytest.raises(DataError, match=r"values from -50 to 350; allowed are 0 to 1") as caught:
-        FolderOfPairs(listing, FolderOptions())
+        FolderOfPairs(listing, FolderOptions())[0]
     assert "--set dataset.target_range=[LOW,HIGH]" in caught.value.hint
     chosen = ComponentRef("folder", {"path": str(tmp_path / "x"), "target_range": [-50, 350]})
     made = job(tmp_path / "run", {"train.steps": "1", "metrics": "[]", "train.num_samples": "1"}, dataset=chosen)
@@ -147,7 +147,7 @@ def test_palette_pictures_are_read_as_labels_where_asked(labelled):
 
 
 def test_the_number_of_classes_is_asked_for_with_what_was_found(labelled):
-    with pytest.raises(ConfigError, match=r"dataset\.classes is not set; .*a\.png, holds values up to 3") as caught:
+    with pytest.raises(ConfigError, match=r"dataset\.classes is not set; .*a\.png on, hold values up to 3") as caught:
         FolderOfPairs(find(labelled, "train"), FolderOptions(labels="target"))
     assert "--set dataset.classes=4" in caught.value.hint
 
@@ -198,9 +198,9 @@ def test_a_run_says_what_it_found(labelled, cli):
         "  data set: folder: x; pairs from the folders A and B",
         " direction: from B to A (data.direction=BtoA)",
         "    splits: train 2, val 1 (held out of training), test 1 (held out of training)",
-        "    pair 1: B/a.png: 32 x 32, labels of 4 classes; A/a.png: 32 x 32, 3 channels, 8 bits",
-        "    pair 2: B/b.png: 32 x 32, labels of 4 classes; A/b.png: 32 x 32, 3 channels, 8 bits",
-        "      note: no folder for validation: every 10th pair (1) is held out of training",
+        "    pair 1: B/b.png: 32 x 32, labels of 4 classes; A/b.png: 32 x 32, 3 channels, 8 bits",
+        "    pair 2: B/c.png: 32 x 32, labels of 4 classes; A/c.png: 32 x 32, 3 channels, 8 bits",
+        "      note: no place for validation: 1 of 3 samples, chosen by name, are held out of training",
     ]
     assert max(map(len, done.err.splitlines()[:9])) <= 100
     told = json.loads((labelled.parent / "runs" / "told" / "run.json").read_text())

@@ -8,7 +8,7 @@ from imtrans.engine.data.pair_loader import open_split
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.plugins.component import ComponentRef
 from imtrans_datasets.folder import FolderOfPairs
-from imtrans_datasets.layout import find
+from imtrans_datasets.pairing.layout import find
 
 
 def picture(path, size=(16, 8), colour=(10, 20, 30), mode="RGB"):
@@ -56,16 +56,6 @@ def test_two_folders_are_paired_by_name(tmp_path, one, two):
     assert folders == {(tmp_path / one, tmp_path / two)}
 
 
-def test_without_splits_every_tenth_pair_is_held_out_and_said(tmp_path):
-    for i in range(25):
-        picture(tmp_path / f"{i:02}.png")
-    train, val = find(tmp_path, "train"), find(tmp_path, "val")
-    assert [i.key for i in val.items] == ["09", "19", "24"]
-    assert len(train.items) == 22
-    assert not {i.key for i in train.items} & {i.key for i in val.items}
-    assert "every 10th pair (3) is held out of training" in train.notes[-1]
-
-
 def test_test_serves_where_val_is_missing_and_the_other_way_round(tmp_path):
     sides(tmp_path / "train")
     sides(tmp_path / "test")
@@ -82,7 +72,6 @@ def test_test_serves_where_val_is_missing_and_the_other_way_round(tmp_path):
         (["A/1.png"], "B: no such folder"),
         (["A/1.png", "B/2.png"], r"2 pictures have no partner: 1 \(only in A\), 2 \(only in B\)"),
         (["a.png", "a.jpg"], "a.jpg and .*a.png have one name"),
-        (["one.png"], "one pair is too few"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path, files, message):
@@ -101,19 +90,19 @@ def test_junk_of_file_managers_is_passed_over(tmp_path):
     for name in (".DS_Store", "Thumbs.db", "._1.png"):
         (tmp_path / name).write_bytes(b"junk")
     (tmp_path / "__MACOSX").mkdir()
-    assert len(find(tmp_path, "train").items) == 2
+    assert len(find(tmp_path, "train").items) == 3
 
 
 def test_an_odd_width_and_halves_of_two_sizes_name_the_file(tmp_path):
     picture(tmp_path / "odd.png", size=(15, 8))
     picture(tmp_path / "odd2.png", size=(15, 8))
     with pytest.raises(ShapeError, match=r"odd.*\.png: 15 pixels wide"):
-        FolderOfPairs(find(tmp_path, "train"))
+        FolderOfPairs(find(tmp_path, "train"))[0]
     for name, size in (("1", (8, 8)), ("2", (8, 8)), ("3", (8, 10))):
         picture(tmp_path / "x" / "A" / f"{name}.png", size=(8, 8))
         picture(tmp_path / "x" / "B" / f"{name}.png", size=size)
     with pytest.raises(ShapeError, match="8 x 8 and 8 x 10 pixels"):
-        FolderOfPairs(find(tmp_path / "x", "val"))[0]
+        FolderOfPairs(find(tmp_path / "x", "train"))[2]
 
 
 def test_grey_pictures_among_coloured_ones_are_repeated(tmp_path):

@@ -126,7 +126,9 @@ def test_a_cifar_file_of_another_size_is_refused_by_its_name(cifar, size):
 def test_every_maker_takes_the_photos_of_a_set_as_it_takes_those_of_a_folder(cifar, tmp_path, name):
     folder = tmp_path / "photos" / "train"
     folder.mkdir(parents=True)
-    Image.fromarray(photo(0)).save(folder / "0.png")
+    (tmp_path / "photos" / "val").mkdir()
+    for place in ("train", "val"):
+        Image.fromarray(photo(0)).save(tmp_path / "photos" / place / "0.png")
     theirs = made(name, size=(48,), root=str(folder.parent)).dataset[0]
     ours = made(name, size=(48,), root=str(cifar), photos=ComponentRef("cifar10")).dataset[0]
     assert np.array_equal(ours.source, theirs.source)
@@ -153,7 +155,9 @@ def test_of_a_set_of_pairs_the_target_is_the_photo(tmp_path):
     """Facades go from B, the labels, to A, the photo."""
     whole = np.concatenate([photo(1), photo(2)], axis=1)
     (tmp_path / "facades" / "train").mkdir(parents=True)
-    Image.fromarray(whole).save(tmp_path / "facades" / "train" / "1.png")
+    (tmp_path / "facades" / "val").mkdir()
+    for place in ("train/1.png", "val/2.png"):
+        Image.fromarray(whole).save(tmp_path / "facades" / place)
     pairs = made("grey", photos=ComponentRef("facades", {"root": str(tmp_path)})).dataset
     assert np.array_equal(pairs[0].target, photo(1))
     assert pairs.files(0) == (tmp_path / "facades" / "train" / "1.png",)
@@ -203,7 +207,9 @@ def test_anime_goes_from_the_right_half_to_the_left(tmp_path):
     assert chosen.direction == "BtoA"
     (tmp_path / "anime" / "train").mkdir(parents=True)
     whole = np.concatenate([photo(1), photo(2)], axis=1)
-    Image.fromarray(whole).save(tmp_path / "anime" / "train" / "1.png")
+    (tmp_path / "anime" / "val").mkdir()
+    for place in ("train/1.png", "val/2.png"):
+        Image.fromarray(whole).save(tmp_path / "anime" / place)
     pair = dataset_source(chosen, "train", ()).dataset[0]
     assert np.array_equal(pair.target, photo(2)), "the sketch, side B: the source once the direction is taken"
 

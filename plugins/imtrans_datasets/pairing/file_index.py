@@ -1,17 +1,15 @@
 """The picture files of a folder, and lists of pairs made of them."""
 
-import getpass
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imtrans.errors import DataError, ResourceError, join_names, printable
+from imtrans.errors import DataError, join_names
 from imtrans.interfaces import DatasetDescription, Issue
-from imtrans.kit.formats import SUFFIXES, is_picture
-
-JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
+from imtrans.kit.formats import SUFFIXES
+from imtrans.kit.picture_files import find_pictures, key_of, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,12 @@ class Listing(DatasetDescription):
     """The pairs of a split in the order of their names, with the description of the data set that they make.
 
     `issues` are pictures that make no pair, and `refusal` is the error to raise for them, unless they are skipped.
+    `everything` gives the pairs of all splits.
     """
 
     items: Sequence[Item]
     refusal: DataError | None = None
+    everything: Callable[[], Sequence[Item]] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,32 +66,25 @@ def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Sca
     Links are followed, no folder twice; hidden files and those of file managers are skipped. DataError where there are
     no pictures; ResourceError where a folder cannot be read.
     """
-    others = _Others()
-    # By bytes: the order does not depend on the locale, nor on how the file system lists names.
-    names = sorted(_pictures(str(folder), others, deep=deep, skip=skip), key=os.fsencode)
+    pictures = find_pictures(folder, deep=deep, skip=skip)
     first: dict[str, str] = {}
     doubles: dict[str, tuple[str, ...]] = {}
-    for name in names:
+    for name in pictures.names:
         stem, path = os.path.splitext(name)[0].replace(os.sep, "/"), os.path.join(folder, name)
         if stem in first:
             doubles[stem] = (*doubles.get(stem, (first[stem],)), path)
         else:
             first[stem] = path
     if not first:
-        raise DataError(f"0 pictures in {folder}{others.text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
+        raise DataError(f"0 pictures in {folder}{pictures.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
     files = {stem: path for stem, path in first.items() if stem not in doubles} if doubles else first
-    return Scan(files, (*others.notes(), *_same_but_case(first)), doubles)
+    return Scan(files, (*pictures.notes(), *_same_but_case(first)), doubles)
 
 
 def one_name(paths: Sequence[str]) -> Issue:
     """Pictures of one name, of which none can be told to be the right one."""
     what = f"{' and '.join(map(key_of, paths))} have one name"
     return Issue(code="same-name", what=what, hint="Remove or rename one of them.", files=tuple(map(Path, paths)))
-
-
-def key_of(stem: str) -> str:
-    """A stem as a key: what no terminal, page or log can hold is escaped."""
-    return stem if stem.isprintable() else printable(stem).replace("\n", "\\n")
 
 
 def check_folder(path: Path) -> None:
@@ -101,7 +94,7 @@ def check_folder(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise DataError(f"{path}: no such folder", hint="Give the path of a folder that is there.") from None
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if not is_folder(path):
         raise DataError(f"{path}: is a file, not a folder", hint="Give a folder, or a .csv or .jsonl file of pairs.")
 
@@ -111,82 +104,7 @@ def is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:  # it is the folder above that may not be searched
-        raise _unreadable(path.parent, error) from None
-
-
-@dataclass
-class _Others:
-    """What a folder holds beside pictures."""
-
-    folders: list[str] = field(default_factory=list)
-    suffixes: "Counter[str]" = field(default_factory=Counter)
-    junk: int = 0
-    loops: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        parts = [f"{count} {suffix}" for suffix, count in self.suffixes.most_common(3)]
-        parts += [f"the folders {join_names(map(key_of, self.folders), most=4)}"] if self.folders else []
-        return f"; it holds {', '.join(parts)}" if parts else ""
-
-    def notes(self) -> Iterator[str]:
-        if self.junk:
-            yield f"{self.junk} hidden or system files passed over"
-        if self.loops:
-            names = join_names(map(key_of, self.loops), most=3)
-            yield f"{names}: links to a folder that has been read; not followed twice"
-
-
-def _pictures(top: str, others: _Others, *, deep: bool, skip: Collection[str]) -> Iterator[str]:
-    pending, visited = [""], {_identity(top)}
-    while pending:
-        below = pending.pop()
-        for entry in _entries(os.path.join(top, below)):
-            name = os.path.join(below, entry.name)
-            if entry.name.startswith(".") or entry.name.lower() in JUNK:
-                others.junk += 1
-            elif _is_folder(entry):
-                if not deep or (not below and entry.name in skip):
-                    others.folders.append(entry.name)
-                elif _identity(entry.path) in visited:
-                    others.loops.append(name)
-                else:
-                    visited.add(_identity(entry.path))
-                    pending.append(name)
-            elif is_picture(entry.name):
-                yield name
-            else:
-                others.suffixes[os.path.splitext(entry.name)[1] or "no suffix"] += 1
-
-
-def _entries(folder: str) -> "Iterator[os.DirEntry[str]]":
-    try:
-        with os.scandir(folder) as entries:
-            yield from entries
-    except OSError as error:
-        raise _unreadable(Path(folder), error) from None
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    try:
-        stat = os.stat(folder)
-    except OSError as error:
-        raise _unreadable(Path(folder), error) from None
-    return stat.st_dev, stat.st_ino
-
-
-def _unreadable(folder: Path, error: OSError) -> ResourceError:
-    try:
-        who = f"user {getpass.getuser()}"
-    except (OSError, KeyError, ImportError):
-        who = "you"
-    return ResourceError(f"{folder}: {error.strerror} for {who}", hint="Check read permission.")
+        raise unreadable(path.parent, error) from None
 
 
 def _same_but_case(files: Mapping[str, str]) -> Iterator[str]:

@@ -4,15 +4,17 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from imtrans.errors import DataError, ResourceError, join_names, nearest
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_picture
-from imtrans_datasets.file_index import Item, Listing, key_of
+from imtrans.kit.picture_files import key_of
+from imtrans_datasets.pairing.file_index import Item, Listing
 
 COLUMNS = (("source", "target"), ("a", "b"))
 NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -52,10 +54,10 @@ def read(path: Path, *, skip_invalid: bool = False) -> Sequence[Row]:
     return rows
 
 
-def listing(path: Path, rows: Sequence[Row], split: Split) -> Listing | None:
-    """The rows of a split, or None where no row is of it."""
+def place(path: Path, rows: Sequence[Row], split: Split) -> Callable[[], Listing] | None:
+    """What lists the rows of a split; None where no row is of it."""
     of_split = [row for row in rows if row.split == split]
-    return _listing(path, of_split) if of_split else None
+    return partial(_listing, path, of_split) if of_split else None
 
 
 def whole(path: Path, rows: Sequence[Row]) -> Listing:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from imtrans.errors import DataError, join_names
 from imtrans.interfaces import Issue
-from imtrans_datasets.file_index import Item, Listing, Scan, is_folder, key_of, one_name, scan
+from imtrans.kit.picture_files import key_of
+from imtrans_datasets.pairing.file_index import Item, Listing, Scan, is_folder, one_name, scan
 
 SIDES = (("A", "B"), ("source", "target"))
 

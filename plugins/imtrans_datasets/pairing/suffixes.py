@@ -4,8 +4,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from imtrans.errors import DataError, join_names
-from imtrans_datasets.file_index import Item, Listing, Scan, key_of
-from imtrans_datasets.two_folders import without_partner
+from imtrans.kit.picture_files import key_of
+from imtrans_datasets.pairing.file_index import Item, Listing, Scan
+from imtrans_datasets.pairing.two_folders import without_partner
 
 ENDS = tuple((f"{mark}{one}", f"{mark}{two}") for one, two in (("A", "B"), ("source", "target")) for mark in "_-.")
 

@@ -1,0 +1,115 @@
+"""The split of a sample: held out of training or not, by its key alone, and the record that a run keeps of it."""
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from imtrans import atomic_io
+from imtrans.errors import DataError, join_names
+from imtrans.interfaces import Dataset, Split
+from imtrans.kit.bases import Subset
+
+RECORD = "split.json.gz"
+HELD_OUT = 0.1  # share of the samples
+
+
+def divided(whole: Dataset, split: Split, recorded: Mapping[str, bool]) -> Dataset:
+    """A split of a data set that has no place for validation: some of its samples are held out of training.
+
+    `recorded` says by key which samples a run holds out already. DataError where there is one sample alone.
+    """
+    count = len(whole)
+    if count < 2:
+        name = next(iter(whole.files(0)), whole.key(0)) if count else "no samples"
+        raise DataError(
+            f"{name}: one pair is too few", hint="Add pairs: one is needed for training and one for validation."
+        )
+    held = held_out([whole.key(i) for i in range(count)], recorded)
+    chosen = [i for i, is_held in enumerate(held) if is_held != (split == "train")]
+    number = sum(held)
+    note = f"no place for validation: {number:,} of {count:,} samples, chosen by name, are held out of training"
+    subset = Subset(whole, chosen, note=note)
+    texts = {"train": f"{count - number:,}", **dict.fromkeys(("val", "test"), f"{number:,} (held out of training)")}
+    # Files that make no sample are reported once, with the samples to train on.
+    issues = whole.description.issues if split == "train" else ()
+    subset.description = replace(subset.description, splits=lambda: texts, issues=issues)
+    return subset
+
+
+def held_out(keys: Sequence[str], recorded: Mapping[str, bool]) -> list[bool]:
+    """Whether each sample is held out of training: as recorded, else by its key alone, about one in ten.
+
+    Of few samples at least one is held out, and at least one is not.
+    """
+    ranks = [_rank(key) for key in keys]
+    held = [recorded.get(key, rank < HELD_OUT) for key, rank in zip(keys, ranks, strict=True)]
+    free = sorted((i for i, key in enumerate(keys) if key not in recorded), key=ranks.__getitem__)
+    if free and len(set(held)) == 1:
+        changed = free[-1] if held[0] else free[0]
+        held[changed] = not held[0]
+    return held
+
+
+def check_disjoint(training: Dataset, validation: Dataset) -> None:
+    """DataError, naming them, for samples of validation that are trained on: the same files, also through links."""
+    trained = {identity: i for i, identity in enumerate(_identities(training)) if identity}
+    both = [i for i, identity in enumerate(_identities(validation)) if identity in trained]
+    if both:
+        names = join_names((str(next(iter(validation.files(i)))) for i in both), most=3)
+        raise DataError(
+            f"{len(both):,} of {len(validation):,} validation samples are trained on as well: {names}",
+            hint="Remove them from one of the two splits; the numbers of such a run would mean nothing.",
+        )
+
+
+def write_record(folder: Path, datasets: Sequence[Dataset]) -> None:
+    """Record which samples train and which are held out, where the data set is divided by key."""
+    if not all(dataset.description.is_undivided for dataset in datasets):
+        return
+    training, validation = ([dataset.key(i) for i in range(len(dataset))] for dataset in datasets)
+    text = json.dumps({"train": training, "held_out": validation})
+    content = gzip.compress(text.encode(), mtime=0)
+    atomic_io.write_file(folder / RECORD, lambda path: path.write_bytes(content))
+
+
+def read_record(folder: Path | None) -> dict[str, bool]:
+    """Whether each sample that a run knew is held out, by key; nothing where the run has no such record."""
+    if folder is None:
+        return {}
+    try:
+        record = json.loads(gzip.decompress((folder / RECORD).read_bytes()))
+        return {**dict.fromkeys(record["train"], False), **dict.fromkeys(record["held_out"], True)}
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _rank(key: str) -> float:
+    """A number from 0 to 1 that follows from the key alone, evenly spread."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=7).digest()
+    return int.from_bytes(digest, "big") / 2**56
+
+
+def _identities(dataset: Dataset) -> Iterator[tuple[object, ...] | None]:
+    """What each sample is, wherever its names lead: its files on the disk; None for samples without files.
+
+    Where several samples come from one file, their keys tell them apart.
+    """
+    inodes: dict[str, object] = {}
+
+    def inode(file: str) -> object:
+        if file not in inodes:
+            try:
+                stat = os.stat(file)
+                inodes[file] = (stat.st_dev, stat.st_ino)
+            except (OSError, ValueError):
+                inodes[file] = os.path.abspath(file)
+        return inodes[file]
+
+    files = [tuple(map(str, dataset.files(i))) for i in range(len(dataset))]
+    is_shared = len(set(files)) < len(files)
+    for i, names in enumerate(files):
+        yield (*map(inode, names), *([dataset.key(i)] if is_shared else [])) if names else None

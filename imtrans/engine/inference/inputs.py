@@ -1,0 +1,94 @@
+"""What a trained model is given, read as its training data were: by the same rules, and refused where these refuse."""
+
+from pathlib import Path
+
+import numpy as np
+
+from imtrans.errors import ConfigError, DataError, ShapeError
+from imtrans.interfaces import DataSpec, ImageSpec
+from imtrans.kit.images import Array, decode, header, label_map
+from imtrans.kit.images.color import into_space
+from imtrans.kit.images.conform import FLOAT, check_range, conform, rescale
+from imtrans.kit.images.labels import classes_of, highest_class
+
+Range = tuple[float, float]
+ASPECT = 0.01  # relative difference up to which two aspect ratios are one
+RANGE_HINT = "--source-range LOW,HIGH, or source_range=(low, high) in Python"
+
+
+def is_pair(path: Path, data_spec: DataSpec) -> bool:
+    """Whether a file looks like a whole pair to a model that was trained on halves of pictures: by its aspect ratio."""
+    if data_spec.half_aspect is None:
+        return False
+    head = header(path)
+    return bool(head.height) and abs(head.width / head.height / (2 * data_spec.half_aspect) - 1) < ASPECT
+
+
+def read_file(path: Path, spec: ImageSpec, *, half: str = "", source_range: Range | None = None) -> Array:
+    """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
+    if spec.kind == "labels":
+        array, bits = label_map(path).ids, 0
+    else:
+        array = decode(path)
+        bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
+    middle = array.shape[1] // 2
+    array = {"left": array[:, :middle], "right": array[:, middle:]}.get(half, array)
+    return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
+
+
+def read_array(
+    array: Array,
+    spec: ImageSpec,
+    *,
+    bits: int = 0,
+    name: str = "picture",
+    is_file: bool = False,
+    source_range: Range | None = None,
+) -> Array:
+    """An array (*spatial, C) as the model's source: depth, range and colour space converted as in training.
+
+    `bits` are its significant ones; 0: those of its type. With `source_range` its values from low to high are scaled to
+    those that the model knows. Raises ShapeError for other channels, DataError for values that the model does not know.
+    """
+    if spec.kind == "labels":
+        return _labels(array, spec, name=name)
+    wanted = spec
+    if spec.space and not (spec.space == "lab-l" and array.shape[-1] == 1 and array.dtype.kind == "f"):
+        wanted = ImageSpec()  # a picture, which is converted to the colour space below
+    if array.shape[-1] != wanted.channels and not is_file:
+        raise ShapeError(f"the model takes {wanted.channels} channels (the last axis), not {array.shape[-1]}")
+    if source_range:
+        array, bits = _scaled(array, wanted, source_range, name=name), wanted.bits
+    else:
+        bits = bits or _bits(array, wanted, name=name)
+    return into_space(conform(array, wanted, bits=bits, name=name, option=RANGE_HINT), spec)
+
+
+def _labels(array: Array, spec: ImageSpec, *, name: str) -> Array:
+    if array.shape[-1] != 1:
+        raise ShapeError(f"{name}: {array.shape[-1]} channels where class numbers are wanted")
+    ids, classes = classes_of(array, spec), spec.classes or 0
+    if (highest := highest_class(ids, spec)) >= classes:
+        known = f"0 to {classes - 1}" if spec.values is None else ", ".join(map(str, spec.values))
+        raise DataError(f"{name}: value {highest}; the model takes labels {known}")
+    return ids
+
+
+def _scaled(array: Array, spec: ImageSpec, source_range: Range, *, name: str) -> Array:
+    low, high = source_range
+    if not low < high:
+        raise ConfigError(f"the range {low:g} to {high:g}: must have a low and a high value", hint="For example: 0,255")
+    check_range(array, ImageSpec(low=low, high=high), name=name, option=RANGE_HINT)
+    return rescale(array, spec, low=low, high=high)
+
+
+def _bits(array: Array, spec: ImageSpec, *, name: str) -> int:
+    """The significant bits of an array by its type; whole numbers of other types, or for floats, are stored values."""
+    if array.dtype.kind == "f":
+        return FLOAT
+    if array.dtype in (np.uint8, np.uint16) and spec.bits != FLOAT:
+        return 8 * int(array.dtype.itemsize)
+    if array.dtype.kind not in "iub":
+        raise DataError(f"{name}: values of type {array.dtype}", hint="Give uint8, uint16 or float32.")
+    check_range(array, spec, name=name, option=RANGE_HINT)
+    return spec.bits

@@ -1,0 +1,1 @@
+"""Which files make pairs, and which pairs make a split."""
