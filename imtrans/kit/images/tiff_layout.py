@@ -8,6 +8,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.orientation import ORIENTATION
 
 if TYPE_CHECKING:
     import tifffile
@@ -17,7 +18,7 @@ WHITE_IS_ZERO, GREY, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6  # of Photomet
 COLOURS = {RGB: 3, CMYK: 4, YCBCR: 3}
 JPEG = 7  # of Compression
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha, of ExtraSamples
-PHOTOMETRIC, ORIENTATION, COLOR_MAP, INK_SET = 262, 274, 320, 332  # tags
+PHOTOMETRIC, COLOR_MAP, INK_SET = 262, 320, 332  # tags
 MOST_CHANNELS = 1024
 
 
@@ -57,7 +58,12 @@ class TiffLayout:
     @property
     def white(self) -> int | float:
         """The greatest value that can be stored; 1.0 for floats."""
-        return 1.0 if self.is_float else 2 ** (self.stored_bits - (self.stored.kind == "i")) - 1
+        return 1.0 if self.is_float else (1 << self.stored_bits - (self.stored.kind == "i")) - 1
+
+    @property
+    def high(self) -> int | float:
+        """The value that is white in the picture that is read."""
+        return 1.0 if self.is_float else 255 if self.dtype == "uint8" else (1 << self.bits) - 1
 
     @property
     def dtype(self) -> str:
