@@ -14,6 +14,7 @@ NONE, JPEG, LERC, WEBP = 1, 7, 34887, 50001
 # CCITT, LZW, deflate (two numbers), PackBits, LZMA, zstd: what comes out is bounded by the size of the chunk, which
 # tifffile gives to the decoder. JPEG, LERC and WebP carry a size of their own.
 BOUNDED = (2, 3, 4, 5, 8, 32946, 32773, 34925, 50000)
+WHOLE_BYTES = (8, 16, 32, 64)  # bits of a sample
 MOST_MARKERS = 1000  # segments of a JPEG before its size
 
 
@@ -25,8 +26,11 @@ def check_compression(path: Path, page: "tifffile.TiffPage") -> None:
         raise DataError(
             f"{path}: TIFF compressed with {name} is not read", hint="Save it without compression, or with deflate."
         )
+    if page.predictor != 1 and (compression == LERC or page.bitspersample not in WHOLE_BYTES):
+        kind = f"{name} and {page.bitspersample} bits with predictor {int(page.predictor)}"
+        raise DataError(f"{path}: TIFF of {kind} is not read", hint="Save it without predictor.")
     is_plain = compression == NONE and page.predictor == 1 and page.fillorder == 1
-    if not (is_plain and page.bitspersample in (8, 16, 32, 64)) and importlib.util.find_spec("imagecodecs") is None:
+    if not (is_plain and page.bitspersample in WHOLE_BYTES) and importlib.util.find_spec("imagecodecs") is None:
         kind = f"compressed with {name}" if compression != NONE else f"of {page.bitspersample} bits"
         raise DataError(f"{path}: TIFF {kind} needs imagecodecs", hint="pip install imagecodecs")
 
