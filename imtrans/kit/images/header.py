@@ -11,7 +11,7 @@ from PIL import Image
 from imtrans.errors import DataError
 from imtrans.kit.images import tiff
 from imtrans.kit.images.orientation import ORIENTATION
-from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, is_deep, raw_mode
+from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, channels, is_deep, raw_mode
 from imtrans.kit.images.tiff_layout import is_tiff
 
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
@@ -99,11 +99,11 @@ def _header(path: Path) -> ImageHeader:
             mode=f"{image.mode};16" if dtype == "uint16" and not image.mode.startswith("I") else image.mode,
             width=width,
             height=height,
-            channels=1 if image.mode[0] in "1LIF" and image.mode != "LAB" else 3,
+            channels=channels(image),
             dtype=dtype,
             bits={"float32": 32, "uint16": 16}.get(dtype) or _few_bits(image.mode, raw_mode(image)),
             is_indexed=image.mode in ("P", "PA"),
-            has_alpha=image.mode[-1] in "Aa" or "transparency" in image.info,
+            has_alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
             pages=getattr(image, "n_frames", 1),
             orientation=orientation,
             has_end=_has_end(path, kind),

@@ -21,6 +21,7 @@ MOST_PIXELS = 64_000_000
 # What decoders raise for files that are no valid picture: found by changing bytes of valid ones.
 BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError)
 FAULTS = (*BROKEN, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
+GREY = ("1", "L", "LA", "F")
 FEW_BITS = {"L;2": 85, "L;4": 17}  # by what Pillow multiplies grey of few bits
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,11 @@ def is_deep(image: ImageFile) -> bool:
     return image.mode.startswith("I") or (image.format == "PNG" and ";16" in raw_mode(image))
 
 
+def channels(image: ImageFile) -> int:
+    """The number of channels that a picture that is not loaded yet is read in; of 16-bit LA Pillow says RGBA."""
+    return 1 if image.mode in GREY or image.mode.startswith("I") or raw_mode(image).startswith("LA") else 3
+
+
 def orientation(image: ImageFile) -> int:
     """The EXIF orientation, 1 to 8; 1 if the EXIF data is broken, which does not spoil the picture."""
     try:
@@ -106,7 +112,7 @@ def whole_numbers(image: Image.Image) -> Array:
 
 def _loaded(image: ImageFile) -> tuple[Array, Array | None]:
     """The colours, and alpha (H, W) if there is any, of what Pillow holds exactly."""
-    key, scale = image.info.get("transparency"), FEW_BITS.get(raw_mode(image), 255 if image.mode == "1" else 1)
+    key, scale = image.info.get("transparency"), FEW_BITS.get(raw_mode(image), 1)
     image.load()
     if image.mode.startswith("I"):
         array = whole_numbers(image)
@@ -138,11 +144,12 @@ def _deep_png(path: Path, image: ImageFile) -> tuple[Array, Array | None]:
     """16-bit colour or grey with alpha by OpenCV, as Pillow would convert it to 8; Pillow has verified the file."""
     import cv2
 
+    is_grey = channels(image) == 1
     image.load()
     stored: Array | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 3:
         raise ValueError("16-bit colour that cannot be read")
-    colours = np.ascontiguousarray(stored[..., :1] if image.mode == "LA" else stored[..., 2::-1])
+    colours = np.ascontiguousarray(stored[..., :1] if is_grey else stored[..., 2::-1])
     if image.mode in ("LA", "RGBA"):
         return colours, stored[..., 3]
     return colours, _keyed(colours, image.info.get("transparency"))
