@@ -172,7 +172,7 @@ def test_each_mode_has_one_conversion(tmp_path):
     cases = {
         "bit.png": (Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1"), [[[0], [255]]]),
         "cmyk.jpg": (Image.new("CMYK", (1, 1), (0, 0, 0, 255)), [[[0, 0, 0]]]),
-        "alpha.png": (Image.new("LA", (1, 1), (80, 3)), [[[80]]]),
+        "alpha.png": (Image.new("LA", (1, 1), (80, 51)), [[[(80 + 4 * 255) // 5]]]),
     }
     for name, (image, expected) in cases.items():
         image.save(tmp_path / name)

@@ -1,6 +1,6 @@
 """Pictures: reading, writing, resizing, color spaces, and the one contract of ranges."""
 
-from imtrans.kit.images.array import Array
+from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
 from imtrans.kit.images.convert import (
     Interpolation,
     from_range,
@@ -10,14 +10,17 @@ from imtrans.kit.images.convert import (
     to_range,
     with_channels,
 )
-from imtrans.kit.images.decode import FORMATS, MOST_PIXELS, LabelMap, decode, label_map
+from imtrans.kit.images.decode import FORMATS, decode, label_map
 from imtrans.kit.images.encode import encode, suffix_for
 from imtrans.kit.images.header import ImageHeader, header
+from imtrans.kit.images.pillow_formats import MOST_PIXELS
 
 __all__ = [
     "FORMATS",
     "MOST_PIXELS",
+    "WHITE",
     "Array",
+    "Color",
     "ImageHeader",
     "Interpolation",
     "LabelMap",

@@ -10,8 +10,9 @@ from PIL import Image
 
 from imtrans.errors import DataError
 from imtrans.kit.images import tiff
-from imtrans.kit.images.decode import FAULTS, FORMATS, MOST_PIXELS
-from imtrans.kit.images.tiff_layout import ORIENTATION, is_tiff
+from imtrans.kit.images.orientation import ORIENTATION
+from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, channels, is_deep, raw_mode
+from imtrans.kit.images.tiff_layout import is_tiff
 
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 TAIL = 64  # bytes to search for the end marker: some cameras and editors append a few
@@ -88,34 +89,25 @@ def _tiff_header(path: Path) -> ImageHeader:
 
 
 def _header(path: Path) -> ImageHeader:
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(path, formats=PILLOW_FORMATS) as image:
         orientation, kind = _orientation(image), image.format or ""
         # Orientations 5 to 8 are quarter turns.
         width, height = image.size if orientation < 5 else image.size[::-1]
-        raw = raw_mode(image)
-        is_deep = ";16" in raw or image.mode.startswith("I")
-        dtype = "float32" if image.mode == "F" else "uint16" if is_deep else "uint8"
+        dtype = "float32" if image.mode == "F" else "uint16" if is_deep(image) else "uint8"
         return ImageHeader(
             format=kind,
-            mode=f"{image.mode};16" if is_deep and not image.mode.startswith("I") else image.mode,
+            mode=f"{image.mode};16" if dtype == "uint16" and not image.mode.startswith("I") else image.mode,
             width=width,
             height=height,
-            channels=1 if image.mode[0] in "1LIF" and image.mode != "LAB" else 3,
+            channels=channels(image),
             dtype=dtype,
-            bits={"float32": 32, "uint16": 16}.get(dtype) or _few_bits(image.mode, raw),
+            bits={"float32": 32, "uint16": 16}.get(dtype) or _few_bits(image.mode, raw_mode(image)),
             is_indexed=image.mode in ("P", "PA"),
-            has_alpha=image.mode[-1] in "Aa" or "transparency" in image.info,
+            has_alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
             pages=getattr(image, "n_frames", 1),
             orientation=orientation,
             has_end=_has_end(path, kind),
         )
-
-
-def raw_mode(image: Image.Image) -> str:
-    """How Pillow names the stored samples of an image that is not loaded yet, such as "RGB;16B"; "" if unknown."""
-    arguments = [tile[3] for tile in getattr(image, "tile", ())][:1]
-    first = arguments[0][0] if arguments and isinstance(arguments[0], tuple) else "".join(map(str, arguments))
-    return str(first)
 
 
 def _few_bits(mode: str, raw: str) -> int:

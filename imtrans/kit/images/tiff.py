@@ -1,8 +1,8 @@
-"""TIFF files of any number of channels, which Pillow cannot hold: 8 and 16 bit and float, read and written."""
+"""TIFF files, read by tifffile alone: any number of channels, 1 to 16 bits and float; and written."""
 
 import contextlib
+import io
 import logging
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imtrans.errors import DataError
-from imtrans.kit.images.array import Array
-from imtrans.kit.images.tiff_layout import TiffLayout, is_tiff, tiff_layout
+from imtrans.kit.images.alpha import composite
+from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.orientation import upright
+from imtrans.kit.images.pillow_formats import MOST_PIXELS, not_labels
+from imtrans.kit.images.tiff_chunks import stored_pixels
+from imtrans.kit.images.tiff_layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
 
 if TYPE_CHECKING:
     import tifffile
 
-NONE, DEFLATE = 1, (8, 32946)  # values of the Compression tag
-GREY, RGB = (0, 1), 2  # of PhotometricInterpretation
-ALPHA = (1, 2)  # of ExtraSamples: associated and unassociated
-ORIENTATION = 274  # tag, in TIFF and EXIF
-MOST_CHANNELS = 1024
 # Keeps decoders' log messages about broken files off the terminal: the DataError says it.
 QUIET = logging.NullHandler()
-# By EXIF orientation: quarter turns, and whether mirrored afterwards.
-TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -40,30 +38,33 @@ def opened(path: Path) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
         raise ValueError(f"broken or cut off ({error})") from None
 
 
-def read(path: Path, *, most_pixels: int) -> Array | None:
-    """The first page of a TIFF that Pillow cannot hold, as (H, W, C) uint8, uint16 or float32, upright.
+def picture(path: Path, background: Color | None) -> Array:
+    """The first page as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
+    with opened(path) as (page, layout):
+        stored = _stored(path, page, layout)
+        if layout.is_indexed:
+            return upright(palette(page)[stored[..., 0]], layout.orientation)
+        colours = _readable(path, _black_is_zero(path, stored[..., layout.channels], layout), layout)
+        if layout.photometric == CMYK:
+            colours = _rgb(colours, layout.high)
+        if layout.alpha is not None:
+            alpha = _readable(path, stored[..., layout.alpha], layout)
+            colours = composite(colours, alpha, background, white=layout.high, is_premultiplied=layout.is_premultiplied)
+        return upright(colours, layout.orientation)
 
-    None for what Pillow can read: other formats, one channel, 8-bit and 16-bit RGB. Alpha is dropped. Raises DataError
-    for too many pixels and for compressions that cannot be checked, ValueError or OSError for broken files.
-    """
-    if not is_tiff(path):
-        return None
-    import tifffile
 
-    logging.getLogger("tifffile").addHandler(QUIET)
-    try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            channels = _channels(page)
-            return None if channels is None else _pixels(path, page, channels, most_pixels)
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"broken or cut off ({error})") from None
+def labels(path: Path) -> LabelMap:
+    """The label map in the first page: palette indices, or the values of grey as stored, white or black as 0."""
+    with opened(path) as (page, layout):
+        if len(layout.channels) != 1 or layout.alpha is not None or layout.is_float:
+            raise not_labels(path, layout.mode)
+        ids = _whole(path, _stored(path, page, layout), layout)
+        colours = tuple((int(r), int(g), int(b)) for r, g, b in palette(page)) if layout.is_indexed else None
+        return LabelMap(upright(ids, layout.orientation), layout.mode, colours)
 
 
 def encode(picture: Array) -> bytes:
     """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; a fourth channel is not alpha."""
-    import io
-
     import tifffile
 
     channels, stream = picture.shape[-1], io.BytesIO()
@@ -81,75 +82,57 @@ def encode(picture: Array) -> bytes:
     return stream.getvalue()
 
 
-def upright(picture: Array, orientation: int) -> Array:
-    """(H, W, C) turned upright from an EXIF orientation (1 to 8); any other number changes nothing."""
-    if orientation not in TURNS:
-        return picture
-    quarters, is_mirrored = TURNS[orientation]
-    rotated = np.rot90(picture, quarters)
-    return np.ascontiguousarray(rotated[:, ::-1] if is_mirrored else rotated)
+def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout) -> Array:
+    if layout.pages > 1:
+        size = f"{layout.width} x {layout.height} pixels"
+        _log.info("%s: %d pages; the first is taken (%s)", path, layout.pages, size)
+    return stored_pixels(path, page, most_pixels=MOST_PIXELS)
 
 
-def _channels(page: "tifffile.TiffPage") -> list[int] | None:
-    """The indices of the samples of a pixel that are channels, not alpha; None if Pillow can read the file."""
-    if page.photometric not in (*GREY, RGB) or page.bitspersample not in (8, 16, 32, 64):
-        return None
-    count = int(page.samplesperpixel)
-    extras = [int(e) for e in page.extrasamples]
-    colours = count - len(extras)
-    channels = [i for i in range(count) if i < colours or extras[i - colours] not in ALPHA]
-    # sampleformat 1: whole numbers without sign
-    is_rgb = len(channels) == 3 and page.bitspersample < 32 and page.sampleformat == 1
-    return None if len(channels) == 1 or is_rgb else channels
+def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
+    if layout.photometric != WHITE_IS_ZERO:
+        return values
+    _check_sign(path, values)
+    inverted: Array = ~values if values.dtype == np.bool_ else values.dtype.type(layout.white) - values
+    return inverted
 
 
-def _pixels(path: Path, page: "tifffile.TiffPage", channels: list[int], most_pixels: int) -> Array:
-    size = f"{page.imagewidth} x {page.imagelength}"
-    values = page.imagewidth * page.imagelength * page.samplesperpixel
-    if page.imagewidth * page.imagelength > most_pixels or values > 4 * most_pixels:
-        raise DataError(f"{path}: {size} pixels of {page.samplesperpixel} channels are more than {most_pixels:,}")
-    if page.imagedepth > 1 or page.dtype is None or page.samplesperpixel > MOST_CHANNELS:
-        raise ValueError("a TIFF of a kind that is not read")
-    _check_whole(path, page)
-    array = page.asarray(maxworkers=1)
-    if page.planarconfig == 2:  # one plane for each channel
-        array = np.moveaxis(array, 0, -1)
-    return upright(_native(array.reshape(page.imagelength, page.imagewidth, -1)[..., channels]), _orientation(page))
+def _readable(path: Path, values: Array, layout: TiffLayout) -> Array:
+    """Stored values as float32, or whole numbers; of less than 8 bits so that white is 255."""
+    if not layout.is_float:
+        whole = _whole(path, values, layout)
+        if layout.bits >= 8:
+            return whole
+        half = layout.white // 2
+        scaled: Array = ((whole.astype(np.uint16) * 255 + half) // layout.white).astype(np.uint8)
+        return scaled
+    real = np.ascontiguousarray(values, np.float32)
+    if not np.isfinite(real).all():
+        raise ValueError("holds values that are not finite")
+    return real
 
 
-def _check_whole(path: Path, page: "tifffile.TiffPage") -> None:
-    """Refuse a file that is cut off, or that unpacks to more bytes than its header says: tifffile checks neither."""
-    compression = int(page.compression)
-    if compression not in (NONE, *DEFLATE):
-        name = getattr(page.compression, "name", compression)
+def _whole(path: Path, values: Array, layout: TiffLayout) -> Array:
+    """Whole numbers as uint8 or uint16. DataError for values that do not fit."""
+    _check_sign(path, values)
+    if values.dtype.itemsize > 2 and values.max() > 65535:
         raise DataError(
-            f"{path}: {page.samplesperpixel} channels compressed with {name}",
-            hint="Save it without compression, or with deflate.",
+            f"{path}: holds {values.dtype} values up to {values.max()}; at most 65535 is read",
+            hint="Save it as uint16 or float32.",
         )
-    chunk_bytes = int(np.prod(page.chunks)) * page.dtype.itemsize if page.dtype else 0
-    total, end = 0, page.parent.filehandle.size
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        if count <= 0 or offset + count > end:
-            raise ValueError("broken or cut off (a strip lies beyond the end of the file)")
-        total += count if compression == NONE else chunk_bytes
-        if compression in DEFLATE:
-            page.parent.filehandle.seek(offset)
-            unpacking = zlib.decompressobj()
-            unpacking.decompress(page.parent.filehandle.read(count), chunk_bytes)
-            if unpacking.unconsumed_tail:
-                raise ValueError("unpacks to more than its header says")
-    if total < page.nbytes:
-        raise ValueError("broken or cut off (pixels are missing)")
+    return np.ascontiguousarray(values, np.uint8 if layout.bits <= 8 else np.uint16)
 
 
-def _native(array: Array) -> Array:
-    if array.dtype.kind == "f":
-        return np.ascontiguousarray(array, dtype=np.float32)
-    if array.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"holds {array.dtype} values; 8 and 16 bit without sign, and float, are read")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+def _check_sign(path: Path, values: Array) -> None:
+    if values.dtype.kind == "i" and values.min() < 0:
+        raise DataError(
+            f"{path}: holds negative {values.dtype} values, down to {values.min()}",
+            hint="Save it as float32, or shift the values so that none is negative.",
+        )
 
 
-def _orientation(page: "tifffile.TiffPage") -> int:
-    tag = page.tags.get(ORIENTATION)
-    return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
+def _rgb(inks: Array, white: int | float) -> Array:
+    """CMYK as RGB: light passes through each ink and through black."""
+    light = np.uint32(white) - inks.astype(np.uint32)
+    mixed: Array = (light[..., :3] * light[..., 3:] + np.uint32(white) // 2) // np.uint32(white)
+    return mixed.astype(inks.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.orientation import ORIENTATION
 
 if TYPE_CHECKING:
     import tifffile
@@ -17,7 +18,7 @@ WHITE_IS_ZERO, GREY, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6  # of Photomet
 COLOURS = {RGB: 3, CMYK: 4, YCBCR: 3}
 JPEG = 7  # of Compression
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha, of ExtraSamples
-PHOTOMETRIC, ORIENTATION, COLOR_MAP, INK_SET = 262, 274, 320, 332  # tags
+PHOTOMETRIC, COLOR_MAP, INK_SET = 262, 320, 332  # tags
 MOST_CHANNELS = 1024
 
 
@@ -57,7 +58,12 @@ class TiffLayout:
     @property
     def white(self) -> int | float:
         """The greatest value that can be stored; 1.0 for floats."""
-        return 1.0 if self.is_float else 2 ** (self.stored_bits - (self.stored.kind == "i")) - 1
+        return 1.0 if self.is_float else (1 << self.stored_bits - (self.stored.kind == "i")) - 1
+
+    @property
+    def high(self) -> int | float:
+        """The value that is white in the picture that is read."""
+        return 1.0 if self.is_float else 255 if self.dtype == "uint8" else (1 << self.bits) - 1
 
     @property
     def dtype(self) -> str:
@@ -90,11 +96,17 @@ def is_tiff(path: Path) -> bool:
 def tiff_layout(path: Path, file: "tifffile.TiffFile") -> TiffLayout:
     """The layout of the first page of an open TIFF. DataError, naming the file, for kinds that are not read."""
     page = file.pages.first
+    sizes = (page.imagewidth, page.imagelength, page.samplesperpixel, *page.chunks[:2])
+    if not all(isinstance(size, int) for size in sizes):
+        raise ValueError("broken or cut off (a size is no number)")
     if 0 in page.shaped or page.samplesperpixel > MOST_CHANNELS or page.imagedepth > 1:
         raise DataError(f"{path}: a TIFF of {'x'.join(map(str, page.shaped))} values is not read")
     if page.dtype is None or page.dtype.kind not in "buif" or isinstance(page.bitspersample, tuple):
         bits, format_ = page.bitspersample, getattr(page.sampleformat, "name", page.sampleformat)
         raise DataError(f"{path}: TIFF samples of {bits} bits, format {format_}, are not read")
+    if page.bitspersample == 1 and page.samplesperpixel > 1 and page.planarconfig == 1:
+        # tifffile pads each channel of them to whole bytes, which no reader (itself neither) undoes.
+        raise DataError(f"{path}: TIFF of 1 bit and {page.samplesperpixel} channels is not read")
     photometric = int(page.photometric) if PHOTOMETRIC in page.tags else GREY
     _check_colours(path, page, photometric)
     count, extras = int(page.samplesperpixel), [int(e) for e in page.extrasamples]
@@ -123,7 +135,7 @@ def _check_colours(path: Path, page: "tifffile.TiffPage", photometric: int) -> N
     is_jpeg, is_whole = page.compression == JPEG, page.dtype is not None and page.dtype.kind in "bu"
     if photometric not in (WHITE_IS_ZERO, GREY, RGB, PALETTE, CMYK, YCBCR) or (photometric == YCBCR and not is_jpeg):
         raise DataError(
-            f"{path}: TIFF colours of the kind {name}{'' if is_jpeg else ' without JPEG'} are not read",
+            f"{path}: TIFF colours of the kind {name}{' without JPEG' if photometric == YCBCR else ''} are not read",
             hint="Convert it to grey or RGB.",
         )
     is_wrong = colours < COLOURS.get(photometric, 1) or (photometric == PALETTE and int(page.samplesperpixel) != 1)
