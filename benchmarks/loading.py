@@ -33,7 +33,7 @@ from imtrans.config.sources import Assignment, Layer
 from imtrans.engine import build
 from imtrans.engine.data.cache import with_cache
 from imtrans.engine.data.loader import prepare
-from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.engine.data.pair_loader import PairLoader, open_training
 from imtrans.engine.data.prefetch import Prefetcher
 from imtrans.engine.data.sampler import EpochSampler
 from imtrans.engine.device import tune_malloc

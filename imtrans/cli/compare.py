@@ -127,6 +127,8 @@ def _clock(seconds: float) -> str:
 
 
 def _as_json(runs: Sequence[RunSummary], best: Mapping[str, str]) -> str:
+    from imtrans.kit.report.json_number import json_number
+
     trees = [
         {
             "name": r.name,
@@ -136,8 +138,7 @@ def _as_json(runs: Sequence[RunSummary], best: Mapping[str, str]) -> str:
             "steps": r.steps,
             "seconds": round(r.seconds, 3),
             "parameters": r.parameters or None,
-            # JSON has no infinity: a PSNR of equal pictures is null.
-            "metrics": {k: v if abs(v) < float("inf") else None for k, v in r.metrics.items()},
+            "metrics": {k: json_number(v) for k, v in r.metrics.items()},
             "verdict": r.verdict if r.verdict["name"] else None,
             "evaluations": {k: {n: e[n] for n in ("hash", "numbers")} for k, e in r.evaluations.items()},
         }

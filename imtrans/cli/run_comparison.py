@@ -139,7 +139,7 @@ def protocol_rows(runs: Sequence[RunSummary]) -> Iterator[ProtocolRow]:
         is_same_protocol = len({r["hash"] for r in records if r}) == 1
         tables = [dict(r["numbers"]) if r else {} for r in records]
         for name in dict.fromkeys(n for t in tables for n in t):
-            values = [t.get(name, {}).get("value") for t in tables]
+            values = [_value(t.get(name, {}).get("value")) for t in tables]
             is_higher = any(t.get(name, {}).get("higher_is_better") for t in tables)
             known = [v for v in values if v is not None]
             can_compare = is_same_protocol and len(known) == len(runs) > 1 and len(set(known)) > 1
@@ -164,6 +164,10 @@ def _evaluations(folder: Path) -> dict[str, dict[str, Any]]:
     # Other programs may write JSON into these folders.
     whole = [r for r in records if isinstance(r.get("numbers"), dict) and {"hash", "protocol", "version"} <= r.keys()]
     return {f"{r['protocol']} v{r['version']}": r for r in sorted(whole, key=lambda r: str(r.get("time")))}
+
+
+def _value(value: Any) -> float | None:
+    return None if value is None else float(value)  # "inf" is text in JSON
 
 
 def _is_higher(metric: str, catalog: Catalog) -> bool | None:

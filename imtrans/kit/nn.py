@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from imtrans.kit.random import uniform
+from imtrans.kit.spectral_norm import update_spectral_norms
 
 NormName = Literal["batch", "instance", "none"]
 
@@ -90,7 +91,7 @@ def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None =
     """Draw convolution weights from N(0, std) and norm weights from N(1, norm_std), and zero the biases (paper, 3.3).
 
     `norm_std` defaults to `std`; with 0 all norm weights are 1. Uses torch's global generator. The original weights
-    under a parametrisation (spectral norm) are drawn as well.
+    under a parametrisation (spectral norm) are drawn as well, and their largest singular values estimated again.
     """
     for layer in module.modules():
         if isinstance(layer, nn.modules.conv._ConvNd):
@@ -103,6 +104,7 @@ def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None =
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+    update_spectral_norms(module)
 
 
 @contextlib.contextmanager

@@ -132,13 +132,15 @@ class MetricInfo:
     `numbers` names those that are not called as the metric is, or point another way than `higher_is_better`; the first
     one decides which checkpoint is best. `is_set_level`: a number of a whole set of pictures, such as FID. No picture
     has it alone, and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the
-    batch beside the target: "source", or the name of an extra.
+    batch beside the target: "source", or the name of an extra. `named_options` are options that the names of its
+    numbers tell; an evaluation appends all others that are not the default, as in "ssim[window=7]".
     """
 
     higher_is_better: bool = False
     numbers: Mapping[str, bool] = field(default_factory=dict)
     is_set_level: bool = False
     needs: Sequence[str] = ()
+    named_options: Sequence[str] = ()
 
     def points_up(self, number: str) -> bool:
         """Whether a higher value of this one of its numbers is better."""

@@ -1,6 +1,6 @@
 """Declarations of the metrics: options, summaries, and whether higher is better."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,9 +68,9 @@ class HistogramOptions:
 HIGHER, SET = MetricInfo(higher_is_better=True), MetricInfo(is_set_level=True)
 
 
-def _numbers(numbers: Mapping[str, bool]) -> MetricInfo:
-    """A metric whose numbers have their own names; true where higher is better."""
-    return MetricInfo(higher_is_better=next(iter(numbers.values())), numbers=numbers)
+def _numbers(numbers: Mapping[str, bool], *, tell: Sequence[str] = ()) -> MetricInfo:
+    """A metric whose numbers have their own names, which `tell` some options; true where higher is better."""
+    return MetricInfo(higher_is_better=next(iter(numbers.values())), numbers=numbers, named_options=tell)
 
 
 def metric_components() -> Iterable[Component]:
@@ -82,14 +82,14 @@ def metric_components() -> Iterable[Component]:
         "pixels:SSIM",
         "structural similarity (Wang et al. 2004), 1 for equal pictures",
         options=SSIMOptions,
-        info=_numbers({"ssim": True, "ssim_same": True}),
+        info=_numbers({"ssim": True, "ssim_same": True}, tell=["padding"]),
     )
     yield _metric(
         "ms-ssim",
         "ms_ssim:MultiScaleSSIM",
         "structural similarity at five sizes (Wang et al. 2003), for pictures from 161 px; 1 for equal ones",
         options=MultiScaleOptions,
-        info=_numbers({"ms_ssim": True, **{f"ms_ssim_{n}": True for n in range(1, 5)}}),
+        info=_numbers({"ms_ssim": True, **{f"ms_ssim_{n}": True for n in range(1, 5)}}, tell=["scales"]),
     )
     yield _metric(
         "pixel-accuracy",
@@ -114,7 +114,7 @@ def _perceptual() -> Iterable[Component]:
         "perceptual:LPIPS",
         "learned perceptual distance (Zhang et al. 2018); lower is closer; needs imtrans[metrics] and weights",
         options=LPIPSOptions,
-        info=_numbers({"lpips_alex": False, "lpips_vgg": False, "lpips_squeeze": False}),
+        info=_numbers({"lpips_alex": False, "lpips_vgg": False, "lpips_squeeze": False}, tell=["net"]),
     )
     yield _metric(
         "lite0-distance",

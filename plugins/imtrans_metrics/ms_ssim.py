@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
-from imtrans_metrics.tensor_checks import check
+from imtrans_metrics.tensor_checks import check, no_rows
 
 # Wang, Simoncelli, Bovik 2003, section 3.2: fitted there to the answers of human observers.
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -36,7 +35,7 @@ class MultiScaleSSIM:
         if prediction.dim() != 4:
             raise ShapeError(f"ms-ssim: compares flat pictures, and these are {tuple(prediction.shape[1:])}")
         if min(prediction.shape[2:]) < self.smallest:
-            return prediction.new_full((len(prediction),), torch.nan, dtype=torch.float32)
+            return no_rows(prediction)
         x, y = (side.float() / 2 + 0.5 for side in (prediction, batch.target))
         similarity = x.new_ones(x.shape[:2])
         for weight in self.weights[:-1]:

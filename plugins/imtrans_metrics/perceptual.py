@@ -12,7 +12,7 @@ from imtrans.interfaces import Batch
 from imtrans.kit import pretrained
 from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
-from imtrans_metrics.tensor_checks import check, check_side, colour
+from imtrans_metrics.tensor_checks import check, colour, no_rows
 
 Net = Literal["alex", "vgg", "squeeze"]
 HUB = "https://download.pytorch.org/models"
@@ -32,21 +32,22 @@ class LPIPS:
     """
 
     def __init__(self, *, net: Net = "alex", weights: Path | None = None, fetch: bool = False) -> None:
-        self.net = net
+        self.net, self.smallest = net, SMALLEST[net]
         self.network = _lpips(net, file=weights, fetch=fetch)
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """The distance of each image, (B,). ShapeError for images too small for the network."""
+        """The distance of each image, (B,); NaN for images too small for the network."""
         check(prediction, batch.target)
-        check_side("lpips", prediction, SMALLEST[self.net])
+        if min(prediction.shape[2:]) < self.smallest:
+            return no_rows(prediction)
         sides = [colour("lpips", p).float() for p in (prediction, batch.target)]
         with torch.no_grad():
             distance: Tensor = self.network.to(prediction.device)(*sides)
         return distance.flatten(1).mean(1)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The mean over all images, named after the network."""
-        return {f"lpips_{self.net}": float(rows.double().mean())}
+        """The mean over all images, named after the network; nothing unless every image has a row."""
+        return {} if rows.isnan().any() else {f"lpips_{self.net}": float(rows.double().mean())}
 
     def fingerprint(self) -> str:
         """Identifies the weights: numbers of different ones are never compared."""

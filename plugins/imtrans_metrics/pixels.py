@@ -6,9 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
-from imtrans_metrics.tensor_checks import check, nan_where_broken, stored
+from imtrans_metrics.tensor_checks import check, nan_where_broken, no_rows, stored
 
 
 class L1:
@@ -48,25 +47,25 @@ class SSIM:
     """
 
     def __init__(self, *, padding: Literal["valid", "same"] = "valid", window: int = 11) -> None:
-        self.padding, self.window = padding, window
+        self.padding, self.smallest = padding, window
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """The similarity of each image, (B,). ShapeError for images smaller than the window."""
+        """The similarity of each image, (B,); NaN for images smaller than the window."""
         check(prediction, batch.target)
+        if min(batch.target.shape[2:]) < self.smallest:
+            return no_rows(prediction)
         # Imported here: kornia takes a second to import, and the other metrics do not need it.
         from kornia.metrics import ssim
 
-        if min(batch.target.shape[2:]) < self.window:
-            raise ShapeError(
-                f"ssim: pictures of {tuple(batch.target.shape[2:])} are smaller than its window {self.window}"
-            )
-        similarity_map: Any = ssim(prediction / 2 + 0.5, batch.target / 2 + 0.5, self.window, padding=self.padding)
+        sides = (side.float() / 2 + 0.5 for side in (prediction, batch.target))
+        similarity_map: Any = ssim(*sides, self.smallest, padding=self.padding)
         similarity: Tensor = similarity_map.flatten(1).mean(1)
         return similarity
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The mean over all images, named after the padding."""
-        return {"ssim" if self.padding == "valid" else "ssim_same": float(rows.double().mean())}
+        """The mean over all images, named after the padding; nothing unless every image has a row."""
+        name = "ssim" if self.padding == "valid" else "ssim_same"
+        return {} if rows.isnan().any() else {name: float(rows.double().mean())}
 
 
 class PixelAccuracy:

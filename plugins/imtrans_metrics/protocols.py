@@ -31,7 +31,7 @@ def protocols() -> Iterable[EvalProtocol]:
     )
     yield EvalProtocol(
         name="lab-histogram",
-        version=1,
+        version=2,  # 1 took Lab from OpenCV's table
         summary="colours of all translations compared with those of all targets, as in the pix2pix paper, figure 7(d)",
         metrics=[ComponentRef("lab-histogram")],
     )

@@ -3,20 +3,23 @@
 import torch
 from torch import Tensor
 
-from imtrans.errors import ShapeError
+from imtrans.errors import DataError, ShapeError
 
 
 def check(prediction: Tensor, target: Tensor) -> None:
-    """ShapeError unless both have the same shape: broadcasting would silently compare every image with every other."""
+    """ShapeError unless both have the same shape: broadcasting would silently compare every image with every other.
+
+    DataError for whole numbers, whose differences would wrap around.
+    """
+    if not (prediction.is_floating_point() and target.is_floating_point()):
+        raise DataError(f"pictures must be float in [-1, 1], not {prediction.dtype} and {target.dtype}")
     if prediction.shape != target.shape:
         raise ShapeError(f"prediction is {tuple(prediction.shape)}, target {tuple(target.shape)}")
 
 
-def check_side(metric: str, picture: Tensor, smallest: int) -> None:
-    """ShapeError for pictures of (B, C, H, W) that are too small for a network's layers."""
-    if min(picture.shape[2:]) < smallest:
-        height, width = picture.shape[2:]
-        raise ShapeError(f"{metric}: pictures of {height}x{width} are too small; it takes {smallest} px and more")
+def no_rows(pictures: Tensor) -> Tensor:
+    """The rows (B,) of pictures that are too small for a metric: NaN."""
+    return pictures.new_full((len(pictures),), torch.nan, dtype=torch.float32)
 
 
 def colour(metric: str, picture: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
+from imtrans.kit.spectral_norm import update_spectral_norms
 from imtrans_patchgan import DiscriminatorOptions, PatchGANOptions, SmallPatchGANOptions
 
 Padding = Literal["zero", "reflect", "none", "same"]
@@ -100,6 +101,8 @@ class PatchGAN(nn.Module):
         self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, paddings))
         if init_std:
             initialise(self, std=init_std, norm_std=init_norm_std)
+        else:
+            update_spectral_norms(self)
 
     def forward(self, source: Tensor | None, image: Tensor) -> DiscriminatorOutput:
         """Logits and features. ShapeError for images smaller than `smallest`."""

@@ -54,7 +54,7 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="importer",
         name="junyanz",
-        target="imtrans_pix2pix.junyanz:Port",
+        target="imtrans_pix2pix.junyanz:JunyanzImporter",
         summary="networks of junyanz/pytorch-CycleGAN-and-pix2pix: unet_*, resnet_*blocks, basic and n_layers",
     )
     yield from recipes()

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ class Labelled(BaseDataset):  # grey squares, with class numbers in files of twi
     def labels(self, index):
         return Path(f"numbers/square-{index}.png").resolve()
 
+class Spread:
+    def compute(self, prediction, batch):
+        return prediction.flatten(1).mean(1)
+    def aggregate(self, rows):
+        return {} if len(rows) < 2 else {"spread": float(rows.std())}
+
 class Lacking:
     def __init__(self):
         raise NotInstalledError("the weights are not here", hint="Get them.")
@@ -60,6 +67,9 @@ def imtrans_provide():
     yield EvalProtocol(name="sized", version=1, metrics=[Ref("l1")], size=(48, 48), resize="nearest", has_ceiling=True)
     yield EvalProtocol(name="moving", version=1, metrics=[Ref("moved")])
     yield EvalProtocol(name="partly", version=1, metrics=[Ref("l1")], optional=[Ref("lacking")], min_samples=100)
+    info = MetricInfo(is_set_level=True)
+    yield Component(kind="metric", name="spread", target="mine:Spread", summary="", info=info)
+    yield EvalProtocol(name="sets", version=1, metrics=[], optional=[Ref("spread")])
     yield EvalProtocol(name="nothing", version=1, metrics=[], optional=[Ref("lacking")])
     yield EvalProtocol(name="policed", version=1, metrics=[Ref("l1")], inference={"dropout": False, "norm": "running"})
 """
@@ -325,6 +335,57 @@ def test_compare_sets_beside_each_other_only_what_was_measured_alike(evaluate, c
     assert out.count("step-000002") >= 2, "which checkpoint was measured"
     evaluate("two", "--protocol", "plain", "--size", "40")
     assert "plain v2: not measured alike" in cli("compare", "one", "two").out
+
+
+def folders(top, sizes, *, difference=9):
+    """Two folders of grey pictures of these sides, which differ by so many levels."""
+    for folder, level in (("fake", 100 + difference), ("real", 100)):
+        (top / folder).mkdir()
+        for number, side in enumerate(sizes):
+            Image.fromarray(np.full((side, side, 3), level, np.uint8)).save(top / folder / f"{number}.png")
+    return top / "fake", top / "real"
+
+
+def test_a_protocol_without_a_number_says_why(evaluate, tmp_path):
+    """A distance of two sets needs two pictures."""
+    two = folders(tmp_path, [16])
+    for arguments in ([], ["--json"]):
+        done = evaluate(*two, "--protocol", "sets", "-o", tmp_path, *arguments)
+        assert done.code == 3
+        assert "protocol sets has no number: spread has no number for a single picture" in done.err
+        assert len(done.err.strip().splitlines()) <= 3
+    assert not list(tmp_path.glob("sets-*"))
+
+
+def test_a_metric_with_a_least_size_is_left_out_alone(evaluate, tmp_path):
+    told = json.loads(evaluate(*folders(tmp_path, [16, 10]), "--protocol", "image", "-o", tmp_path, "--json").out)
+    assert list(told["numbers"])[:2] == ["l1", "psnr"]
+    assert not {"ssim", "ms_ssim", "lpips_alex"} & told["numbers"].keys()
+    assert "ssim is left out: it needs pictures of 11 px and more, and one has 10 x 10" in told["notes"]
+    assert "ms-ssim is left out: it needs pictures of 161 px and more, and one has 10 x 10" in told["notes"]
+    with Path(told["table"]).open(newline="") as file:
+        assert [row["ssim"] != "" for row in csv.DictReader(file)] == [True, False], "an empty cell: not measured"
+
+
+def test_equal_pictures_have_a_psnr_of_inf_in_json_and_table(evaluate, tmp_path):
+    told = json.loads(evaluate(*folders(tmp_path, [16], difference=0), "--protocol", "plain", "--json").out)
+    psnr = told["numbers"]["psnr"]
+    assert (psnr["value"], psnr["low"], psnr["ceiling"]) == ("inf", None, None)
+    with Path(told["table"]).open(newline="") as file:
+        assert [row["psnr"] for row in csv.DictReader(file)] == ["inf"]
+    assert "  psnr     inf" in evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "plain").out
+
+
+def test_options_that_are_not_the_default_are_in_the_name_of_the_number(evaluate, desk):
+    seven = ("one", "--protocol", "plain", "--set", "metrics.ssim.window=7")
+    told = json.loads(evaluate(*seven, "--json").out)
+    assert list(told["numbers"]) == ["l1", "psnr", "ssim[window=7]"]
+    assert told["numbers"]["ssim[window=7]"]["higher_is_better"]
+    with (desk / told["table"]).open(newline="") as file:
+        assert next(csv.reader(file)) == ["picture", "l1", "psnr", "ssim[window=7]"]
+    assert "\n  ssim[window=7]  " in evaluate(*seven).out
+    same = json.loads(evaluate("one", "--protocol", "plain", "--set", "metrics.ssim.padding=same", "--json").out)
+    assert list(same["numbers"]) == ["l1", "psnr", "ssim_same"], "this name tells the option already"
 
 
 def test_a_protocol_can_be_looked_up(evaluate, cli):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from factories import SMALL, config, go_on, job, pairs
 from safetensors.torch import load_file, save_file
 
@@ -465,3 +466,20 @@ def test_init_with_all_weights_begins_where_the_other_ended(run, data, tmp_path)
         for key, value in network.state_dict().items():
             assert value.equal(other.networks[name].state_dict()[key]), key
     assert SMALL["train.steps"] == str(made.run.steps)
+
+
+def test_init_keeps_the_spectral_norm_of_the_file_and_estimates_it_where_there_is_none(run, data, tmp_path):
+    spectral = {"discriminator.spectral_norm": "true"}
+    trained = job(tmp_path / "trained", spectral, dataset=data).model.networks["discriminator"].state_dict()
+    weights = {f"_orig_mod.discriminator.{k}": v * (1 if k.endswith(("_u", "_v")) else 3) for k, v in trained.items()}
+    without = {k: v.clone() for k, v in weights.items() if not k.endswith(("_u", "_v"))}
+    for name, tensors in (("whole", weights), ("without", without)):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+        init = {"train.init": str(tmp_path / f"{name}.safetensors"), "train.seed": "7"}
+        network = job(tmp_path / name, {**spectral, **init}, dataset=data).model.networks["discriminator"].eval()
+        state = network.state_dict()
+        assert all(torch.equal(state[k], trained[k]) == (name == "whole") for k in state if k.endswith("_v"))
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                largest = torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]
+                assert largest.item() == pytest.approx(1, abs=0.01)

@@ -8,6 +8,8 @@ from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints.io import read_tensors, with_prefix
 from imtrans.errors import CheckpointError, join_names
+from imtrans.kit.spectral_norm import update_spectral_norms
+from imtrans.kit.state_dict import without_wrappers
 
 
 def fill(model: Model, path: Path) -> list[str]:
@@ -18,7 +20,7 @@ def fill(model: Model, path: Path) -> list[str]:
     """
     is_file = path.is_file() and path.suffix == ".safetensors"
     file = path if is_file else checkpoint_paths.find(path) / checkpoint_paths.WEIGHTS
-    tensors = read_tensors(file)
+    tensors = without_wrappers(read_tensors(file))
     results = {name: _fill(model, name, with_prefix(tensors, name)) for name in model.networks}
     if not any(count for count, _ in results.values()):
         raise CheckpointError(
@@ -33,6 +35,8 @@ def _fill(model: Model, name: str, tensors: dict[str, Tensor]) -> tuple[int, lis
     initial = model.networks[name].state_dict()
     fitting = {k: v for k, v in tensors.items() if k in initial and initial[k].shape == v.shape}
     model.networks[name].load_state_dict({**initial, **fitting})
+    if any(k not in fitting for k in initial if k.endswith("._u")):  # else it goes on with the vectors of the file
+        update_spectral_norms(model.networks[name])
     average = model.averages.get(name)
     if average is not None:  # a copy of the initial weights, towards which it would pull
         average.module.load_state_dict(model.networks[name].state_dict())

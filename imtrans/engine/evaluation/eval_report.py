@@ -17,6 +17,7 @@ from imtrans.errors import ResourceError, printable
 from imtrans.kit.images import Array, encode
 from imtrans.kit.images.image_grid import Grid, grid
 from imtrans.kit.report.html_report import render
+from imtrans.kit.report.json_number import json_number
 
 FOLDER = "evaluation"
 TEMPLATE = Path(__file__).with_name("eval_report.html.j2")
@@ -109,12 +110,10 @@ def format_interval(number: Number) -> str:
     return f"{format_number(number.interval.low)} to {format_number(number.interval.high)}" if number.interval else "-"
 
 
-def _number(number: Number) -> dict[str, float | bool | None]:
+def _number(number: Number) -> dict[str, float | bool | str | None]:
     low, high = number.interval or (None, None)
     values = {"value": number.value, "low": low, "high": high, "ceiling": number.ceiling, "baseline": number.baseline}
-    # JSON has no NaN and no infinity: strict readers refuse a file that holds them.
-    finite = {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
-    return {**finite, "higher_is_better": number.higher_is_better}
+    return {**{k: json_number(v) for k, v in values.items()}, "higher_is_better": number.higher_is_better}
 
 
 def _table(evaluation: Evaluation) -> str:
@@ -123,8 +122,9 @@ def _table(evaluation: Evaluation) -> str:
     rows.writerow(["picture", *evaluation.pictures])
     columns: Sequence[Sequence[float]] = list(evaluation.pictures.values())
     for index, key in enumerate(evaluation.keys):
-        # Nine digits hold every float32 exactly.
-        rows.writerow([printable(key), *(f"{column[index]:.9g}" for column in columns)])
+        # Nine digits hold every float32 exactly; an empty cell: not measured.
+        values = (column[index] for column in columns)
+        rows.writerow([printable(key), *("" if math.isnan(v) else f"{v:.9g}" for v in values)])
     return out.getvalue()
 
 

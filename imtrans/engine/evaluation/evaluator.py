@@ -12,8 +12,11 @@ from imtrans.engine.evaluation.bootstrap import Interval, bootstrap
 from imtrans.engine.evaluation.eval_samples import EvalSample, EvalSamples
 from imtrans.engine.evaluation.metric_rows import MetricRows, worst_first
 from imtrans.engine.evaluation.protocol import BoundMetric, BoundMetrics, choices, fingerprint
+from imtrans.errors import DataError
 from imtrans.interfaces import Tick
 from imtrans.plugins.recipe import EvalProtocol
+
+NO_NUMBER = "Give more pictures, larger ones, or another protocol: imtrans list protocols"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,34 +62,36 @@ def evaluate(
     tick: Tick | None = None,
     on_sample: Callable[[int, EvalSample], None] | None = None,
 ) -> Evaluation:
-    """Every number over all samples.
+    """Every number over all samples. DataError if there is none.
 
     `mean` (1, C, *spatial) is what the baseline scores; `on_sample` is called with each sample and its index.
     """
-    rows = {m.name: MetricRows() for m in metrics.made}
-    keys, sizes = [], set()
+    rows = {m.label: MetricRows() for m in metrics.made}
+    keys, sizes, compared = list[str](), set[tuple[int, ...]](), set[tuple[int, ...]]()
     for index, sample in enumerate(samples.each()):
-        keys.append(sample.batch.keys[0])
+        keys += sample.batch.keys
         sizes.add(sample.made_at)
+        compared.add(tuple(sample.prediction.shape[2:]))
         for m in metrics.made:
             # A set of one image repeated has no spread, so that FID and the like say nothing about it.
             baseline = None if m.info.is_set_level else mean
-            rows[m.name].add(m.metric, sample, mean=baseline, has_ceiling=protocol.has_ceiling)
+            rows[m.label].add(m.metric, sample, mean=baseline, has_ceiling=protocol.has_ceiling)
         if on_sample:
             on_sample(index, sample)
         if tick:
             tick(index + 1, samples.count)
-    columns = {m.name: _columns(m, rows[m.name]) for m in metrics.made}
-    numbers = {m.name: _numbers(m, rows[m.name]) for m in metrics.made}
-    silent = [f"{name} has no number for these pictures (docs/metrics.md)" for name, n in numbers.items() if not n]
+    columns = {m.label: _columns(m, rows[m.label]) for m in metrics.made}
+    numbers = {m.label: _numbers(m, rows[m.label]) for m in metrics.made}
+    missing = [_missing(m, compared, len(keys)) for m in metrics.made if not numbers[m.label]]
+    _check_any(protocol, numbers, missing)
     return Evaluation(
         protocol=protocol,
         choices=choices(protocol, metrics.made, made_at=_made_at(sizes), count=len(keys), conditions=conditions),
-        numbers={name: number for each in numbers.values() for name, number in each.items()},
+        numbers={f"{name}{m.suffix}": number for m in metrics.made for name, number in numbers[m.label].items()},
         keys=keys,
-        pictures={name: column for each in columns.values() for name, column in each.items()},
+        pictures={f"{name}{m.suffix}": column for m in metrics.made for name, column in columns[m.label].items()},
         worst=_worst(metrics, columns, len(keys)),
-        notes=[*_notes(protocol, metrics, len(keys)), *silent],
+        notes=[*_notes(protocol, metrics, len(keys)), *missing],
     )
 
 
@@ -124,11 +129,26 @@ def _columns(bound: BoundMetric, rows: MetricRows) -> dict[str, list[float]]:
 
 
 def _worst(metrics: BoundMetrics, columns: Mapping[str, Mapping[str, list[float]]], count: int) -> list[int]:
-    first = next((m for m in metrics.made if columns[m.name]), None)
+    first = next((m for m in metrics.made if columns[m.label]), None)
     if first is None:
         return list(range(count))
-    name, values = next(iter(columns[first.name].items()))
+    name, values = next(iter(columns[first.label].items()))
     return worst_first(values, higher_is_better=first.info.points_up(name))
+
+
+def _check_any(protocol: EvalProtocol, numbers: Mapping[str, Mapping[str, Number]], missing: Sequence[str]) -> None:
+    if not any(numbers.values()):
+        raise DataError(f"protocol {protocol.name} has no number: {'; '.join(missing)}", hint=NO_NUMBER)
+
+
+def _missing(bound: BoundMetric, sizes: set[tuple[int, ...]], count: int) -> str:
+    """Why a metric has no number, as far as that is known."""
+    smallest, least = getattr(bound.metric, "smallest", 0), min(sizes, key=min, default=())
+    if least and min(least) < smallest:
+        shown = " x ".join(map(str, least))
+        return f"{bound.label} is left out: it needs pictures of {smallest} px and more, and one has {shown}"
+    pictures = "a single picture" if count == 1 else f"these {count:,} pictures"
+    return f"{bound.label} has no number for {pictures} (docs/metrics.md)"
 
 
 def _notes(protocol: EvalProtocol, metrics: BoundMetrics, count: int) -> list[str]:

@@ -5,17 +5,17 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, nested
-from imtrans.engine.build import ComponentFactory, Model, options_of
+from imtrans.engine.build import ComponentFactory, Model
+from imtrans.engine.evaluation.metric_options import changed_options, hashed_options, nameable
 from imtrans.errors import ConfigError, NotInstalledError, join_names, nearest
 from imtrans.interfaces import DataSpec, Metric
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import Component, ComponentRef, MetricInfo
-from imtrans.plugins.options import OptionSpec, coerce, refs, specs, to_plain, values
+from imtrans.plugins.component import ComponentRef, MetricInfo
+from imtrans.plugins.options import coerce, specs, to_plain, values
 from imtrans.plugins.recipe import EvalProtocol
 
 OWN, USUAL = "own", "image"
@@ -25,12 +25,21 @@ HASH = 12  # characters of a hash that people see
 
 @dataclass(frozen=True, kw_only=True)
 class BoundMetric:
-    """One metric of a protocol, built, with the values of all options that decide its numbers."""
+    """One metric of a protocol, built, with the values of all options that decide its numbers.
+
+    `suffix` follows the names of its numbers: the options that are not the default ("[window=7]").
+    """
 
     name: str
     metric: Metric
     info: MetricInfo
     options: Mapping[str, Any]
+    suffix: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name of the metric with the options that are not the default."""
+        return f"{self.name}{self.suffix}"
 
     def description(self) -> dict[str, Any]:
         """What decides its numbers, including the content of weights files where the metric fingerprints them."""
@@ -103,7 +112,8 @@ def bind_metrics(
                 raise
             left_out[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
             continue
-        bound.append(BoundMetric(name=use.name, metric=metric, info=info, options=_hashed_options(use, catalog)))
+        options, suffix = hashed_options(use, catalog), changed_options(use, catalog)
+        bound.append(BoundMetric(name=use.name, metric=metric, info=info, options=options, suffix=suffix))
     if not bound or any(use.name in left_out for use in protocol.metrics):
         raise _left_out_error(protocol, left_out)
     return BoundMetrics(made=bound, left_out={name: error.what for name, error in left_out.items()})
@@ -125,7 +135,7 @@ def choices(
         "resize": protocol.resize,
         "count": count,
         "values": "as stored",
-        **{k: _nameable(v) for k, v in conditions.items()},
+        **{k: nameable(v) for k, v in conditions.items()},
     }
 
 
@@ -145,26 +155,7 @@ def fingerprint(choices: Mapping[str, Any]) -> str:
 
 
 def _resolved(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
-    return {"name": use.name, "options": _hashed_options(use, catalog)}
-
-
-def _hashed_options(use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
-    """All options that decide what comes out, as JSON has them; of files the names."""
-    return _of_component(catalog.component("metric", use.name), use, catalog)
-
-
-def _of_component(component: Component, use: ComponentRef, catalog: Catalog) -> dict[str, Any]:
-    known, options = specs(component.options), values(options_of(component, use))
-    return {k: _hashed_value(options[k], spec, catalog) for k, spec in known.items() if spec.affects_hash}
-
-
-def _hashed_value(value: Any, spec: OptionSpec, catalog: Catalog) -> Any:
-    """An option's value as JSON; a component with all of its options that decide numbers."""
-    if not any(True for _ in refs(spec, value)):
-        return _nameable(value)
-    kind = spec.kind or "activation"
-    inner = [{"name": u.name, **_of_component(catalog.component(kind, u.name), u, catalog)} for u in refs(spec, value)]
-    return inner if spec.is_tuple else inner[0]
+    return {"name": use.name, "options": hashed_options(use, catalog)}
 
 
 def _with(protocol: EvalProtocol, a: Assignment, catalog: Catalog) -> EvalProtocol:
@@ -199,8 +190,3 @@ def _left_out_error(
     for name, error in left_out.items():
         return type(error)(f"protocol {protocol.name}: {name}: {error.what}")
     return NotInstalledError(f"protocol {protocol.name}: it names no metric")
-
-
-def _nameable(value: Any) -> Any:
-    # A hash must not depend on where somebody keeps a file.
-    return value.name if isinstance(value, Path) else to_plain(value)

@@ -21,6 +21,7 @@ from imtrans.engine.importing import pickle_sandbox
 from imtrans.engine.runs import run_dir
 from imtrans.errors import CheckpointError, ConfigError, join_names
 from imtrans.interfaces import DataSpec, ImageSpec, Imported, ImportedNetwork
+from imtrans.kit.state_dict import without_wrappers
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.defaults import dataset_of_path
@@ -65,9 +66,8 @@ def import_run(
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    if file.suffix == ".safetensors":
-        return checkpoints_io.read_tensors(file)
-    return pickle_sandbox.read(file)
+    read = checkpoints_io.read_tensors if file.suffix == ".safetensors" else pickle_sandbox.read
+    return without_wrappers(read(file))
 
 
 def _recognise(

@@ -14,6 +14,7 @@ from imtrans import ComponentRef, EvalProtocol
 from imtrans.engine.evaluation import protocol as protocols
 from imtrans.engine.evaluation.bootstrap import bootstrap
 from imtrans.engine.evaluation.eval_samples import resize_to, rounded
+from imtrans.engine.evaluation.metric_options import changed_options
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import from_range, to_range
 from imtrans.plugins.catalog import Catalog
@@ -85,6 +86,25 @@ def test_where_a_file_is_found_is_no_choice(catalog):
     )
     told = [protocols.declared(p, catalog)["metrics"] for p in (one, fetching)]
     assert told[0] == told[1] == [{"name": "fid", "options": {}}]
+
+
+@pytest.mark.parametrize(
+    ("use", "suffix"),
+    [
+        (ComponentRef("l1"), ""),
+        (ComponentRef("ssim", {"window": 11}), ""),
+        (ComponentRef("ssim", {"window": 7, "padding": "same"}), "[window=7]"),
+        (ComponentRef("lab-histogram", {"bins": 10}), "[bins=10]"),
+        (ComponentRef("kid", {"subsets": 5, "subset_size": 9, "fetch": True}), "[subsets=5,subset_size=9]"),
+        (ComponentRef("label-colours", {"palette": Path("here/mine.csv")}), "[palette=mine.csv]"),
+        (
+            ComponentRef("segmentation", {"network": ComponentRef("fcn8s", {"height": 64})}),
+            "[network=fcn8s(height=64)]",
+        ),
+    ],
+)
+def test_numbers_are_named_after_options_that_are_not_the_default(use, suffix, catalog):
+    assert changed_options(use, catalog) == suffix
 
 
 def shipped():

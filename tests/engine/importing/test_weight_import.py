@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 import imtrans
@@ -61,10 +62,10 @@ class Wrapped(nn.Module):
         return self.model(x)
 
 
-def unet(halvings, norm=nn.BatchNorm2d, source=3, target=3, width=WIDTH):
-    """Their unet_128 (7 halvings) and unet_256 (8)."""
+def unet(depth, norm=nn.BatchNorm2d, source=3, target=3, width=WIDTH):
+    """Their unet_128 (7 downsampling stages) and unet_256 (8)."""
     block = Skip(8 * width, 8 * width, norm=norm)
-    for _ in range(halvings - 5):
+    for _ in range(depth - 5):
         block = Skip(8 * width, 8 * width, inside=block, norm=norm, drop=True)
     for factor in (4, 2, 1):
         block = Skip(factor * width, 2 * factor * width, inside=block, norm=norm)
@@ -164,7 +165,7 @@ def test_it_is_a_run_like_any_other(cli, tmp_path):
     file = saved(tmp_path / "facades pretrained" / "latest_net_G.pth", drawn(unet(7)))
     done = cli("import", file)
     assert (done.code, done.err) == (0, "")
-    assert "a U-Net of 7 halvings (batch norm)" in done.out
+    assert "a U-Net of 7 downsampling stages (batch norm)" in done.out
     Image.fromarray(np.full((30, 40, 3), 99, np.uint8)).save(tmp_path / "a.png")
     assert cli("translate", "facades-pretrained", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")).code == 0
     with Image.open(tmp_path / "out" / "a.png") as made:
@@ -211,6 +212,21 @@ def test_files_of_several_devices_and_of_old_versions_come_in(cli, tmp_path):
     assert torch.equal(own["first.0.weight"], network.state_dict()["model.1.weight"])
 
 
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module._orig_mod."])
+def test_weights_of_a_compiled_network_are_the_same_weights(prefix, ending, cli, tmp_path):
+    state = drawn(resnet(6)).state_dict()
+    # As where the whole network and one block of it were compiled.
+    wrapped = {f"{prefix}{k}".replace("model.10.", "model.10._orig_mod."): v for k, v in state.items()}
+    assert sum("model.10._orig_mod.conv_block" in k for k in wrapped) == 4
+    file = tmp_path / f"g.{ending}"
+    (torch.save if ending == "pth" else save_file)(wrapped, file)
+    done = cli("import", str(file), "--name", "mine")
+    assert done.code == 0, done.err
+    network = imtrans.load("mine").model.networks["generator"].state_dict()
+    assert torch.equal(network["blocks.0.0.weight"], state["model.10.conv_block.1.weight"])
+
+
 def test_weights_that_are_missing_or_too_many_are_named_and_counted(cli, tmp_path):
     state = unet(7).state_dict()
     gone = "model.model.1.model.2.running_mean"
@@ -218,7 +234,7 @@ def test_weights_that_are_missing_or_too_many_are_named_and_counted(cli, tmp_pat
     torch.save({**state, "a.b": torch.ones(2), "a.c": torch.ones(2)}, tmp_path / "more.pth")
     less, more = (cli("import", str(tmp_path / f"{n}.pth")) for n in ("less", "more"))
     assert (less.code, more.code) == (4, 4)
-    assert f"is a U-Net of 7 halvings (batch norm), but lacks 1 weights: {gone}" in less.err
+    assert f"is a U-Net of 7 downsampling stages (batch norm), but lacks 1 weights: {gone}" in less.err
     assert "has besides 2 weights: a.b, a.c" in more.err
     torch.save({**state, "model.model.1.model.1.weight": torch.ones(3, 3, 4, 4)}, tmp_path / "shape.pth")
     shape = cli("import", str(tmp_path / "shape.pth"))

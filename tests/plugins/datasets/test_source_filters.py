@@ -104,19 +104,19 @@ def test_inpainting_blanks_a_quarter_of_the_picture_in_its_middle():
     assert np.array_equal(made, photo)
 
 
-def test_lab_goes_there_and_back_within_the_gamut():
+def test_lab_goes_there_and_back():
     photo = noise(32, 32, 3)
     lightness, ab = split_lab(photo)
     assert lightness.shape == (32, 32, 1)
     assert ab.shape == (32, 32, 2)
     assert 0 <= lightness.min() <= lightness.max() <= 100
-    assert np.abs(join_lab(lightness, ab).astype(int) - photo).max() <= 2
+    assert np.array_equal(join_lab(lightness, ab), photo)
 
 
 def test_known_colours_have_their_lab_values():
     lightness, ab = split_lab(np.array([[[255, 255, 255], [255, 0, 0], [0, 0, 255]]], np.uint8))
-    np.testing.assert_allclose(lightness[0, :, 0], [100, 53.24, 32.30], atol=0.1)
-    np.testing.assert_allclose(ab[0], [[0, 0], [80.09, 67.20], [79.19, -107.86]], atol=0.3)
+    np.testing.assert_allclose(lightness[0, :, 0], [100, 53.24, 32.30], atol=0.01)
+    np.testing.assert_allclose(ab[0], [[0, 0], [80.09, 67.20], [79.19, -107.86]], atol=0.02)
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imtrans.errors import ShapeError
+from imtrans.errors import DataError, ShapeError
 from imtrans.interfaces import Batch
 from imtrans.testing import check_metric, make
 
@@ -59,7 +59,17 @@ def test_shapes_that_differ_are_refused_not_broadcast(name):
         make("metric", name).compute(torch.zeros(1, 3, 16, 16), batch(torch.zeros(2, 3, 16, 16)))
 
 
-def test_ssim_names_the_window_that_does_not_fit():
-    small = torch.zeros(1, 3, 8, 8)
-    with pytest.raises(ShapeError, match="smaller than its window 11"):
-        make("metric", "ssim").compute(small, batch(small))
+@pytest.mark.parametrize(("options", "smallest"), [({}, 11), ({"window": 7}, 7), ({"padding": "same"}, 11)])
+def test_ssim_has_no_number_for_pictures_below_its_window(options, smallest):
+    metric = make("metric", "ssim", **options)
+    small, fitting = torch.zeros(1, 3, 40, smallest - 1), torch.zeros(1, 3, 40, smallest)
+    assert metric.smallest == smallest
+    assert metric.aggregate(metric.compute(small, batch(small))) == {}
+    assert list(metric.aggregate(metric.compute(fitting, batch(fitting))).values()) == [pytest.approx(1)]
+
+
+@pytest.mark.parametrize("name", ["l1", "psnr", "ssim", "ms-ssim", "pixel-accuracy", "lab-histogram"])
+def test_whole_numbers_are_refused_since_their_differences_wrap_around(name):
+    whole = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
+    with pytest.raises(DataError, match=r"pictures must be float in \[-1, 1\], not torch.uint8"):
+        make("metric", name).compute(whole, batch(whole))
