@@ -93,7 +93,7 @@ class FolderOfPairs(BaseDataset):
         spec = getattr(self.data_spec, side)
         if spec.kind == "labels":
             return Labels(spec=spec)
-        return Pictures(spec=spec, option=f"dataset.{side}_range", background=self._options.background)
+        return Pictures(spec=spec, option=f"dataset.{side}_range", background=_colour(self._options.background))
 
     def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
         first, second = readers
@@ -151,6 +151,17 @@ def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
     if not options.path:
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
     return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
+
+
+def _colour(background: tuple[int, ...]) -> tuple[int, int, int] | None:
+    if not background:
+        return None
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise ConfigError(
+            f"dataset.background {list(background)}: must be red, green and blue from 0 to 255, or []",
+            hint="For example: --set dataset.background=[255,255,255]",
+        )
+    return background[0], background[1], background[2]
 
 
 def _size(picture: Array) -> str:

@@ -11,27 +11,27 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import decode, header, label_map
 from imtrans.kit.images.conform import conform
-from imtrans.kit.images.labels import classes_of, highest_class
+from imtrans.kit.images.labels import highest_class, read_classes
 from imtrans_datasets.survey import FileKind, Survey
 
 Array = np.ndarray[Any, Any]
-Colour = tuple[int, ...]
+Colour = tuple[int, int, int]
 MASK = (0, 255)  # stored values of a mask: two classes
 LOOKED_AT = 64  # label maps that are decoded to find out what their numbers are
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """A side of pictures: all are read as `spec` says. Transparent ones are laid on `background`; empty: they are not,
-    and their hidden colours are taken. `option` sets the range."""
+    """A side of pictures: all are read as `spec` says. Transparent ones are laid on `background`; None: their hidden
+    colours are taken. `option` sets the range."""
 
     spec: ImageSpec
     option: str
-    background: Colour = (255, 255, 255)
+    background: Colour | None = (255, 255, 255)
 
     def read(self, file: Path) -> Array:
         """The file as (H, W, C). DataError names a file that cannot be read so."""
-        picture = decode(file)
+        picture = decode(file, background=self.background)
         # Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
         bits = 8 * picture.dtype.itemsize if picture.dtype != np.uint16 else header(file).bits
         return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
@@ -49,14 +49,13 @@ class Labels:
 
     def read(self, file: Path) -> Array:
         """The classes in a file, (H, W, 1); void pixels keep the value `spec.void`. DataError names a bad file."""
-        labels = label_map(file)
-        is_indexed = self.spec.palette is not None
-        if (labels.mode == "P") != is_indexed:
+        ids, is_indexed = read_classes(file, self.spec)
+        if is_indexed != (self.spec.palette is not None):
             raise DataError(
-                f"{file}: {_kind(labels.mode == 'P')} (mode {labels.mode}), where {_kind(is_indexed)} is read",
+                f"{file}: {_kind(is_indexed)}, where {_kind(not is_indexed)} is read",
                 hint="Save all label maps in one way: their numbers need not mean the same.",
             )
-        return self._checked(classes_of(labels.ids, self.spec), file)
+        return self._checked(ids, file)
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""

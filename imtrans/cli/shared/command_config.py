@@ -112,6 +112,8 @@ def dataset(catalog: Catalog, text: str) -> ComponentRef:
     names = [entry.name for entry in catalog.entries("dataset")]
     looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
     path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
+    if text in names and os.path.isdir(path):
+        click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
     if text in names or not (looks_like_path or (text and os.path.exists(path))):
         return ComponentRef(text)
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):

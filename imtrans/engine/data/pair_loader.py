@@ -169,7 +169,7 @@ def open_training(
     """
     plain = open_split(config, "train", run=run, data_spec=data_spec)
     augment = augmentations(config, maker, plain.data_spec)
-    loader = open_split(config, "train", augment=augment, run=run, data_spec=plain.data_spec)
+    loader = open_split(config, "train", augment=augment, run=run, data_spec=data_spec)
     return TrainingSplit(loader, plain, augment)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec
-from imtrans.kit.images import Array, decode, header, label_map
+from imtrans.kit.images import Array, decode, header
 from imtrans.kit.images.color import into_space
 from imtrans.kit.images.conform import FLOAT, check_range, conform, rescale
-from imtrans.kit.images.labels import classes_of, highest_class
+from imtrans.kit.images.labels import classes_of, highest_class, read_classes
 
 Range = tuple[float, float]
 ASPECT = 0.01  # relative difference up to which two aspect ratios are one
@@ -27,13 +27,10 @@ def is_pair(path: Path, data_spec: DataSpec) -> bool:
 def read_file(path: Path, spec: ImageSpec, *, half: str = "", source_range: Range | None = None) -> Array:
     """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
     if spec.kind == "labels":
-        array, bits = label_map(path).ids, 0
-    else:
-        array = decode(path)
-        bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
-    middle = array.shape[1] // 2
-    array = {"left": array[:, :middle], "right": array[:, middle:]}.get(half, array)
-    return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
+        return _checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path))
+    array = decode(path)
+    bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
+    return read_array(_half(array, half), spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
 
 
 def read_array(
@@ -51,7 +48,9 @@ def read_array(
     those that the model knows. Raises ShapeError for other channels, DataError for values that the model does not know.
     """
     if spec.kind == "labels":
-        return _labels(array, spec, name=name)
+        if array.shape[-1] != 1:
+            raise ShapeError(f"{name}: {array.shape[-1]} channels where class numbers are wanted")
+        return _checked_labels(classes_of(array, spec), spec, name=name)
     wanted = spec
     if spec.space and not (spec.space == "lab-l" and array.shape[-1] == 1 and array.dtype.kind == "f"):
         wanted = ImageSpec()  # a picture, which is converted to the colour space below
@@ -64,10 +63,13 @@ def read_array(
     return into_space(conform(array, wanted, bits=bits, name=name, option=RANGE_HINT), spec)
 
 
-def _labels(array: Array, spec: ImageSpec, *, name: str) -> Array:
-    if array.shape[-1] != 1:
-        raise ShapeError(f"{name}: {array.shape[-1]} channels where class numbers are wanted")
-    ids, classes = classes_of(array, spec), spec.classes or 0
+def _half(array: Array, half: str) -> Array:
+    middle = array.shape[1] // 2
+    return {"left": array[:, :middle], "right": array[:, middle:]}.get(half, array)
+
+
+def _checked_labels(ids: Array, spec: ImageSpec, *, name: str) -> Array:
+    classes = spec.classes or 0
     if (highest := highest_class(ids, spec)) >= classes:
         known = f"0 to {classes - 1}" if spec.values is None else ", ".join(map(str, spec.values))
         raise DataError(f"{name}: value {highest}; the model takes labels {known}")

@@ -1,9 +1,12 @@
 """Label maps: the numbers in files, the classes they stand for, and pixels of no class."""
 
+from pathlib import Path
+
 import numpy as np
 
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.decode import label_map
 
 
 def classes_of(ids: Array, spec: ImageSpec) -> Array:
@@ -22,6 +25,14 @@ def classes_of(ids: Array, spec: ImageSpec) -> Array:
     if spec.void is not None:
         table[spec.void] = spec.void
     return table[ids].astype(np.min_scalar_type(int(table.max())))
+
+
+def read_classes(path: Path, spec: ImageSpec) -> tuple[Array, bool]:
+    """The classes in a label file, (H, W, 1), and whether it has a palette. DataError where it is no label map."""
+    labels = label_map(path)
+    # A mask of 1 bit holds 0 and 1 where one of 8 bits holds 0 and 255.
+    is_bits = labels.mode == "1" and spec.values is not None and 1 not in spec.values
+    return classes_of(labels.ids * np.uint8(255) if is_bits else labels.ids, spec), labels.mode == "P"
 
 
 def values_of(classes: Array, spec: ImageSpec) -> Array:
