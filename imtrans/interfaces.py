@@ -89,13 +89,15 @@ class Pair:
 class Batch:
     """Samples on the device, (B, C, *spatial). Images are float32 in [-1, 1]; labels int64 (B, 1, *spatial) while they
     are augmented, one-hot float32 afterwards. `draws` holds one int64 a sample, from which all randomness about that
-    sample follows (`imtrans.kit.random`)."""
+    sample follows (`imtrans.kit.random`). `valid`, float32 (B, 1, *spatial), is 0 where the target's label is void,
+    which losses and metrics leave out, and 1 elsewhere; None where no label is void."""
 
     source: "Tensor"
     target: "Tensor"
     keys: Sequence[str]
     draws: "Tensor"
     extras: Mapping[str, "Tensor"] = field(default_factory=dict)
+    valid: "Tensor | None" = None
 
 
 class DiscriminatorOutput(NamedTuple):

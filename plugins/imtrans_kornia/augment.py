@@ -65,8 +65,13 @@ class Color(BaseAugmentation):
 
     def __init__(self, options: ColorOptions, context: Context) -> None:
         self.options = options
-        if context.data_spec.source.num_channels != 3:
-            raise ShapeError("kornia-color: the source must have three channels")
+        source = context.data_spec.source
+        if source.kind != "image" or source.channels != 3:
+            raise ShapeError(
+                "kornia-color: the source must be RGB pictures, and here has "
+                + ("labels" if source.kind == "labels" else f"{source.channels} channels"),
+                hint="Leave it out of augment.",
+            )
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch with the colours of its sources changed, independently for each pair."""

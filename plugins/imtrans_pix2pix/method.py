@@ -43,6 +43,8 @@ class ConditionalGAN(BaseMethod):
         if self.zero_biases:
             without_biases(self.networks.values())
         fake = self.generator(batch.source)  # one pass for both updates
+        if batch.valid is not None:  # targets are 0 there as well: neither the losses nor D see such pixels
+            fake = fake * batch.valid
         if not self.adversarial.is_on:
             return self.update_generator(fake, batch, update)
         return self.update_both(fake, batch, update)

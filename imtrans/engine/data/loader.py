@@ -112,8 +112,10 @@ def prepare(
     )
     for change in augment[early:]:
         batch = change(batch)
+    void = data_spec.target.void
     return replace(
         batch,
+        valid=None if void is None else (batch.target != void).float(),
         source=one_hot(batch.source, data_spec.source),
         target=one_hot(batch.target, data_spec.target),
         extras={k: one_hot(v, data_spec.extras[k]) for k, v in batch.extras.items()},
