@@ -20,7 +20,7 @@ FOLDER = "headers"
 def headers(paths: Sequence[str]) -> list[ImageHeader | None]:
     """The header of each picture file, in their order; None for files that are no pictures.
 
-    They are cached by the size and time of the files, in one cache file for all that lie below one folder. A cache that
+    They are cached by the size and time of the files, in one cache file for all of one call. A cache that
     cannot be read or written is no error: the headers are read again.
     """
     cache = _cache_file(paths)
@@ -44,12 +44,12 @@ def _entry(path: str, known: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _cache_file(paths: Iterable[str]) -> Path | None:
-    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
+    folders = sorted({os.path.dirname(os.path.abspath(path)) for path in paths})
     try:
         # Another version may find other things in the same header.
-        identity = f"{imtrans.__version__}\0{os.path.commonpath(folders)}" if folders else ""
+        identity = "\0".join((imtrans.__version__, *folders))
         return cache_dir() / FOLDER / f"{hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]}.json"
-    except (ResourceError, ValueError):  # ValueError: two drives of Windows have no common folder
+    except ResourceError:
         return None
 
 

@@ -17,8 +17,8 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.kit.images import header_cache
 from imtrans.plugins.component import ComponentRef
 
-TINY = "--steps 2 --set data.size=32 --set generator.depth=3 --set generator.width=2 --set discriminator.width=2 --device cpu"
-TINY = [*TINY.split(), "--set", "metrics=l1", "--set", "train.num_samples=1"]
+TINY = "--steps 2 --set data.size=32 --set generator.depth=3 --set generator.width=2 --set discriminator.width=2".split()
+TINY += "--device cpu --set metrics=l1 --set train.num_samples=1".split()
 
 
 def photo(seed, *shape, dtype=np.uint8):
@@ -80,7 +80,10 @@ def test_twelve_bits_are_scaled_to_sixteen(tmp_path):
 @pytest.mark.parametrize(
     ("odd", "said"),
     [
-        (photo(0, 32, 32).astype(np.float32) / 255, "5.tif: grey float, where the targets are 9 RGB 8 bit, 1 grey float"),
+        (
+            photo(0, 32, 32).astype(np.float32) / 255,
+            "5.tif: grey float, where the targets are 9 RGB 8 bit, 1 grey float",
+        ),
         (photo(0, 32, 32, 5), "5.tif: 5-channel 8 bit, where the targets are 9 RGB 8 bit, 1 5-channel 8 bit"),
     ],
     ids=["float among whole numbers", "five channels among three"],
@@ -154,13 +157,17 @@ def masks(top, values, *, bits=8, classes=lambda i: photo(i, 32, 32) % 2):
         image.save(place / "B" / f"{i}.png")
 
 
-@pytest.mark.parametrize(("values", "bits", "options"), [((0, 255), 8, {}), ((0, 255), 1, {}), ((3, 9), 8, {"values": [3, 9]})])
+@pytest.mark.parametrize(
+    ("values", "bits", "options"), [((0, 255), 8, {}), ((0, 255), 1, {}), ((3, 9), 8, {"values": [3, 9]})]
+)
 def test_masks_are_two_classes_and_are_written_as_they_were(values, bits, options, tmp_path, cli):
     masks(tmp_path / "x", values, bits=bits)
     loader = spec(tmp_path / "x", labels="target", classes=2, **options)
     assert np.array_equal(loader.source.dataset[0].target[..., 0], photo(0, 32, 32) % 2)
     assert loader.data_spec.target.values == values
-    settings = [part for k, v in {"labels": "target", "classes": 2, **options}.items() for part in ("--set", f"dataset.{k}={v}")]
+    settings = [
+        part for k, v in {"labels": "target", "classes": 2, **options}.items() for part in ("--set", f"dataset.{k}={v}")
+    ]
     assert cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY, *settings).code == 0
     assert cli("translate", "r", "x/val/A", "-o", "out").code == 0
     assert {*np.unique(np.asarray(Image.open(tmp_path / "out" / "4.png")))} <= {*values}
