@@ -143,7 +143,7 @@ def _protocols() -> Iterable[EvalProtocol]:
     )
     yield EvalProtocol(
         name="cityscapes-labels",
-        version=1,
+        version=2,
         metrics=[ComponentRef("label-colours")],
         summary="photos to labels at 256 x 256: classes by the nearest colour, without void",
         size=(256, 256),
@@ -153,7 +153,7 @@ def _protocols() -> Iterable[EvalProtocol]:
     )
     yield EvalProtocol(
         name="segmentation-score",
-        version=1,
+        version=2,
         metrics=[ComponentRef("segmentation")],
         summary="labels to photos at 256 x 256: classes that a network finds in the photos",
         size=(256, 256),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from imtrans.kit.images import resize_nearest
 
 # As in the authors' evaluation: a class that occurs nowhere then counts as 0 in the means; it is not left out.
 EPSILON = 1e-12
@@ -27,7 +28,7 @@ def resize_classes(classes: Tensor, size: tuple[int, int]) -> Tensor:
     """Classes (B, h, w) at another size, by the nearest pixel."""
     if tuple(classes.shape[1:]) == size:
         return classes
-    return F.interpolate(classes[:, None].float(), size, mode="nearest-exact")[:, 0].long()
+    return resize_nearest(classes, size)
 
 
 def scores(counts: Tensor) -> dict[str, float]:

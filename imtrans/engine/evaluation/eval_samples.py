@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
-from imtrans.kit.images import Array, from_range, to_range
+from imtrans.kit.images import Array, from_range, resize_nearest, to_range
 from imtrans.kit.images.decode import decode
 
 LABELS = "labels"  # the extra in which exact class numbers come, (1, 1, H, W)
@@ -67,8 +67,7 @@ def resize_to(image: Tensor, size: Sequence[int], how: str, *, spec: ImageSpec |
         raise DataError(f"only pictures can be resized, and this has the size {tuple(image.shape[2:])}")
     new_size = list(size)
     if how == "nearest" or (spec and spec.kind == "labels"):
-        # "nearest" of torch takes the corner of a pixel and shifts the image; "nearest-exact" takes its centre.
-        return torch.nn.functional.interpolate(image, new_size, mode="nearest-exact")
+        return resize_nearest(image, (new_size[0], new_size[1]))  # torch's own rules take other pixels than the loader
     if how == "area":
         return torch.nn.functional.interpolate(image, new_size, mode="area")
     return torch.nn.functional.interpolate(image, new_size, mode=how, antialias=True)

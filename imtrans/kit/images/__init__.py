@@ -2,9 +2,7 @@
 
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
 from imtrans.kit.images.convert import (
-    Interpolation,
     from_range,
-    resize,
     target_to_display,
     to_display,
     to_range,
@@ -14,6 +12,7 @@ from imtrans.kit.images.decode import FORMATS, decode, label_map
 from imtrans.kit.images.encode import encode, suffix_for
 from imtrans.kit.images.header import ImageHeader, header
 from imtrans.kit.images.pillow_formats import MOST_PIXELS
+from imtrans.kit.images.resize import Interpolation, nearest_indices, resize, resize_nearest
 
 __all__ = [
     "FORMATS",
@@ -29,8 +28,10 @@ __all__ = [
     "from_range",
     "header",
     "label_map",
+    "nearest_indices",
     "target_to_display",
     "resize",
+    "resize_nearest",
     "to_display",
     "suffix_for",
     "to_range",

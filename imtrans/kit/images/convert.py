@@ -1,6 +1,4 @@
-"""Conversion of pictures: size, channels, and the range of values."""
-
-from typing import Literal
+"""Conversion of pictures: channels, and the range of values."""
 
 import numpy as np
 import torch
@@ -11,27 +9,6 @@ from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.kit.images.array import Array
 from imtrans.kit.images.color import join_lab
 from imtrans.kit.images.labels import values_of
-
-Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
-
-
-def resize(picture: Array, size: tuple[int, int], interpolation: Interpolation = "bilinear") -> Array:
-    """(H, W, C) resized to (*size, C), same dtype."""
-    import cv2
-
-    if picture.shape[:2] == tuple(size):
-        return picture
-    names = {
-        "nearest": "NEAREST_EXACT",
-        "bilinear": "LINEAR",
-        "bicubic": "CUBIC",
-        "area": "AREA",
-        "lanczos": "LANCZOS4",
-    }
-    # OpenCV drops the last axis where C is 1; reshape restores it.
-    flag: int = getattr(cv2, f"INTER_{names[interpolation]}")
-    resized: Array = cv2.resize(picture, (size[1], size[0]), interpolation=flag)
-    return resized.reshape(*size, picture.shape[2])
 
 
 def with_channels(picture: Array, channels: int, *, name: str = "picture") -> Array:
@@ -45,8 +22,8 @@ def with_channels(picture: Array, channels: int, *, name: str = "picture") -> Ar
     if count == 1:
         return np.repeat(picture, channels, axis=-1)
     if count == 3 and channels == 1:
-        grey: Array = np.rint(picture @ np.array([0.299, 0.587, 0.114]))
-        return grey.astype(picture.dtype)[..., None]
+        grey: Array = picture @ np.array([0.299, 0.587, 0.114])
+        return (np.rint(grey) if picture.dtype.kind != "f" else grey).astype(picture.dtype)[..., None]
     raise ShapeError(f"{name}: {count} channels where {channels} are wanted")
 
 

@@ -11,8 +11,7 @@ from PIL import UnidentifiedImageError
 from imtrans.errors import DataError
 from imtrans.kit.images import pillow_formats, tiff
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
-from imtrans.kit.images.pillow_formats import FAULTS
-from imtrans.kit.images.tiff_layout import is_tiff
+from imtrans.kit.images.pillow_formats import FAULTS, QUIET
 
 Result = TypeVar("Result")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
@@ -32,7 +31,7 @@ def decode(path: Path, *, as_labels: bool = False, background: Color | None = WH
         return label_map(path).ids
 
     def picture() -> Array:
-        if is_tiff(path):
+        if tiff.is_tiff(path):
             return tiff.picture(path, background)
         with pillow_formats.opened(path) as image:
             return pillow_formats.picture(path, image, background)
@@ -47,7 +46,7 @@ def label_map(path: Path) -> LabelMap:
     """
 
     def labels() -> LabelMap:
-        if is_tiff(path):
+        if tiff.is_tiff(path):
             return tiff.labels(path)
         with pillow_formats.opened(path) as image:
             return pillow_formats.labels(path, image)
@@ -57,7 +56,7 @@ def label_map(path: Path) -> LabelMap:
 
 def _guarded(path: Path, read: Callable[[], Result]) -> Result:
     """What `read` gives; every way to fail is a DataError that names the file on one line."""
-    logging.getLogger("PIL").addHandler(tiff.QUIET)  # without a handler Python prints warnings to stderr
+    logging.getLogger("PIL").addHandler(QUIET)  # without a handler Python prints warnings to stderr
     name = str(path).replace("\n", "\\n")
     if not path.is_file():  # pipes, sockets and devices are never opened: they could block or never end
         raise DataError(f"{name}: {'not a regular file' if path.exists() else 'no such file'}")

@@ -11,8 +11,7 @@ from PIL import Image
 from imtrans.errors import DataError
 from imtrans.kit.images import tiff
 from imtrans.kit.images.orientation import ORIENTATION
-from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, channels, is_deep, raw_mode
-from imtrans.kit.images.tiff_layout import is_tiff
+from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, QUIET, channels, is_deep, raw_mode
 
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 TAIL = 64  # bytes to search for the end marker: some cameras and editors append a few
@@ -55,11 +54,11 @@ def header(path: Path) -> ImageHeader:
     """The header of a picture; no pixel is decoded. DataError if it is of no allowed format, or too large."""
     if not path.is_file():  # pipes and devices would block
         raise DataError(f"{path}: not a regular file")
-    logging.getLogger("PIL").addHandler(tiff.QUIET)
+    logging.getLogger("PIL").addHandler(QUIET)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            record = _tiff_header(path) if is_tiff(path) else _header(path)
+            record = _tiff_header(path) if tiff.is_tiff(path) else _header(path)
     except Image.DecompressionBombError:
         raise TooLarge(f"{path}: has far more than {MOST_PIXELS:,} pixels") from None
     except FAULTS as error:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.convert import resize
+from imtrans.kit.images.resize import resize
 
 GAP = 4  # pixels around each panel
 MIN_PANEL = 128  # pixels of the shorter side; smaller panels are enlarged by a whole number

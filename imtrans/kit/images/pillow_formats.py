@@ -23,6 +23,8 @@ BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeEr
 FAULTS = (*BROKEN, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
 GREY = ("1", "L", "LA", "F")
 FEW_BITS = {"L;2": 85, "L;4": 17}  # by what Pillow multiplies grey of few bits
+# Keeps decoders' log messages about broken files off the terminal: the DataError says it.
+QUIET = logging.NullHandler()
 _log = logging.getLogger(__name__)
 
 

@@ -17,8 +17,19 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.kit.images import header_cache
 from imtrans.plugins.component import ComponentRef
 
-TINY = "--steps 2 --set data.size=32 --set generator.depth=3 --set generator.width=2 --set discriminator.width=2".split()
-TINY += "--device cpu --set metrics=l1 --set train.num_samples=1".split()
+TINY = [
+    "--steps",
+    "2",
+    "--set",
+    "data.size=32",
+    "--set",
+    "generator.depth=3",
+    "--set",
+    "generator.width=2",
+    "--set",
+    "discriminator.width=2",
+]
+TINY += ["--device", "cpu", "--set", "metrics=l1", "--set", "train.num_samples=1"]
 
 
 def photo(seed, *shape, dtype=np.uint8):

@@ -1,7 +1,6 @@
-"""TIFF files, read by tifffile alone: any number of channels, 1 to 16 bits and float; and written."""
+"""TIFF files, read by tifffile alone: any number of channels, 1 to 16 bits and float."""
 
 import contextlib
-import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +12,13 @@ from imtrans.errors import DataError
 from imtrans.kit.images.alpha import composite
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.orientation import upright
-from imtrans.kit.images.pillow_formats import MOST_PIXELS, not_labels
-from imtrans.kit.images.tiff_chunks import stored_pixels
-from imtrans.kit.images.tiff_layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
+from imtrans.kit.images.pillow_formats import MOST_PIXELS, QUIET, not_labels
+from imtrans.kit.images.tiff.chunks import stored_pixels
+from imtrans.kit.images.tiff.layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
 
 if TYPE_CHECKING:
     import tifffile
 
-# Keeps decoders' log messages about broken files off the terminal: the DataError says it.
-QUIET = logging.NullHandler()
 _log = logging.getLogger(__name__)
 
 
@@ -61,25 +58,6 @@ def labels(path: Path) -> LabelMap:
         ids = _whole(path, _stored(path, page, layout), layout)
         colours = tuple((int(r), int(g), int(b)) for r, g, b in palette(page)) if layout.is_indexed else None
         return LabelMap(upright(ids, layout.orientation), layout.mode, colours)
-
-
-def encode(picture: Array) -> bytes:
-    """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; a fourth channel is not alpha."""
-    import tifffile
-
-    channels, stream = picture.shape[-1], io.BytesIO()
-    colours = 3 if channels == 3 else 1
-    tifffile.imwrite(
-        stream,
-        picture if channels > 1 else picture[..., 0],
-        photometric="rgb" if colours == 3 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unspecified"] * (channels - colours) or None,
-        compression="zlib",
-        metadata=None,
-        software=False,
-    )
-    return stream.getvalue()
 
 
 def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout) -> Array:
