@@ -62,7 +62,7 @@ def _page(runs: Sequence[RunSummary], strips: "list[list[Sample]]", *, rows: Row
 
 
 def _write_picture(path: Path, runs: Sequence[RunSummary], strips: "list[list[Sample]]") -> None:
-    from imtrans.kit.images.image_grid import sheet
+    from imtrans.kit.report.image_grid import sheet
     from imtrans.kit.report.plots import plots, stacked
 
     heads = ["source", *(r.name for r in runs), "target"]

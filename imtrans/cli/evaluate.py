@@ -21,7 +21,7 @@ from imtrans.plugins.recipe import EvalProtocol
 if TYPE_CHECKING:
     from imtrans.engine.evaluation.evaluator import Evaluation
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
-    from imtrans.kit.images.image_grid import Grid
+    from imtrans.kit.report.image_grid import Grid
 
 MOST = 100  # columns or rows of a grid
 
@@ -232,7 +232,7 @@ def _on_off(value: Any) -> Any:
 
 
 def _grid(text: str) -> "Grid":
-    from imtrans.kit.images.image_grid import Grid
+    from imtrans.kit.report.image_grid import Grid
 
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
     columns, rows, size = (int(n) if n else None for n in match.groups()) if match else (0, 0, 0)

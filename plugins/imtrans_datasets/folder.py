@@ -11,11 +11,11 @@ from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
+from imtrans.kit.images.survey import Survey
 from imtrans_datasets.components_folders import FolderOptions
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_two
 from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
-from imtrans_datasets.survey import Survey
 
 Array = np.ndarray[Any, Any]
 SIDES = ("source", "target")

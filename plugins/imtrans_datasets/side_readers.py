@@ -12,7 +12,7 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import decode, header, label_map
 from imtrans.kit.images.conform import conform
 from imtrans.kit.images.labels import highest_class, read_classes
-from imtrans_datasets.survey import FileKind, Survey
+from imtrans.kit.images.survey import FileKind, Survey
 
 Array = np.ndarray[Any, Any]
 Colour = tuple[int, int, int]

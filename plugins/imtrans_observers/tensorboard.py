@@ -45,7 +45,7 @@ class TensorBoard:
             for name, value in metrics.items():
                 if not name.endswith(BESIDE):
                     self._writer.add_scalar(f"val/{name}", value, step)
-            from imtrans.kit.images.image_grid import sheet
+            from imtrans.kit.report.image_grid import sheet
 
             for name, group in zip(("samples", "worst"), split_samples(samples), strict=True):
                 if group:

@@ -4,8 +4,8 @@ from PIL import Image
 
 from imtrans.errors import ResourceError
 from imtrans.interfaces import Sample
-from imtrans.kit.images.image_grid import places, sheet
 from imtrans.kit.report import samples
+from imtrans.kit.report.image_grid import places, sheet
 from imtrans.kit.report.samples import SampleGrid
 
 

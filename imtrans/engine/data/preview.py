@@ -8,7 +8,7 @@ from imtrans.engine.data.loader import loader, prepare
 from imtrans.engine.data.pair_loader import open_training
 from imtrans.engine.data.sampler import EpochSampler
 from imtrans.kit.images import Array, target_to_display, to_display
-from imtrans.kit.images.image_grid import sheet
+from imtrans.kit.report.image_grid import sheet
 
 
 def preview(config: RunConfig, factory: ComponentFactory, *, count: int) -> Array:

@@ -15,8 +15,8 @@ from imtrans.engine.evaluation.eval_samples import EvalSample
 from imtrans.engine.evaluation.evaluator import Evaluation, Number
 from imtrans.errors import ResourceError, printable
 from imtrans.kit.images import Array, encode
-from imtrans.kit.images.image_grid import Grid, grid
 from imtrans.kit.report.html_report import render
+from imtrans.kit.report.image_grid import Grid, grid
 from imtrans.kit.report.json_number import json_number
 
 FOLDER = "evaluation"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from imtrans.engine.evaluation.eval_samples import LABELS, EvalSample, EvalSampl
 from imtrans.engine.evaluation.label_folders import check_pictures, read_encodings
 from imtrans.errors import ConfigError, DataError, ShapeError, join_names
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
-from imtrans.kit.formats import SUFFIXES, is_picture
-from imtrans.kit.images import Array, to_display, to_range, with_channels
-from imtrans.kit.images.decode import decode
+from imtrans.kit.formats import SUFFIXES
+from imtrans.kit.images import Array, decode, header, to_display, to_range, with_channels
+from imtrans.kit.images.conform import FLOAT, white
+from imtrans.kit.images.survey import Survey
+from imtrans.kit.picture_files import find_pictures
 from imtrans.plugins.recipe import EvalProtocol
-
-# The highest stored value and the bits of the types that pictures come in.
-HIGHEST = {np.dtype(np.uint8): (255.0, 8), np.dtype(np.uint16): (65535.0, 16)}
 
 
 def samples_of_folders(
@@ -44,8 +42,8 @@ def samples_of_folders(
     for name, folder in folders.items():
         files[name] = _partners(files["predictions"], files[name], folders=(predictions, folder))
     label_folders = read_encodings(files, void=void) if as_labels else None
-    spec = label_folders.spec if label_folders else _first_spec(files["targets"])
-    source = _first_spec(files["source"]) if "source" in files and label_folders else spec
+    spec = label_folders.spec if label_folders else _spec(files["targets"], "target")
+    source = _spec(files["source"], "source") if "source" in files and label_folders else spec
 
     def read(name: str, path: Path) -> Tensor:
         return label_folders.read(name, path) if label_folders and name != "source" else _tensor(path, source)
@@ -114,11 +112,11 @@ def _pictures(folder: Path) -> dict[str, Path]:
             f"{folder} is a run, not a folder of pictures",
             hint="One run: imtrans evaluate RUN. Several: imtrans compare",
         )
-    paths = sorted(Path(place) / name for place, _, names in os.walk(folder) for name in names if is_picture(name))
-    if not paths:
-        raise DataError(f"0 pictures in {folder}; looked for {' '.join(SUFFIXES)}")
+    found = find_pictures(folder)
+    if not found.names:
+        raise DataError(f"0 pictures in {folder}{found.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
     by_key: dict[str, Path] = {}
-    for path in paths:
+    for path in (folder / name for name in found.names):
         key = path.relative_to(folder).with_suffix("").as_posix()
         if key in by_key:
             raise DataError(f"{by_key[key]} and {path} have the same name", hint="Take one of them away.")
@@ -158,25 +156,26 @@ def _common_ending(names: list[str]) -> str:
     return common[min(starts) :] if starts and len(names) > 1 else ""
 
 
-def _first_spec(files: Mapping[str, Path]) -> ImageSpec:
-    first = next(iter(files.values()))
-    return _image_spec(decode(first), first)
-
-
-def _image_spec(array: Array, path: Path) -> ImageSpec:
-    if array.dtype not in HIGHEST:
+def _spec(files: Mapping[str, Path], side: str) -> ImageSpec:
+    """What all pictures of a folder are compared as. DataError for floats, whose range nothing says."""
+    survey = Survey.of(side, [str(path) for path in files.values()])
+    spec = survey.spec()
+    if spec.bits == FLOAT:
         raise DataError(
-            f"{path}: values of type {array.dtype} have no known range",
-            hint="Give pictures of 8 or 16 bits, or evaluate the run that made them.",
+            f"{next(iter(survey.examples.values()))}: float values have no known range",
+            hint="Give pictures of whole numbers, or evaluate the run that made them.",
         )
-    high, bits = HIGHEST[array.dtype]
-    return ImageSpec(channels=array.shape[-1], high=high, bits=bits)
+    return spec
 
 
 def _tensor(path: Path, spec: ImageSpec) -> Tensor:
-    """A picture as (1, C, H, W) in [-1, 1], with the channels of the targets."""
-    array = with_channels(decode(path), spec.channels, name=str(path))
-    high = _image_spec(array, path).high  # a prediction of 8 bits may stand beside a target of 16
-    stored = array.astype(np.int32) if array.dtype == np.uint16 else array  # torch computes little with uint16
-    tensor = torch.from_numpy(np.ascontiguousarray(stored)).movedim(-1, 0)[None]
-    return to_range(tensor, dataclasses.replace(spec, high=high))
+    """A picture as (1, C, H, W) in [-1, 1], with the channels and the depth of the targets."""
+    array = decode(path)
+    bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
+    # As floats: 16 bits beside 8 are not rounded to these.
+    exact = dataclasses.replace(spec, low=0.0, high=1.0, bits=FLOAT)
+    scaled = array / np.float32(white(bits)) if bits != FLOAT else array
+    if bits == FLOAT:
+        raise DataError(f"{path}: float values have no known range", hint="Give pictures of whole numbers.")
+    tensor = torch.from_numpy(np.ascontiguousarray(with_channels(scaled, spec.channels, name=str(path))))
+    return to_range(tensor.movedim(-1, 0)[None], exact)

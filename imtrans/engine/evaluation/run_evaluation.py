@@ -22,7 +22,7 @@ from imtrans.engine.evaluation.protocol import compares_labels
 from imtrans.engine.evaluation.scoring import mean_target
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Tick
-from imtrans.kit.images.image_grid import Grid
+from imtrans.kit.report.image_grid import Grid
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.options import values

@@ -48,7 +48,7 @@ def save(path: Path, grid: SampleGrid) -> None:
     """
     from PIL import Image, PngImagePlugin
 
-    from imtrans.kit.images.image_grid import places, sheet
+    from imtrans.kit.report.image_grid import places, sheet
 
     rows = [_panels(s) for s in grid.samples]
     entries = [
