@@ -84,16 +84,17 @@ class FolderOfPairs(BaseDataset):
         if options.labels in (side, "both"):
             spec = labels_spec(survey, files, classes=options.classes, values=options.values, void=options.void)
             return spec, survey.text(kind_of(spec))
-        spec = pictures_spec(survey, range_=getattr(options, f"{side}_range"), option=f"dataset.{side}_range")
-        background = options.background
-        laid = f"on the colour {list(background)}" if background else "dropped: hidden colours are taken"
-        return spec, survey.text(kind_of(spec)) + (f"; transparency {laid}" if survey.has_alpha else "")
+        option = f"dataset.{side}_range"
+        range_ = getattr(options, f"{side}_range")
+        spec = pictures_spec(survey, range_=range_, option=option, background=options.background)
+        laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
+        return spec, survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
 
     def _reader(self, side: str) -> Side:
         spec = getattr(self.data_spec, side)
         if spec.kind == "labels":
             return Labels(spec=spec)
-        return Pictures(spec=spec, option=f"dataset.{side}_range", background=_colour(self._options.background))
+        return Pictures(spec=spec, option=f"dataset.{side}_range")
 
     def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
         first, second = readers
@@ -151,17 +152,6 @@ def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
     if not options.path:
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
     return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
-
-
-def _colour(background: tuple[int, ...]) -> tuple[int, int, int] | None:
-    if not background:
-        return None
-    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
-        raise ConfigError(
-            f"dataset.background {list(background)}: must be red, green and blue from 0 to 255, or []",
-            hint="For example: --set dataset.background=[255,255,255]",
-        )
-    return background[0], background[1], background[2]
 
 
 def _size(picture: Array) -> str:

@@ -15,30 +15,27 @@ from imtrans.kit.images.labels import highest_class, read_classes
 from imtrans.kit.images.survey import FileKind, Survey
 
 Array = np.ndarray[Any, Any]
-Colour = tuple[int, int, int]
 MASK = (0, 255)  # stored values of a mask: two classes
 LOOKED_AT = 64  # label maps that are decoded to find out what their numbers are
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """A side of pictures: all are read as `spec` says. Transparent ones are laid on `background`; None: their hidden
-    colours are taken. `option` sets the range."""
+    """A side of pictures: all are read as `spec` says. `option` sets the range."""
 
     spec: ImageSpec
     option: str
-    background: Colour | None = (255, 255, 255)
 
     def read(self, file: Path) -> Array:
         """The file as (H, W, C). DataError names a file that cannot be read so."""
-        picture = decode(file, background=self.background)
+        picture = decode(file, background=self.spec.background)
         # Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
         bits = 8 * picture.dtype.itemsize if picture.dtype != np.uint16 else header(file).bits
         return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""
-        return isinstance(other, Pictures) and (self.spec, self.background) == (other.spec, other.background)
+        return isinstance(other, Pictures) and self.spec == other.spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +74,9 @@ class Labels:
 Side = Pictures | Labels
 
 
-def pictures_spec(survey: Survey, *, range_: tuple[float, ...], option: str) -> ImageSpec:
-    """What pictures of this survey are read as. ConfigError names the option for a range that is none."""
-    spec = survey.spec()
+def pictures_spec(survey: Survey, *, range_: tuple[float, ...], option: str, background: tuple[int, ...]) -> ImageSpec:
+    """What pictures of this survey are read as. ConfigError for a range or a background that is none."""
+    spec = replace(survey.spec(), background=_colour(background))
     if not range_:
         return spec
     if len(range_) != 2 or range_[0] >= range_[1]:
@@ -109,6 +106,17 @@ def labels_spec(
     return ImageSpec(
         kind="labels", channels=1, classes=count, palette=colours, bits=bits, values=values or None, void=void
     )
+
+
+def _colour(background: tuple[int, ...]) -> tuple[int, int, int] | None:
+    if not background:
+        return None
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise ConfigError(
+            f"dataset.background {list(background)}: must be red, green and blue from 0 to 255, or []",
+            hint="For example: --set dataset.background=[255,255,255]",
+        )
+    return background[0], background[1], background[2]
 
 
 def _is_mask(survey: Survey, files: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ from imtrans.errors import CheckpointError, ConfigError, ImtransError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
 
-FORMAT = 3  # 2: some options had other names (`former` in imtrans.plugins.options)
+FORMAT = 4  # 2: some options had other names (`former` in imtrans.plugins.options); 3: fewer fields of ImageSpec
 STATE, _RANK = "state.json", "rank-{}.safetensors"
 
 
@@ -238,7 +238,9 @@ def _image_spec(fields: Mapping[str, Any]) -> ImageSpec:
     # JSON has lists where the specification of a data set has tuples; the two are compared.
     palette = fields["palette"] and tuple(tuple(colour) for colour in fields["palette"])
     values = tuple(fields["values"]) if fields.get("values") else None
-    return ImageSpec(**{**fields, "palette": palette, "values": values})
+    # Until format 3 the hidden colours of transparent pictures were taken.
+    background = tuple(fields["background"]) if fields.get("background") else None
+    return ImageSpec(**{**fields, "palette": palette, "values": values, "background": background})
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -28,7 +28,7 @@ def read_file(path: Path, spec: ImageSpec, *, half: str = "", source_range: Rang
     """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
     if spec.kind == "labels":
         return _checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path))
-    array = decode(path)
+    array = decode(path, background=spec.background)
     bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
     return read_array(_half(array, half), spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
 
