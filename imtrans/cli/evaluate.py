@@ -15,6 +15,7 @@ from imtrans.cli.shared.progress import progress
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
 from imtrans.errors import ConfigError, printable
+from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.recipe import EvalProtocol
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class EvaluateOptions:
     data_root: str | None
     source: str | None
     labels: str | None
+    void: int | None
     size: str | None
     settings: tuple[str, ...]
     pictures: bool
@@ -66,6 +68,7 @@ class EvaluateOptions:
 @click.option("--data-root", metavar="DIR", help="Folder that holds the named data sets.")
 @click.option("--source", metavar="DIR", help="With two folders: what was translated, for protocols that need it.")
 @click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
+@click.option("--void", type=click.IntRange(0, 255), help="With two folders of label maps: the class to leave out.")
 @click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash depends on it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
 @click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
@@ -104,15 +107,15 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     from imtrans.engine import device as devices
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints import io as checkpoints_io
-    from imtrans.engine.evaluation.protocol import default_protocol
+    from imtrans.engine.evaluation.protocol import protocol_of_run
     from imtrans.engine.evaluation.run_evaluation import evaluate_run
 
     folder = checkpoint_paths.find(Path(options.what[0]))
-    if options.source or options.labels:
-        raise ConfigError("--source and --labels go with two folders; a run has its own data set")
+    if options.source or options.labels or options.void is not None:
+        raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
     maker, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
     model = checkpoints_io.load(folder, catalog=session.catalog, maker=maker, device=device)
-    for name in options.names or [default_protocol(model)]:
+    for name in options.names or [protocol_of_run(model, session.catalog)]:
         protocol = _protocol(session, name, options, model.config)
         config = _configured(session, model.config, protocol, options)
         base = Path(options.output or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
@@ -131,14 +134,13 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
 
 
 def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
-    from imtrans.engine.evaluation.protocol import USUAL
     from imtrans.engine.evaluation.run_evaluation import evaluate_folders
 
     flag = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
     if flag:
         raise ConfigError(f"--{flag.replace('_', '-')} goes with a run; two folders are taken as they are")
     beside = {"source": options.source, "labels": options.labels}
-    for name in options.names or [USUAL]:
+    for name in options.names or [default_protocol(session.catalog, "image") or ""]:
         protocol = _protocol(session, name, options)
         with progress(protocol.name) as tick:
             yield evaluate_folders(
@@ -146,6 +148,7 @@ def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[Evaluat
                 Path(options.what[1]),
                 protocol,
                 beside={k: Path(v) if v else None for k, v in beside.items()},
+                void=options.void,
                 catalog=session.catalog,
                 base=Path(options.output or "evaluation"),
                 keeps_pictures=options.keeps_pictures,

@@ -133,7 +133,8 @@ class MetricInfo:
     one decides which checkpoint is best. `is_set_level`: a number of a whole set of pictures, such as FID. No picture
     has it alone, and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the
     batch beside the target: "source", or the name of an extra. `named_options` are options that the names of its
-    numbers tell; an evaluation appends all others that are not the default, as in "ssim[window=7]".
+    numbers tell; an evaluation appends all others that are not the default, as in "ssim[window=7]". `targets` are the
+    kinds of targets that it compares (`ImageSpec.kind`; empty: all): an evaluation of another kind leaves it out.
     """
 
     higher_is_better: bool = False
@@ -141,6 +142,7 @@ class MetricInfo:
     is_set_level: bool = False
     needs: Sequence[str] = ()
     named_options: Sequence[str] = ()
+    targets: Sequence[Literal["image", "labels", "data"]] = ()
 
     def points_up(self, number: str) -> bool:
         """Whether a higher value of this one of its numbers is better."""

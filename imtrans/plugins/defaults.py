@@ -1,11 +1,11 @@
-"""Which data set and recipe are used where none is named: those whose plugins declare it, built-in or not."""
+"""Which data set, recipe and protocol are used where none is named: those whose plugins declare it, built-in or not."""
 
 from collections.abc import Callable, Sequence
 
 from imtrans.errors import ConfigError, join_names
 from imtrans.plugins.catalog import Catalog, CatalogEntry
 from imtrans.plugins.component import Component, DatasetInfo
-from imtrans.plugins.recipe import Recipe
+from imtrans.plugins.recipe import EvalProtocol, Recipe
 
 
 def default_dataset(catalog: Catalog) -> str:
@@ -27,6 +27,15 @@ def default_recipe(catalog: Catalog) -> str:
     """The name of the recipe for commands that only look at data. ConfigError as above."""
     entries = [e for e in catalog.entries("recipe") if isinstance(e.thing, Recipe) and e.thing.is_default]
     return _single(entries, role="is the default recipe", hint="Name one: --recipe NAME").name
+
+
+def default_protocol(catalog: Catalog, kind: str) -> str | None:
+    """The name of the protocol for targets of this kind; None if no plugin has one. ConfigError if several have."""
+    entries = [
+        e for e in catalog.entries("protocol") if isinstance(e.thing, EvalProtocol) and kind in e.thing.default_for
+    ]
+    role = f"is the default protocol for targets of kind {kind!r}"
+    return _single(entries, role=role, hint="Name one: --protocol NAME").name if entries else None
 
 
 def _datasets(catalog: Catalog, has_role: Callable[[DatasetInfo], bool]) -> list[CatalogEntry]:

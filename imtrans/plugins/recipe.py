@@ -152,7 +152,8 @@ class EvalProtocol:
     Empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
     out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
     (`imtrans.errors.NotInstalledError`). With `has_ceiling` the targets themselves, as the model was given them, are
-    scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning.
+    scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning. `default_for` are the
+    kinds of targets for which it is used where no protocol is named: "image" (flat pictures) or "labels".
     """
 
     # Both are in every record of an evaluation, beside a hash of the choices below, which finds a forgotten version.
@@ -167,3 +168,4 @@ class EvalProtocol:
     inference: Mapping[str, Any] = field(default_factory=dict)
     has_ceiling: bool = False
     min_samples: int = 0
+    default_for: Sequence[Literal["image", "labels"]] = ()

@@ -65,31 +65,46 @@ class HistogramOptions:
     bins: int = option(51, "bins of each channel; with an odd number grey is in the middle of a bin", low=2, high=1000)
 
 
-HIGHER, SET = MetricInfo(higher_is_better=True), MetricInfo(is_set_level=True)
+Targets = Sequence[Literal["image", "labels", "data"]]
+PICTURES: Targets = ("image",)
+VALUES: Targets = ("image", "data")
 
 
-def _numbers(numbers: Mapping[str, bool], *, tell: Sequence[str] = ()) -> MetricInfo:
+def _numbers(numbers: Mapping[str, bool], *, tell: Sequence[str] = (), targets: Targets = PICTURES) -> MetricInfo:
     """A metric whose numbers have their own names, which `tell` some options; true where higher is better."""
-    return MetricInfo(higher_is_better=next(iter(numbers.values())), numbers=numbers, named_options=tell)
+    higher = next(iter(numbers.values()))
+    return MetricInfo(higher_is_better=higher, numbers=numbers, named_options=tell, targets=targets)
+
+
+def _of_sets(*numbers: str) -> MetricInfo:
+    """A metric of whole sets; lower is better."""
+    return MetricInfo(is_set_level=True, numbers=dict.fromkeys(numbers, False), targets=PICTURES)
 
 
 def metric_components() -> Iterable[Component]:
     """All metrics of this plugin."""
     yield _metric("l1", "pixels:L1", "mean absolute difference in [-1, 1]; lower is closer")
-    yield _metric("psnr", "pixels:PSNR", "peak signal-to-noise ratio in dB; higher is closer", info=HIGHER)
+    yield _metric(
+        "psnr",
+        "pixels:PSNR",
+        "peak signal-to-noise ratio in dB; higher is closer",
+        info=_numbers({"psnr": True}, targets=VALUES),
+    )
     yield _metric(
         "ssim",
         "pixels:SSIM",
         "structural similarity (Wang et al. 2004), 1 for equal pictures",
         options=SSIMOptions,
-        info=_numbers({"ssim": True, "ssim_same": True}, tell=["padding"]),
+        info=_numbers({"ssim": True, "ssim_same": True}, tell=["padding"], targets=VALUES),
     )
     yield _metric(
         "ms-ssim",
         "ms_ssim:MultiScaleSSIM",
         "structural similarity at five sizes (Wang et al. 2003), for pictures from 161 px; 1 for equal ones",
         options=MultiScaleOptions,
-        info=_numbers({"ms_ssim": True, **{f"ms_ssim_{n}": True for n in range(1, 5)}}, tell=["scales"]),
+        info=_numbers(
+            {"ms_ssim": True, **{f"ms_ssim_{n}": True for n in range(1, 5)}}, tell=["scales"], targets=VALUES
+        ),
     )
     yield _metric(
         "pixel-accuracy",
@@ -130,27 +145,27 @@ def _set_level() -> Iterable[Component]:
         "distribution:fid",
         "Fréchet Inception distance (Heusel et al. 2017); lower is closer; needs imtrans[metrics] and weights",
         options=WeightsOptions,
-        info=SET,
+        info=_of_sets("fid"),
     )
     yield _metric(
         "kid",
         "distribution:kid",
         "kernel Inception distance (Bińkowski et al. 2018); lower is closer; needs imtrans[metrics] and weights",
         options=KIDOptions,
-        info=MetricInfo(is_set_level=True, numbers={"kid": False, "kid_std": False}),
+        info=_of_sets("kid", "kid_std"),
     )
     yield _metric(
         "lite0-frechet",
         "distribution:lite0_frechet",
         "Fréchet distance of EfficientNet-lite0 features, offline, not FID; needs imtrans[metrics]",
-        info=MetricInfo(is_set_level=True, numbers={"lite0_frechet": False}),
+        info=_of_sets("lite0_frechet"),
     )
     yield _metric(
         "lite0-kernel",
         "distribution:lite0_kernel",
         "kernel distance of EfficientNet-lite0 features, offline, not KID; needs imtrans[metrics]",
         options=Lite0KernelOptions,
-        info=MetricInfo(is_set_level=True, numbers={"lite0_kernel": False, "lite0_kernel_std": False}),
+        info=_of_sets("lite0_kernel", "lite0_kernel_std"),
     )
 
 

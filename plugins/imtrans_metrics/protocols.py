@@ -13,6 +13,7 @@ def protocols() -> Iterable[EvalProtocol]:
         summary="each translation compared with its target: pixels, structure, features",
         metrics=[ComponentRef("l1"), ComponentRef("psnr"), ComponentRef("ssim"), ComponentRef("ms-ssim")],
         optional=[ComponentRef("lpips"), ComponentRef("lite0-distance")],
+        default_for=["image"],
     )
     yield EvalProtocol(
         name="distribution",

@@ -55,7 +55,7 @@ class PainterOptions:
 
 @hookimpl
 def imtrans_provide() -> Iterable[Component | Recipe | EvalProtocol]:
-    """Two metrics, three networks, two protocols, and the recipe of the network behind the metric segmentation."""
+    """Three metrics, three networks, three protocols, and the recipe of the network behind the metric segmentation."""
     yield from _metrics()
     yield from _networks()
     yield from _protocols()
@@ -76,11 +76,19 @@ def imtrans_provide() -> Iterable[Component | Recipe | EvalProtocol]:
 def _metrics() -> Iterable[Component]:
     yield Component(
         kind="metric",
+        name="iou",
+        target="imtrans_segmentation.iou:IoU",
+        summary="intersection over union of each class, their mean, and pixel accuracy, of label maps (class numbers)",
+        info=MetricInfo(higher_is_better=True, numbers={"mean_iou": True, "pixel_accuracy": True}, targets=["labels"]),
+        needs_context=True,
+    )
+    yield Component(
+        kind="metric",
         name="label-colours",
         target="imtrans_segmentation.label_colors:LabelColours",
         summary="accuracy and IoU of classes, read from the colours of painted labels (photos to labels)",
         options=ColourOptions,
-        info=MetricInfo(higher_is_better=True, numbers=_scores("")),
+        info=MetricInfo(higher_is_better=True, numbers=_scores(""), targets=["image", "labels"]),
         needs_context=True,
     )
     yield Component(
@@ -126,6 +134,13 @@ def _networks() -> Iterable[Component]:
 
 
 def _protocols() -> Iterable[EvalProtocol]:
+    yield EvalProtocol(
+        name="labels",
+        version=1,
+        metrics=[ComponentRef("iou")],
+        summary="label maps compared by class numbers: IoU of each class, their mean, pixel accuracy",
+        default_for=["labels"],
+    )
     yield EvalProtocol(
         name="cityscapes-labels",
         version=1,

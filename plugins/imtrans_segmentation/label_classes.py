@@ -23,8 +23,13 @@ class LabelClasses:
     palette: Palette | None = None
 
     def read(self, side: Tensor) -> Tensor:
-        """The classes (B, H, W) int64 of labels as networks see them, (B, C, H, W); `count` is void."""
-        return self.palette.read(side) if self.palette else side.argmax(1)
+        """The classes (B, H, W) int64 of labels as networks see them, (B, C, H, W); `count` is void.
+
+        Of planes, void are pixels with no plane set, and those with values that are not numbers.
+        """
+        if self.palette:
+            return self.palette.read(side)
+        return side.argmax(1).masked_fill((side == 0).all(1) | side.isnan().any(1), self.count)
 
     def fingerprint(self) -> str:
         """Identifies the classes: scores of other classes are never compared with these."""

@@ -10,6 +10,7 @@ import pytest
 from factories import job, pairs
 from PIL import Image
 
+from imtrans import ComponentRef
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training import trainer
 from imtrans.kit.images import decode
@@ -386,6 +387,63 @@ def test_options_that_are_not_the_default_are_in_the_name_of_the_number(evaluate
     assert "\n  ssim[window=7]  " in evaluate(*seven).out
     same = json.loads(evaluate("one", "--protocol", "plain", "--set", "metrics.ssim.padding=same", "--json").out)
     assert list(same["numbers"]) == ["l1", "psnr", "ssim_same"], "this name tells the option already"
+
+
+@pytest.fixture(scope="module")
+def label_run(desk):
+    """A run from photos to label maps of four classes, of which 3 is in no picture."""
+    random = np.random.default_rng(0)
+    for index in range(4):
+        for side in "AB":
+            (desk / "landuse" / side).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(desk / f"landuse/A/{index}.png")
+        Image.fromarray(random.integers(0, 3, (32, 32), dtype=np.uint8)).save(desk / f"landuse/B/{index}.png")
+    data = ComponentRef("folder", {"path": str(desk / "landuse"), "labels": "target", "classes": 4})
+    made = job(
+        desk / "runs" / "maps", {"train.steps": "1", "data.direction": "AtoB", "generator.dropout": "0"}, dataset=data
+    )
+    trainer.fit(made)
+    run_dir.finish(made.run.folder, status="finished", step=1, code=0)
+    run_dir.unlock(made.run.folder)
+    return "maps"
+
+
+def test_a_run_to_label_maps_is_measured_by_its_classes(evaluate, label_run):
+    done = evaluate(label_run, "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["protocol"] == "labels"
+    names = list(told["numbers"])
+    assert names[:2] == ["mean_iou", "pixel_accuracy"]
+    assert {"iou_0", "iou_1", "iou_2"} <= set(names)
+    assert told["notes"][0].startswith("mean_iou is over ")
+    assert "Note: mean_iou is over " in evaluate(label_run).out
+
+
+def test_metrics_of_pictures_are_left_out_for_label_maps(evaluate, label_run):
+    told = json.loads(evaluate(label_run, "--protocol", "image", "--json").out)
+    assert list(told["numbers"]) == ["l1"]
+    assert "psnr is left out: it compares pictures and data, and the targets are class numbers" in told["notes"]
+    done = evaluate(label_run, "--protocol", "aerial-map")
+    assert done.code == 0
+    assert "pixel-accuracy is left out" in done.out
+    done = evaluate(label_run, "--protocol", "lab-histogram")
+    assert done.code == 2
+    assert "protocol lab-histogram: lab-histogram: it compares pictures, and the targets are class numbers" in done.err
+
+
+def test_what_translate_writes_is_measured_as_the_run_itself(evaluate, cli, label_run, desk):
+    def rows(*arguments):
+        done = evaluate(*arguments, "--json")
+        assert done.code == 0, done.err
+        with Path(json.loads(done.out)["table"]).open(newline="") as file:
+            return {Path(row["picture"]).name: float(row["mean_iou"]) for row in csv.DictReader(file)}
+
+    [(key, value)] = rows(label_run).items()
+    assert cli("translate", "maps", "landuse/A", "-o", "translated").code == 0
+    of_folders = rows("translated", "landuse/B", "--protocol", "labels", "-o", "out")
+    assert len(of_folders) == 4
+    assert of_folders[key] == pytest.approx(value)
 
 
 def test_a_protocol_can_be_looked_up(evaluate, cli):

@@ -35,11 +35,12 @@ class EvalSample:
 
 @dataclass(frozen=True, kw_only=True)
 class EvalSamples:
-    """All samples of an evaluation, in order; `data_spec` is what the metrics see."""
+    """All samples of an evaluation, in order; `data_spec` is what the metrics see, `notes` how they were read."""
 
     count: int
     data_spec: DataSpec
     each: Callable[[], Iterator[EvalSample]]
+    notes: Sequence[str] = ()
 
 
 def metric_spec(data_spec: DataSpec) -> DataSpec:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from imtrans.engine.evaluation.bootstrap import Interval, bootstrap
+from imtrans.engine.evaluation.bound_metrics import BoundMetric, BoundMetrics
 from imtrans.engine.evaluation.eval_samples import EvalSample, EvalSamples
 from imtrans.engine.evaluation.metric_rows import MetricRows, worst_first
-from imtrans.engine.evaluation.protocol import BoundMetric, BoundMetrics, choices, fingerprint
+from imtrans.engine.evaluation.protocol import choices, fingerprint
 from imtrans.errors import DataError
 from imtrans.interfaces import Tick
 from imtrans.plugins.recipe import EvalProtocol
@@ -82,8 +83,7 @@ def evaluate(
             tick(index + 1, samples.count)
     columns = {m.label: _columns(m, rows[m.label]) for m in metrics.made}
     numbers = {m.label: _numbers(m, rows[m.label]) for m in metrics.made}
-    missing = [_missing(m, compared, len(keys)) for m in metrics.made if not numbers[m.label]]
-    _check_any(protocol, numbers, missing)
+    missing = _missing(protocol, metrics, numbers, sizes=compared, count=len(keys))
     return Evaluation(
         protocol=protocol,
         choices=choices(protocol, metrics.made, made_at=_made_at(sizes), count=len(keys), conditions=conditions),
@@ -91,7 +91,7 @@ def evaluate(
         keys=keys,
         pictures={f"{name}{m.suffix}": column for m in metrics.made for name, column in columns[m.label].items()},
         worst=_worst(metrics, columns, len(keys)),
-        notes=[*_notes(protocol, metrics, len(keys)), *missing],
+        notes=[*samples.notes, *_remarks(metrics, rows), *_notes(protocol, metrics, len(keys)), *missing],
     )
 
 
@@ -136,12 +136,28 @@ def _worst(metrics: BoundMetrics, columns: Mapping[str, Mapping[str, list[float]
     return worst_first(values, higher_is_better=first.info.points_up(name))
 
 
-def _check_any(protocol: EvalProtocol, numbers: Mapping[str, Mapping[str, Number]], missing: Sequence[str]) -> None:
-    if not any(numbers.values()):
+def _remarks(metrics: BoundMetrics, rows: Mapping[str, MetricRows]) -> list[str]:
+    """What metrics themselves have to say about their numbers."""
+    remarks = ((getattr(m.metric, "notes", None), rows[m.label].prediction) for m in metrics.made)
+    return [note for notes, each in remarks if notes and each for note in notes(torch.cat(each))]
+
+
+def _missing(
+    protocol: EvalProtocol,
+    metrics: BoundMetrics,
+    numbers: Mapping[str, Any],
+    *,
+    sizes: set[tuple[int, ...]],
+    count: int,
+) -> list[str]:
+    """A line for each metric without a number. DataError if none has one."""
+    missing = [_reason(m, sizes, count) for m in metrics.made if not numbers[m.label]]
+    if len(missing) == len(metrics.made):
         raise DataError(f"protocol {protocol.name} has no number: {'; '.join(missing)}", hint=NO_NUMBER)
+    return missing
 
 
-def _missing(bound: BoundMetric, sizes: set[tuple[int, ...]], count: int) -> str:
+def _reason(bound: BoundMetric, sizes: set[tuple[int, ...]], count: int) -> str:
     """Why a metric has no number, as far as that is known."""
     smallest, least = getattr(bound.metric, "smallest", 0), min(sizes, key=min, default=())
     if least and min(least) < smallest:

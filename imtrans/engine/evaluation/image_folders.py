@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from imtrans.engine.evaluation.eval_samples import LABELS, EvalSample, EvalSamples, label_numbers, resize_to
+from imtrans.engine.evaluation.label_folders import check_pictures, read_encodings
 from imtrans.errors import ConfigError, DataError, ShapeError, join_names
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.formats import SUFFIXES, is_picture
@@ -23,57 +24,82 @@ HIGHEST = {np.dtype(np.uint8): (255.0, 8), np.dtype(np.uint16): (65535.0, 16)}
 
 
 def samples_of_folders(
-    predictions: Path, targets: Path, protocol: EvalProtocol, *, beside: Mapping[str, Path | None] | None = None
+    predictions: Path,
+    targets: Path,
+    protocol: EvalProtocol,
+    *,
+    beside: Mapping[str, Path | None] | None = None,
+    as_labels: bool = False,
+    void: int | None = None,
+    hint: str = "",
 ) -> EvalSamples:
     """The pictures of two folders that have the same names, whatever their suffix.
 
-    `beside` may hold folders of what some metrics need: "source" pictures, and "labels" (class numbers). DataError
-    names what has no partner.
+    `beside` may hold folders of what some metrics need: "source" pictures, and "labels" (class numbers). With
+    `as_labels` both are read as class numbers, of which `void` is left out. DataError names what has no partner, and,
+    with this `hint`, label maps that are not to be compared as pictures.
     """
     folders = {"targets": targets, **{name: path for name, path in (beside or {}).items() if path is not None}}
     files = {name: _pictures(path) for name, path in {"predictions": predictions, **folders}.items()}
     for name, folder in folders.items():
         files[name] = _partners(files["predictions"], files[name], folders=(predictions, folder))
-    keys = list(files["predictions"])
-    first = files["targets"][keys[0]]
-    spec = _image_spec(decode(first), first)
+    label_folders = read_encodings(files, void=void) if as_labels else None
+    spec = label_folders.spec if label_folders else _first_spec(files["targets"])
+    source = _first_spec(files["source"]) if "source" in files and label_folders else spec
+
+    def read(name: str, path: Path) -> Tensor:
+        return label_folders.read(name, path) if label_folders and name != "source" else _tensor(path, source)
 
     def each() -> Iterator[EvalSample]:
-        for key in keys:
-            yield _eval_sample(key, {name: paths[key] for name, paths in files.items()}, protocol, spec=spec)
+        for key in files["predictions"]:
+            paths = {name: paths[key] for name, paths in files.items()}
+            if not label_folders:
+                check_pictures(paths["predictions"], paths["targets"], hint=hint)
+            yield _eval_sample(key, paths, protocol, data_spec=DataSpec(source=source, target=spec), read=read)
 
-    return EvalSamples(count=len(keys), data_spec=DataSpec(source=spec, target=spec), each=each)
+    return EvalSamples(
+        count=len(files["predictions"]),
+        data_spec=DataSpec(source=source, target=spec),
+        each=each,
+        notes=[label_folders.note] if label_folders else [],
+    )
 
 
-def _eval_sample(key: str, files: Mapping[str, Path], protocol: EvalProtocol, *, spec: ImageSpec) -> EvalSample:
-    target = _tensor(files["targets"], spec)
-    prediction = _tensor(files["predictions"], spec)
+def _eval_sample(
+    key: str,
+    files: Mapping[str, Path],
+    protocol: EvalProtocol,
+    *,
+    data_spec: DataSpec,
+    read: Callable[[str, Path], Tensor],
+) -> EvalSample:
+    target, prediction = (read(name, files[name]) for name in ("targets", "predictions"))
     # No channels where there is no source: metrics that need one are left out before.
-    source = _tensor(files["source"], spec) if "source" in files else torch.empty(1, 0, *target.shape[2:])
+    source = read("source", files["source"]) if "source" in files else torch.empty(1, 0, *target.shape[2:])
     made_at, size = tuple(prediction.shape[2:]), tuple(protocol.size) or tuple(target.shape[2:])
     if not protocol.size and made_at != size:
         raise ShapeError(
             f"{files['predictions']}: {made_at[1]} x {made_at[0]} pixels, its target {size[1]} x {size[0]}",
             hint="Say at which size they are to be compared: --size N, or --size HEIGHT,WIDTH",
         )
-    how = protocol.resize
+    how, spec = protocol.resize, data_spec.target
     batch = Batch(
         source=resize_to(source, size, "nearest") if source.shape[1] else source,
-        target=resize_to(target, size, how),
+        target=resize_to(target, size, how, spec=spec),
         keys=[key],
         draws=torch.zeros(1, dtype=torch.int64),
         extras={LABELS: label_numbers(files[LABELS])} if LABELS in files else {},
     )
 
     def pictures() -> dict[str, Array]:
-        sides = {"source": source, "prediction": prediction, "target": target}
-        return {name: to_display(image[0], spec) for name, image in sides.items() if image.shape[1]}
+        sides = {"source": (source, data_spec.source), "prediction": (prediction, spec), "target": (target, spec)}
+        return {name: to_display(image[0], spec) for name, (image, spec) in sides.items() if image.shape[1]}
 
     return EvalSample(
-        prediction=resize_to(prediction, size, how),
+        prediction=resize_to(prediction, size, how, spec=spec),
         batch=batch,
         # What a prediction of this size can be at best: the target at that size, resized as the prediction is.
-        perfect=resize_to(resize_to(target, made_at, "bilinear"), size, how),
+        perfect=resize_to(resize_to(target, made_at, "bilinear", spec=spec), size, how, spec=spec),
         made_at=made_at,
         pictures=pictures,
     )
@@ -130,6 +156,11 @@ def _common_ending(names: list[str]) -> str:
     common = "".join(letters[0] for letters in shared)[::-1]
     starts = [i for i in (common.find("_"), common.find("-")) if i >= 0]
     return common[min(starts) :] if starts and len(names) > 1 else ""
+
+
+def _first_spec(files: Mapping[str, Path]) -> ImageSpec:
+    first = next(iter(files.values()))
+    return _image_spec(decode(first), first)
 
 
 def _image_spec(array: Array, path: Path) -> ImageSpec:

@@ -13,16 +13,18 @@ from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.evaluation import eval_report
+from imtrans.engine.evaluation.bound_metrics import bind_metrics
 from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to
 from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
 from imtrans.engine.evaluation.image_folders import samples_of_folders
 from imtrans.engine.evaluation.model_samples import samples_of_model
-from imtrans.engine.evaluation.protocol import bind_metrics
+from imtrans.engine.evaluation.protocol import compares_labels
 from imtrans.engine.evaluation.scoring import mean_target
-from imtrans.errors import DataError
+from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Tick
 from imtrans.kit.images.image_grid import Grid
 from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.options import values
 from imtrans.plugins.recipe import EvalProtocol
 
@@ -81,18 +83,27 @@ def evaluate_folders(
     beside: Mapping[str, Path | None],
     catalog: Catalog,
     base: Path,
+    void: int | None = None,
     keeps_pictures: bool = False,
     grid: Grid | None = None,
     tick: Tick | None = None,
 ) -> EvaluationResult:
-    """Evaluate the pictures of a folder against those of another, and write the results below `base`."""
-    samples = samples_of_folders(predictions, targets, protocol, beside=beside)
+    """Evaluate the pictures of a folder against those of another, and write the results below `base`.
+
+    Both are read as class numbers, without `void`, where a metric of the protocol compares nothing else.
+    """
+    as_labels, for_labels = compares_labels(protocol, catalog), default_protocol(catalog, "labels")
+    if void is not None and not as_labels:
+        raise ConfigError(f"--void: protocol {protocol.name} compares no class numbers", hint=_as_classes(for_labels))
+    samples = samples_of_folders(
+        predictions, targets, protocol, beside=beside, as_labels=as_labels, void=void, hint=_as_classes(for_labels)
+    )
     about = {"judged": f"{predictions} against {targets}", "predictions": str(predictions), "targets": str(targets)}
     return _evaluated(
         protocol,
         samples,
         catalog=catalog,
-        conditions={},
+        conditions={} if void is None else {"void": void},
         about={**about, **{k: str(v) for k, v in beside.items() if v is not None}},
         base=base,
         name=predictions.resolve().name,
@@ -125,6 +136,10 @@ def _evaluated(
     evaluation = evaluate(protocol, metrics, samples, conditions=conditions, mean=mean, tick=tick, on_sample=on_sample)
     table = eval_report.write(base, name, evaluation, about=about)
     return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
+
+
+def _as_classes(protocol: str | None) -> str:
+    return f"To compare class numbers: --protocol {protocol}" if protocol else "Save both in the same way."
 
 
 def _stored(loading: PairLoader, protocol: EvalProtocol) -> PairLoader:

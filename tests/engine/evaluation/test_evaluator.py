@@ -120,7 +120,7 @@ def test_a_protocol_is_frozen(name):
 
 
 def test_every_choice_of_a_protocol_is_frozen():
-    """Whatever is changed, the hash changes: but for the summary, which decides nothing."""
+    """Whatever is changed, the hash changes: but for summary and default_for, which decide no number."""
     catalog = Catalog(plugins().records)
     one = EvalProtocol(name="p", version=1, metrics=[ComponentRef("ssim")])
     changes = {
@@ -135,12 +135,12 @@ def test_every_choice_of_a_protocol_is_frozen():
         "has_ceiling": True,
         "min_samples": 3,
     }
-    assert {f.name for f in dataclasses.fields(EvalProtocol)} == changes.keys() | {"summary"}
+    assert {f.name for f in dataclasses.fields(EvalProtocol)} == changes.keys() | {"summary", "default_for"}
     hashes = {
         protocols.fingerprint(protocols.declared(dataclasses.replace(one, **{k: v}), catalog))
         for k, v in changes.items()
     }
     hashes.add(protocols.fingerprint(protocols.declared(one, catalog)))
     assert len(hashes) == len(changes) + 1
-    other = dataclasses.replace(one, summary="other words")
+    other = dataclasses.replace(one, summary="other words", default_for=["labels"])
     assert protocols.fingerprint(protocols.declared(other, catalog)) in hashes

@@ -240,3 +240,12 @@ def test_the_protocols_name_metrics_that_there_are(catalog):
         assert (protocol.version, protocol.size, protocol.resize, protocol.split) == (1, (256, 256), resize, "val")
         assert protocol.has_ceiling
         assert all(catalog.component("metric", use.name) for use in protocol.metrics)
+
+
+def test_planes_without_a_class_are_void():
+    labels = ImageSpec(kind="labels", channels=1, classes=2)
+    metric = make("metric", "label-colours", data_spec=DataSpec(target=labels))
+    target = torch.tensor([[[1.0, 0, 0]], [[0, 1, 0]]])[None]  # class 0, class 1, void
+    prediction = torch.tensor([[[1.0, 0, 1]], [[0, 0, 0]]])[None]  # class 0, void, class 0
+    rows = metric.compute(prediction, batch(target))
+    assert rows[0, 0].tolist() == [[1, 0, 0], [0, 0, 1]]
