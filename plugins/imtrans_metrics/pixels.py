@@ -16,7 +16,7 @@ class L1:
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The mean absolute difference of each image, (B,)."""
         check(prediction, batch.target)
-        return (prediction - batch.target).abs().flatten(1).mean(1)
+        return (prediction.float() - batch.target.float()).abs().flatten(1).mean(1)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         """The mean over all images."""
@@ -33,7 +33,7 @@ class PSNR:
         """The ratio of each image, (B,)."""
         check(prediction, batch.target)
         # 4: the squared peak of values in [-1, 1].
-        return 10 * torch.log10(4 / (prediction - batch.target).square().flatten(1).mean(1))
+        return 10 * torch.log10(4 / (prediction.float() - batch.target.float()).square().flatten(1).mean(1))
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         """The mean of the ratios in decibels; inf as soon as one pair is equal."""
