@@ -11,12 +11,19 @@ from imtrans_metrics.tensor_checks import check, nan_where_broken, no_rows, stor
 
 
 class L1:
-    """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions."""
+    """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions.
+
+    Void pixels are left out; a picture of void alone has NaN.
+    """
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The mean absolute difference of each image, (B,)."""
         check(prediction, batch.target)
-        return (prediction.float() - batch.target.float()).abs().flatten(1).mean(1)
+        difference = (prediction.float() - batch.target.float()).abs()
+        if batch.valid is None:
+            return difference.flatten(1).mean(1)
+        is_valid = batch.valid.expand_as(difference)
+        return (difference * is_valid).flatten(1).sum(1) / is_valid.flatten(1).sum(1)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         """The mean over all images."""

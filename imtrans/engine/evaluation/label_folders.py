@@ -11,7 +11,8 @@ from torch import Tensor
 from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import header
-from imtrans.kit.images.decode import Palette, label_map
+from imtrans.kit.images.array import Palette
+from imtrans.kit.images.decode import label_map
 
 MOST_CLASSES = 256  # a plane for each, as large as the picture
 MASK, BITS = {0, 255}, {0, 1}
