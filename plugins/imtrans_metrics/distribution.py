@@ -1,7 +1,7 @@
 """Distances between two sets of features; each row holds the features of a prediction and of its target."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class Extractor(Protocol):
     def pooled(self, pictures: Tensor) -> Tensor:
         """(B, features) of images (B, 1 or 3, H, W) in [-1, 1]."""
 
+    @property
+    def resizing(self) -> str:
+        """How images come to the network's size, for people."""
+
     def fingerprint(self) -> str:
         """Identifies the network's weights."""
 
@@ -37,6 +41,10 @@ class FeatureMetric:
         with torch.no_grad():
             sides = [self.extractor.pooled(side) for side in (prediction, batch.target)]
         return nan_where_broken(torch.stack(sides, 1), prediction, batch.target)
+
+    def notes(self, rows: Tensor) -> Sequence[str]:  # noqa: ARG002 - what an evaluation calls
+        """The resizing, which other programs do in another way: their numbers are not comparable."""
+        return [f"{self.name}: pictures resized to {self.extractor.resizing}"]
 
     def fingerprint(self) -> str:
         """Identifies the weights: distances in different feature spaces are never compared."""

@@ -22,6 +22,8 @@ class Inception:
     Images are resized to 299 px as TensorFlow 1 did, without antialiasing: published numbers were computed that way.
     """
 
+    resizing = "299 px as by TensorFlow 1, without smoothing"
+
     def __init__(self, metric: str, *, file: Path | None, fetch: bool) -> None:
         module = pretrained.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
         path = pretrained.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)

@@ -11,12 +11,19 @@ from imtrans_metrics.tensor_checks import check, nan_where_broken, no_rows, stor
 
 
 class L1:
-    """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions."""
+    """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions.
+
+    Void pixels are left out; a picture of void alone has NaN.
+    """
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The mean absolute difference of each image, (B,)."""
         check(prediction, batch.target)
-        return (prediction - batch.target).abs().flatten(1).mean(1)
+        difference = (prediction.float() - batch.target.float()).abs()
+        if batch.valid is None:
+            return difference.flatten(1).mean(1)
+        is_valid = batch.valid.expand_as(difference)
+        return (difference * is_valid).flatten(1).sum(1) / is_valid.flatten(1).sum(1)
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         """The mean over all images."""
@@ -33,7 +40,7 @@ class PSNR:
         """The ratio of each image, (B,)."""
         check(prediction, batch.target)
         # 4: the squared peak of values in [-1, 1].
-        return 10 * torch.log10(4 / (prediction - batch.target).square().flatten(1).mean(1))
+        return 10 * torch.log10(4 / (prediction.float() - batch.target.float()).square().flatten(1).mean(1))
 
     def aggregate(self, rows: Tensor) -> Mapping[str, float]:
         """The mean of the ratios in decibels; inf as soon as one pair is equal."""

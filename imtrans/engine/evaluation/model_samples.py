@@ -89,6 +89,7 @@ def _eval_sample(
             stored,
             source=resize_to(stored.source, size, "nearest"),  # it may be painted labels, whose colours must not mix
             target=resize_to(target, size, how, spec=data_spec.target),
+            valid=None if stored.valid is None else resize_to(stored.valid, size, "nearest"),
             extras={**stored.extras, **({LABELS: labels.to(model.device)} if labels is not None else {})},
         ),
         perfect=resize_to(perfect, size, how, spec=data_spec.target),

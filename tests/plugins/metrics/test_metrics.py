@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,12 @@ def test_l1_and_psnr_of_a_constant_difference():
     torch.testing.assert_close(make("metric", "l1").compute(off, batch(target)), torch.tensor([0.5, 0.2]))
     expected = [10 * math.log10(4 / 0.25), 10 * math.log10(4 / 0.04)]
     torch.testing.assert_close(make("metric", "psnr").compute(off, batch(target)), torch.tensor(expected))
+
+
+def test_l1_leaves_void_pixels_out():
+    target, prediction = torch.zeros(1, 2, 1, 4), torch.tensor([1.0, 1, 0, 0]).expand(1, 2, 1, 4)
+    void = replace(batch(target), valid=torch.tensor([0.0, 1, 1, 1]).view(1, 1, 1, 4))
+    assert make("metric", "l1").compute(prediction, void).item() == pytest.approx(1 / 3)
 
 
 def test_equal_pictures_are_perfect():

@@ -14,6 +14,8 @@ from imtrans_metrics.distribution import Frechet, Kernel
 class Means:
     """The mean of each channel, as the features of a picture."""
 
+    resizing = "nothing"
+
     def pooled(self, pictures):
         return pictures.mean((2, 3))
 
@@ -98,3 +100,7 @@ def test_a_single_picture_has_no_distance_and_features_that_are_not_finite_none_
     broken = drawn(4)
     broken[2, 0, 1] = math.nan
     assert math.isnan(metric.aggregate(broken)["distance"])
+
+
+def test_how_pictures_are_resized_is_said_beside_the_number():
+    assert [m.notes(drawn(2)) for m in (frechet(), kernel())] == [["distance: pictures resized to nothing"]] * 2
