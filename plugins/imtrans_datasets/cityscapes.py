@@ -89,7 +89,7 @@ def _bytes(archive: Path, member: Member) -> bytes:
 
 
 def _colour(path: Path) -> Array:
-    picture = decode(path)
+    picture = decode(path, background=None)  # the usual preparation drops alpha
     if picture.dtype != np.uint8 or picture.shape[-1] != 3:
         raise DataError(f"is {picture.dtype} with {picture.shape[-1]} channels, not 8-bit colour")
     return picture

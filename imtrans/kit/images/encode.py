@@ -25,9 +25,9 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
     data = None
     if palette and suffix == ".png" and picture.shape[-1] == 1 and picture.dtype == np.uint8:
         data = _indexed(picture, palette)
-    elif suffix in TIFF and (picture.dtype == np.float32 or picture.shape[-1] not in (1, 3)):
-        data = tiff.encode(picture)
-    elif picture.dtype in DEPTHS.get(suffix, (np.uint8, np.uint16) if suffix in TIFF else (np.uint8,)):
+    elif suffix in TIFF:
+        data = tiff.encode(picture) if picture.dtype in (np.uint8, np.uint16, np.float32) else None
+    elif picture.dtype in DEPTHS.get(suffix, (np.uint8,)):
         data = _by_opencv(suffix, picture)
     if data is None:
         kind = f"{picture.dtype} with {picture.shape[-1]} channel{'s' * (picture.shape[-1] != 1)}"

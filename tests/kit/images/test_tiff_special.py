@@ -119,6 +119,17 @@ def test_of_a_pyramid_the_full_size_is_read_and_noted(tmp_path, caplog):
         )
 
 
+def test_a_hundred_thousand_pages_are_not_counted_to_their_end(tmp_path):
+    page = tiff([b"\7"], dict.fromkeys(PLAIN, 1) | {tiff_writer.BITS: 8})[9:-4]
+    whole = b"II*\0" + struct.pack("<I", 9) + b"\7"
+    chain = b"".join(page + struct.pack("<I", 9 + (i + 1) * (len(page) + 4)) for i in range(100_000))
+    (tmp_path / "x.tif").write_bytes(whole + chain)
+    began = time.perf_counter()
+    assert decode(tmp_path / "x.tif").tolist() == [[[7]]]
+    assert header(tmp_path / "x.tif").pages == 10_000
+    assert time.perf_counter() - began < 1
+
+
 def test_inks_are_seen_as_light(tmp_path):
     for dtype, white in (("uint8", 255), ("uint16", 65535)):
         inks = np.array([[[0, 0, 0, 0], [white, 0, 0, 0], [0, 0, 0, white]]], dtype)

@@ -1,5 +1,7 @@
 """How the pixels of a TIFF lie in its first page, from its tags alone; what is not read is refused by its name."""
 
+import contextlib
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ COLOURS = {RGB: 3, CMYK: 4, YCBCR: 3}
 JPEG = 7  # of Compression
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha, of ExtraSamples
 PHOTOMETRIC, COLOR_MAP, INK_SET = 262, 320, 332  # tags
-MOST_CHANNELS = 1024
+MOST_CHANNELS, MOST_PAGES = 1024, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +148,17 @@ def _check_colours(path: Path, page: "tifffile.TiffPage", photometric: int) -> N
 
 
 def _pages(file: "tifffile.TiffFile") -> int:
-    """The number of pages; 1 where a broken list of pages says nothing."""
-    try:
-        return len(file.pages)
-    except (OSError, ValueError, IndexError):
-        return 1
+    """The number of pages, at most 10,000; those before the fault where the list of pages is broken."""
+    places: set[int] = set()
+    place, handle, kind = file.pages.first.offset, file.filehandle, file.tiff
+    with contextlib.suppress(OSError, ValueError, struct.error):
+        while place and place not in places and len(places) < MOST_PAGES:
+            places.add(place)
+            handle.seek(place)
+            (tags,) = struct.unpack(kind.tagnoformat, handle.read(kind.tagnosize))
+            handle.seek(place + kind.tagnosize + tags * kind.tagsize)
+            (place,) = struct.unpack(kind.offsetformat, handle.read(kind.offsetsize))
+    return len(places)
 
 
 def palette(page: "tifffile.TiffPage") -> Array:
