@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from imtrans.interfaces import Batch
-from imtrans.kit import pretrained
+from imtrans.kit import pretrained, weight_file
 from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
 from imtrans_metrics.tensor_checks import check, colour, no_rows
@@ -93,12 +93,12 @@ def _distance(prediction: Tensor, target: Tensor) -> Tensor:
 def _lpips(net: Net, *, file: Path | None, fetch: bool) -> Any:
     lpips = pretrained.package("lpips", metric="lpips")
     path = pretrained.locate(PUBLISHED[net], metric="lpips", file=file, fetch=fetch)
-    tensors = pretrained.read(path)
+    tensors = weight_file.read(path)
     with pretrained.forked_rng(), warnings.catch_warnings():
         # lpips 0.1.4 calls torchvision by deprecated arguments; and without `pnet_rand` it downloads weights unasked.
         warnings.filterwarnings("ignore", module="torchvision")
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     # Its slices number their layers as torchvision's `features` does.
     names = {name: f"features.{name.partition('.')[2]}" for name in network.net.state_dict()}
-    pretrained.fill(network.net, tensors, path=path, names=names)
+    weight_file.fill(network.net, tensors, path=path, names=names)
     return network.eval().requires_grad_(False)
