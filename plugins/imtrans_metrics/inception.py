@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from imtrans.kit import pretrained
+from imtrans.kit import pretrained, weight_file
 from imtrans.kit.pretrained import Published
 from imtrans_metrics.tensor_checks import colour, stored
 
@@ -28,12 +28,12 @@ class Inception:
         module = pretrained.package("torch_fidelity.feature_extractor_inceptionv3", metric=metric)
         path = pretrained.locate(PUBLISHED, metric=metric, file=file, fetch=fetch)
         # Read first, by a reader that runs nothing: torch-fidelity unpickles, and would run any code in the file.
-        pretrained.read(path)
+        weight_file.read(path)
         try:
             with pretrained.forked_rng():
                 self.network: Any = module.FeatureExtractorInceptionV3(metric, [FEATURES], str(path))
         except RuntimeError:
-            raise pretrained.mismatch_error(path, "they do not fit torch-fidelity's Inception") from None
+            raise weight_file.mismatch_error(path, "they do not fit torch-fidelity's Inception") from None
         self.network.eval().requires_grad_(False)  # torch-fidelity 0.3 does not
         self.metric = metric
 

@@ -1,13 +1,12 @@
 """Structural similarity at several scales of an image."""
 
-from collections.abc import Mapping
-
 import torch.nn.functional as F
 from torch import Tensor
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch
-from imtrans_metrics.tensor_checks import check, no_rows
+from imtrans_metrics.sized import SizedMetric
+from imtrans_metrics.tensor_checks import check
 
 # Wang, Simoncelli, Bovik 2003, section 3.2: fitted there to the answers of human observers.
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -15,7 +14,7 @@ WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 
-class MultiScaleSSIM:
+class MultiScaleSSIM(SizedMetric):
     """Multi-scale structural similarity of each picture, (B,), for (B, C, H, W) in [-1, 1]; 1 for equal pictures.
 
     Full windows only; the border of an odd size is repeated before halving; the mean over channels; a mean below 0 at
@@ -27,15 +26,15 @@ class MultiScaleSSIM:
     def __init__(self, *, scales: int = 5) -> None:
         self.weights = [w / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
         self.smallest = (WINDOW - 1) * 2 ** (scales - 1) + 1
-        self.name = "ms_ssim" if scales == len(WEIGHTS) else f"ms_ssim_{scales}"
+        self.names = ("ms_ssim" if scales == len(WEIGHTS) else f"ms_ssim_{scales}",)
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """One row an image, (B,); NaN where it is too small. ShapeError for volumes."""
         check(prediction, batch.target)
         if prediction.dim() != 4:
             raise ShapeError(f"ms-ssim: compares flat pictures, and these are {tuple(prediction.shape[1:])}")
-        if min(prediction.shape[2:]) < self.smallest:
-            return no_rows(prediction)
+        if self.is_too_small(prediction):
+            return self.no_rows(prediction)
         x, y = (side.float() / 2 + 0.5 for side in (prediction, batch.target))
         similarity = x.new_ones(x.shape[:2])
         for weight in self.weights[:-1]:
@@ -44,10 +43,6 @@ class MultiScaleSSIM:
             x, y = _halved(x), _halved(y)
         similarity *= _terms(x, y)[0].relu() ** self.weights[-1]
         return similarity.mean(1)
-
-    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The mean, or nothing if any image was too small."""
-        return {} if rows.isnan().any() else {self.name: float(rows.double().mean())}
 
 
 def _terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from imtrans.interfaces import Batch
-from imtrans.kit import pretrained
+from imtrans.kit import pretrained, weight_file
+from imtrans.kit.bases import BaseMetric
 from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
-from imtrans_metrics.tensor_checks import check, colour, no_rows
+from imtrans_metrics.sized import SizedMetric
+from imtrans_metrics.tensor_checks import check, colour
 
 Net = Literal["alex", "vgg", "squeeze"]
 HUB = "https://download.pytorch.org/models"
@@ -24,7 +26,7 @@ PUBLISHED: Mapping[Net, Published] = {
 SMALLEST: Mapping[Net, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # px; below, a pooling layer has no output
 
 
-class LPIPS:
+class LPIPS(SizedMetric):
     """Learned perceptual distance of each picture (Zhang et al. 2018), (B,), version 0.1, for pictures in [-1, 1].
 
     The number is named after its network, "lpips_alex". The learned heads come with the package lpips, the network's
@@ -32,35 +34,33 @@ class LPIPS:
     """
 
     def __init__(self, *, net: Net = "alex", weights: Path | None = None, fetch: bool = False) -> None:
-        self.net, self.smallest = net, SMALLEST[net]
+        self.smallest, self.names = SMALLEST[net], (f"lpips_{net}",)
         self.network = _lpips(net, file=weights, fetch=fetch)
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The distance of each image, (B,); NaN for images too small for the network."""
         check(prediction, batch.target)
-        if min(prediction.shape[2:]) < self.smallest:
-            return no_rows(prediction)
+        if self.is_too_small(prediction):
+            return self.no_rows(prediction)
         sides = [colour("lpips", p).float() for p in (prediction, batch.target)]
         with torch.no_grad():
             distance: Tensor = self.network.to(prediction.device)(*sides)
         return distance.flatten(1).mean(1)
-
-    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The mean over all images, named after the network; nothing unless every image has a row."""
-        return {} if rows.isnan().any() else {f"lpips_{self.net}": float(rows.double().mean())}
 
     def fingerprint(self) -> str:
         """Identifies the weights: numbers of different ones are never compared."""
         return pretrained.fingerprint(self.network)
 
 
-class Lite0Distance:
+class Lite0Distance(BaseMetric):
     """Distance of EfficientNet-lite0 features of each picture, (B,), from 0 for equal pictures to 4.
 
     LPIPS without learned heads: at each of five stages the features at a position are scaled to unit length, and the
     squared distance of the two is averaged over the positions; then the mean over the stages. It is not LPIPS: do not
     compare the numbers of the two.
     """
+
+    names = ("lite0_distance",)
 
     def __init__(self) -> None:
         self.lite0 = Lite0("lite0-distance")
@@ -72,10 +72,6 @@ class Lite0Distance:
             sides = [self.lite0.levels(side) for side in (prediction, batch.target)]
             distances = [_distance(*stage) for stage in zip(*sides, strict=True)]
         return torch.stack(distances).mean(0)
-
-    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The mean over all images."""
-        return {"lite0_distance": float(rows.double().mean())}
 
     def fingerprint(self) -> str:
         """Identifies the weights: numbers of different ones are never compared."""
@@ -93,12 +89,12 @@ def _distance(prediction: Tensor, target: Tensor) -> Tensor:
 def _lpips(net: Net, *, file: Path | None, fetch: bool) -> Any:
     lpips = pretrained.package("lpips", metric="lpips")
     path = pretrained.locate(PUBLISHED[net], metric="lpips", file=file, fetch=fetch)
-    tensors = pretrained.read(path)
+    tensors = weight_file.read(path)
     with pretrained.forked_rng(), warnings.catch_warnings():
         # lpips 0.1.4 calls torchvision by deprecated arguments; and without `pnet_rand` it downloads weights unasked.
         warnings.filterwarnings("ignore", module="torchvision")
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     # Its slices number their layers as torchvision's `features` does.
     names = {name: f"features.{name.partition('.')[2]}" for name in network.net.state_dict()}
-    pretrained.fill(network.net, tensors, path=path, names=names)
+    weight_file.fill(network.net, tensors, path=path, names=names)
     return network.eval().requires_grad_(False)

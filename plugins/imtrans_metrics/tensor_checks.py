@@ -17,11 +17,6 @@ def check(prediction: Tensor, target: Tensor) -> None:
         raise ShapeError(f"prediction is {tuple(prediction.shape)}, target {tuple(target.shape)}")
 
 
-def no_rows(pictures: Tensor) -> Tensor:
-    """The rows (B,) of pictures that are too small for a metric: NaN."""
-    return pictures.new_full((len(pictures),), torch.nan, dtype=torch.float32)
-
-
 def colour(metric: str, picture: Tensor) -> Tensor:
     """(B, 3, H, W): RGB unchanged, grey repeated three times. ShapeError for any other number of channels."""
     if picture.dim() != 4 or picture.shape[1] not in (1, 3):

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imtrans.errors import NotInstalledError
+from imtrans.kit import weight_file
 from imtrans.kit.pretrained import fingerprint
-from imtrans_segmentation import weights as weight_files
 
 OUTPUTS = 20  # the 19 classes of Cityscapes, and void
 MEANS = (72.78044, 83.21195, 73.45286)  # blue, green, red, in 0..255
@@ -78,16 +78,18 @@ def pretrained(*, weights: Path | None, height: int, width: int) -> FCN8s:
 
     NotInstalledError without a file, CheckpointError for one that does not fit.
     """
-    if weights is None:
+    path = weights.expanduser() if weights else None
+    if path is None or not path.is_file():
+        fault = f"no file {path}" if path else "it comes without weights"
         raise NotInstalledError(
-            "network 'fcn8s': it comes without weights",
-            hint=f"Name a file of them (docs/cityscapes.md): {weight_files.KEY}",
+            f"network 'fcn8s': {fault}",
+            hint="Name a file of them (docs/cityscapes.md): --set metrics.segmentation.network.weights=FILE",
         )
-    tensors = weight_files.read(weights, name="network 'fcn8s'")
+    tensors = weight_file.read(path)
     with torch.device("meta"):  # 134 million weights: half a gigabyte that is not allocated twice
         network = FCN8s(size=(height, width))
-    weight_files.fill(network, tensors, path=weights)
-    return network.requires_grad_(False)
+    weight_file.fill(network, tensors, path=path, may_hold_more=False)
+    return network
 
 
 def _crop(scores: Tensor, offset: int, like: torch.Size) -> Tensor:

@@ -74,34 +74,6 @@ def test_who_is_offline_is_told_how_to_bring_the_file_by_hand():
         locate(published(url), metric="fid", fetch=True, patience=QUICK)
 
 
-def test_only_tensors_by_name_are_read(tmp_path):
-    torch.save({"a": torch.ones(2)}, tmp_path / "good.pth")
-    assert pretrained.read(tmp_path / "good.pth")["a"].tolist() == [1, 1]
-    torch.save({"epoch": 3}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="it holds other things than tensors by name"):
-        pretrained.read(tmp_path / "other.pth")
-
-
-@pytest.mark.parametrize("kept", [0, 1, 30, 400, 900])
-def test_what_is_left_of_a_file_that_broke_off_is_refused(kept, tmp_path):
-    torch.save({"a": torch.ones(20)}, tmp_path / "whole.pth")
-    (tmp_path / "rest.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:kept])
-    with pytest.raises(CheckpointError, match=r"rest\.pth: not the weights that are wanted: it "):
-        pretrained.read(tmp_path / "rest.pth")
-
-
-def test_fill_names_what_is_missing_or_of_another_shape(tmp_path):
-    network, path = torch.nn.Linear(2, 1), tmp_path / "x.pth"
-    with pytest.raises(CheckpointError, match="it has no tensor 'bias'"):
-        pretrained.fill(network, {"weight": torch.ones(1, 2)}, path=path)
-    with pytest.raises(CheckpointError, match=r"'weight' is \(2,\), not \(1, 2\)"):
-        pretrained.fill(network, {"weight": torch.ones(2), "bias": torch.ones(1)}, path=path)
-    pretrained.fill(network, {"weight": torch.ones(1, 2), "bias": torch.ones(1), "more": torch.ones(1)}, path=path)
-    assert not network.training
-    assert network(torch.ones(1, 2)).item() == 3
-    assert not network.weight.requires_grad
-
-
 def test_a_fingerprint_changes_with_any_weight():
     network = torch.nn.Linear(2, 1)
     before = pretrained.fingerprint(network)

@@ -21,12 +21,13 @@ from imtrans.engine.data import run_summary
 from imtrans.engine.runs import provenance
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import Run
+from imtrans.kit.report.metric_history import METRICS
 
 if TYPE_CHECKING:
     from imtrans.plugins.discovery import Plugins
 
 FORMAT = 2  # 1: some options had other names (`former` in imtrans.plugins.options)
-LOCK, RECORD, METRICS, DISCARDED = ".lock", "run.json", "metrics.jsonl", "metrics.discarded.jsonl"
+LOCK, RECORD, DISCARDED = ".lock", "run.json", "metrics.discarded.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names of devices on Windows, where a run folder may be copied to, with any suffix.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(10))}

@@ -179,7 +179,7 @@ def test_weights_of_another_network_are_refused(alexnet, offline):
     other = offline / "other.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, other)
     with pytest.raises(
-        CheckpointError, match=r"other\.pth: not the weights that are wanted: 'features\.0\.weight' is \(64, 3, 3, 3\)"
+        CheckpointError, match=r"other\.pth: not the weights that are wanted: without features"
     ):
         make("metric", "lpips", weights=other)
     with pytest.raises(CheckpointError, match="they do not fit torch-fidelity's Inception"):

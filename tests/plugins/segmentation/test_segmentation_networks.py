@@ -11,11 +11,11 @@ from imtrans.config.resolve import resolve
 from imtrans.engine.training import trainer
 from imtrans.errors import CheckpointError, ConfigError, NotInstalledError, PluginError, ShapeError
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
+from imtrans.kit.weight_file import fill, read
 from imtrans.plugins.catalog import Catalog
 from imtrans.testing import check_metric, make
 from imtrans_segmentation import fcn
 from imtrans_segmentation.cityscapes import cityscapes
-from imtrans_segmentation.weights import fill, read
 
 # Anybody's network: says of every pixel how like a red, a green and a blue it is, of a quarter of the size.
 THEIRS = """
@@ -260,7 +260,7 @@ def save(state, path):
 def test_weights_come_back_from_each_kind_of_file(ending, state, tmp_path):
     network = narrow()
     path = save(state, tmp_path / f"w.{ending}")
-    fill(network, read(path, name="x"), path=path)
+    fill(network, read(path), path=path)
     assert all(torch.equal(v, state[k]) for k, v in network.state_dict().items())
 
 
@@ -277,7 +277,7 @@ def test_weights_come_back_from_each_kind_of_file(ending, state, tmp_path):
 def test_weights_that_do_not_fit_are_named(change, what, state, tmp_path):
     change(state)
     with pytest.raises(CheckpointError, match=what) as caught:
-        fill(narrow(), state, path=tmp_path / "w.pth")
+        fill(narrow(), state, path=tmp_path / "w.pth", may_hold_more=False)
     assert caught.value.hint
 
 
@@ -290,7 +290,7 @@ def test_files_that_hold_no_plain_tensors_are_refused_unrun(tmp_path):
         (tmp_path / name).write_bytes(bytes(range(256)) * 4)
     for path in sorted(tmp_path.iterdir()):
         with pytest.raises(CheckpointError, match=path.name) as caught:
-            read(path, name="x")
+            read(path)
         assert str(caught.value).count("\n") <= 2
 
 
