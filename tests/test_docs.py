@@ -54,7 +54,7 @@ def small(arguments):
 
 def layouts(top, pictures):
     """The same pairs as docs/data.md lays them out, and label maps of four classes."""
-    for folder in ("suffixes", "sketches", "shop/photos", "streets/A", "streets/B"):
+    for folder in ("suffixes", "sketches", "shop/photos", "streets/A", "streets/B", "masks/A", "masks/B"):
         (top / folder).mkdir(parents=True)
     for number, picture in enumerate(pictures):
         split = "train" if number else "val"
@@ -65,6 +65,8 @@ def layouts(top, pictures):
             half.save(top / f"{places[1].replace('1', str(number))}.png")
         halves[0].save(top / "streets" / "A" / f"{number}.png")
         halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
+        halves[0].save(top / "masks" / "A" / f"{number}.png")
+        halves[1].convert("1").save(top / "masks" / "B" / f"{number}.png")
         row = {"source": f"sketches/{number}.png", "target": f"shop/photos/{number}.png", "split": split}
         with (top / "pairs.jsonl").open("a") as lines, (top / "pairs.csv").open("a") as table:
             lines.write(json.dumps(row) + "\n")

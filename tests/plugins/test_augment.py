@@ -77,5 +77,5 @@ def test_a_crop_larger_than_the_picture_is_refused():
 
 
 def test_color_refuses_a_grey_source():
-    with pytest.raises(ShapeError, match="three channels"):
+    with pytest.raises(ShapeError, match="must be RGB pictures"):
         make("augmentation", "kornia-color", data_spec=DataSpec(source=ImageSpec(channels=1)))
