@@ -30,6 +30,21 @@ SMALL = {
     "train.num_samples": "2",
 }
 
+# For the command line: a run of two steps in a fraction of a second.
+TINY = [
+    "--steps",
+    "2",
+    "--set",
+    "data.size=32",
+    "--set",
+    "generator.depth=3",
+    "--set",
+    "generator.width=2",
+    "--set",
+    "discriminator.width=2",
+]
+TINY += ["--device", "cpu", "--set", "metrics=l1", "--set", "train.num_samples=1"]
+
 
 def plugins() -> Plugins:
     return discover(Selection(others=False))

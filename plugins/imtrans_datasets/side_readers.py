@@ -92,7 +92,7 @@ def labels_spec(
     A grey or 1-bit mask of 0 and 255 has two classes: these are their stored values.
     """
     is_indexed = survey.is_indexed()
-    shown = label_map(Path(survey.examples[next(iter(survey.examples))]))
+    shown = label_map(Path(survey.examples[next(iter(survey.counts))]))
     if classes is None and not values:
         raise _classes_missing(files, void=void)
     count = classes or len(values)

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,37 +31,48 @@ class Layout:
     place: Callable[[Split], Place | None]
     whole: Place
     skip_invalid: bool = False
+    _listings: dict[str, Listing] = field(default_factory=dict)
 
-    def read(self, place: Place) -> Listing:
-        """A listing in which nothing is wrong, or which is taken as it is; its refusal is raised otherwise."""
-        listing = place()
+    def has(self, split: Split) -> bool:
+        """Whether a split has a place of its own."""
+        return self.place(split) is not None
+
+    def read(self, split: Split) -> Listing:
+        """What lies in the place of a split, or all that belong to none; looked up once.
+
+        The refusal of a listing in which something is wrong is raised, unless it is taken as it is.
+        """
+        if split not in self._listings:
+            self._listings[split] = (self.place(split) or self.whole)()
+        listing = self._listings[split]
         if listing.refusal and not (self.skip_invalid and listing.items):
             raise listing.refusal
         return listing
 
     def split(self, split: Split) -> Listing:
         """The pairs of a split; all of them, marked as undivided, where there is no place for validation."""
-        if split == "test" and (test := self.place("test")):
-            return self.read(test)
+        if split == "test" and self.has("test"):
+            return self.read("test")
         validation, notes = self._validation()
-        training = self.place("train") or self.whole
         if validation is None:
-            listing = self.read(training)
-            return replace(listing, notes=(*listing.notes, *notes), is_undivided=True)
-        listing = self.read(training if split == "train" else validation)
-        return listing if split == "train" else replace(listing, notes=(*listing.notes, *notes))
+            training = self.read("train")
+            return replace(training, notes=(*training.notes, *notes), is_undivided=True)
+        if split == "train":
+            return self.read("train")
+        listing = self.read(validation)
+        return replace(listing, notes=(*listing.notes, *notes))
 
-    def _validation(self) -> tuple[Place | None, tuple[str, ...]]:
-        """Where the pairs for validation are, and what is to be said of it: those for test serve where they can."""
-        if val := self.place("val"):
-            return val, () if self.place("test") else ("no test pairs: val serves",)
-        if (test := self.place("test")) is None:
+    def _validation(self) -> tuple[Split | None, tuple[str, ...]]:
+        """Which pairs serve for validation, and what is to be said of it: those for test serve where they can."""
+        if self.has("val"):
+            return "val", () if self.has("test") else ("no test pairs: val serves",)
+        if not self.has("test"):
             return None, ()
         try:
-            self.read(test)
+            self.read("test")
         except DataError as error:
             return None, (f"the test pairs cannot serve for validation: {error.what}",)
-        return test, ("no val pairs: test serves",)
+        return "test", ("no val pairs: test serves",)
 
 
 def find(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
@@ -117,7 +128,7 @@ def _items(layout: Layout, split: Split) -> Sequence[Item]:
 def _count(layout: Layout, split: Split) -> str:
     """What a split holds, in words."""
     other: Split = "test" if split == "val" else "val"
-    serves = split != "train" and not layout.place(split) and layout.place(other)
+    serves = split != "train" and not layout.has(split) and layout.has(other)
     try:
         return f"{len(layout.split(split).items):,}{f' ({other} serves)' if serves else ''}"
     except DataError as error:

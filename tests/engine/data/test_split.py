@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from factories import config
+from factories import TINY, config
 from PIL import Image
 
 from imtrans.engine.data.pair_loader import open_split
@@ -13,19 +13,6 @@ from imtrans.engine.data.split import check_disjoint, held_out, read_record
 from imtrans.errors import DataError
 from imtrans.plugins.component import ComponentRef
 
-TINY = [
-    "--steps",
-    "2",
-    "--set",
-    "data.size=32",
-    "--set",
-    "generator.depth=3",
-    "--set",
-    "generator.width=2",
-    "--set",
-    "discriminator.width=2",
-]
-TINY += ["--set", "metrics=l1", "--set", "train.num_samples=1", "--device", "cpu"]
 NAMES = [f"{i:02}" for i in range(20)]
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from factories import TINY
 from PIL import Image
 
 import imtrans
@@ -13,19 +14,6 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import decode
 from imtrans.kit.images.conform import spec_of
 
-TINY = [
-    "--steps",
-    "1",
-    "--set",
-    "data.size=32",
-    "--set",
-    "generator.depth=3",
-    "--set",
-    "generator.width=2",
-    "--set",
-    "discriminator.width=2",
-]
-TINY += ["--device", "cpu", "--set", "metrics=l1", "--set", "train.num_samples=1"]
 PHOTO = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
 EIGHT, SIXTEEN, FLOAT = (spec_of(channels=3, bits=bits) for bits in (8, 16, 32))
 

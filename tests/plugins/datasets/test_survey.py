@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from factories import config
+from factories import TINY, config
 from PIL import Image
 
 from imtrans.engine.data.loader import Samples, prepare
@@ -16,20 +16,6 @@ from imtrans.engine.data.sampler import SampleIndex
 from imtrans.errors import ConfigError, DataError
 from imtrans.kit.images import header_cache
 from imtrans.plugins.component import ComponentRef
-
-TINY = [
-    "--steps",
-    "2",
-    "--set",
-    "data.size=32",
-    "--set",
-    "generator.depth=3",
-    "--set",
-    "generator.width=2",
-    "--set",
-    "discriminator.width=2",
-]
-TINY += ["--device", "cpu", "--set", "metrics=l1", "--set", "train.num_samples=1"]
 
 
 def photo(seed, *shape, dtype=np.uint8):

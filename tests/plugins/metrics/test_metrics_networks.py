@@ -178,9 +178,7 @@ def test_a_package_that_is_not_there_is_told_with_the_extra_that_brings_it(name,
 def test_weights_of_another_network_are_refused(alexnet, offline):
     other = offline / "other.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, other)
-    with pytest.raises(
-        CheckpointError, match=r"other\.pth: not the weights that are wanted: without features"
-    ):
+    with pytest.raises(CheckpointError, match=r"other\.pth: not the weights that are wanted: without features"):
         make("metric", "lpips", weights=other)
     with pytest.raises(CheckpointError, match="they do not fit torch-fidelity's Inception"):
         make("metric", "fid", weights=alexnet)
