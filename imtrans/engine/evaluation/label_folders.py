@@ -80,10 +80,11 @@ def read_encodings(sides: Sides, *, void: int | None = None) -> LabelFolders:
     one, other = encodings.values()
     for encoding, beside, side in ((one, other, "targets"), (other, one, "predictions")):
         count = len(encoding.palette or ()) if encoding.mode == "P" else 2
-        if encoding.mode in WORDS and beside.mode != encoding.mode and max(beside.classes) >= count:
+        is_limited = encoding.is_mask or (encoding.mode in WORDS and beside.mode != encoding.mode)
+        if is_limited and max(beside.classes) >= count:
             raise DataError(
-                f"the {side} have values up to {max(beside.classes)}, and {WORDS[encoding.mode]} of the others name "
-                f"{count} classes",
+                f"the {side} have values up to {max(beside.classes)}, and {WORDS.get(encoding.mode, 'masks')} of the "
+                f"others name {count} classes",
                 hint="Save both as the same class numbers.",
             )
     if one.palette and other.palette:

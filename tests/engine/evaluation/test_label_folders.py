@@ -89,6 +89,7 @@ def test_void_is_left_out(evaluate, tmp_path):
             "palette",
             "the predictions have values up to 7, and palette indices of the others name 3 classes",
         ),
+        ([[0, 3, 255]], "mask", "the predictions have values up to 255, and masks of the others name 2 classes"),
         ([[0, 1, 999]], "uint8", "class numbers up to 999; at most 255 can be compared"),
     ],
 )
