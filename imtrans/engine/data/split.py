@@ -31,7 +31,8 @@ def divided(whole: Dataset, split: Split, recorded: Mapping[str, bool]) -> Datas
     held = held_out([whole.key(i) for i in range(count)], recorded)
     chosen = [i for i, is_held in enumerate(held) if is_held != (split == "train")]
     number = sum(held)
-    note = f"no place for validation: {number:,} of {count:,} samples, chosen by name, are held out of training"
+    verb = "is" if number == 1 else "are"
+    note = f"no place for validation: {number:,} of {count:,} samples, chosen by name, {verb} held out of training"
     subset = Subset(whole, chosen, note=note)
     texts = {"train": f"{count - number:,}", **dict.fromkeys(("val", "test"), f"{number:,} (held out of training)")}
     # Files that make no sample are reported once, with the samples to train on.

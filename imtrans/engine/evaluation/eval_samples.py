@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
-from imtrans.kit.images import Array, from_range, resize_nearest, to_range
+from imtrans.kit.images import Array, from_range, resize, resize_nearest, to_range
 from imtrans.kit.images.decode import decode
 
 LABELS = "labels"  # the extra in which exact class numbers come, (1, 1, H, W)
@@ -69,7 +69,10 @@ def resize_to(image: Tensor, size: Sequence[int], how: str, *, spec: ImageSpec |
     if how == "nearest" or (spec and spec.kind == "labels"):
         return resize_nearest(image, (new_size[0], new_size[1]))  # torch's own rules take other pixels than the loader
     if how == "area":
-        return torch.nn.functional.interpolate(image, new_size, mode="area")
+        # As the loader does it: at ratios that are not whole torch's area is another filter.
+        array = image[0].movedim(0, -1).cpu().numpy()
+        resized = resize(array, (new_size[0], new_size[1]), "area")
+        return torch.from_numpy(resized).movedim(-1, 0)[None].to(image.device)
     return torch.nn.functional.interpolate(image, new_size, mode=how, antialias=True)
 
 

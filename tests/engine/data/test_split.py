@@ -84,7 +84,7 @@ def test_with_training_pairs_alone_some_are_held_out_in_every_layout(name, tmp_p
     assert len({*train, *val}) == len(NAMES)
     assert val == test != []
     notes = open_split(chosen, "train").source.dataset.description
-    assert f"{len(val)} of 20 samples, chosen by name, are held out of training" in notes.notes[-1]
+    assert f"{len(val)} of 20 samples, chosen by name," in notes.notes[-1]
     assert notes.splits()["val"] == f"{len(val)} (held out of training)"
 
 

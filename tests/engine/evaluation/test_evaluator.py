@@ -16,7 +16,7 @@ from imtrans.engine.evaluation.bootstrap import bootstrap
 from imtrans.engine.evaluation.eval_samples import resize_to, rounded
 from imtrans.engine.evaluation.metric_options import changed_options
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import from_range, to_range
+from imtrans.kit.images import from_range, resize, to_range
 from imtrans.plugins.catalog import Catalog
 
 FROZEN = json.loads(Path(__file__).with_name("protocols.json").read_text())
@@ -52,6 +52,9 @@ def test_the_filter_for_sizes_is_exact_where_it_can_be():
     picture = torch.arange(4.0).reshape(1, 1, 2, 2)
     assert torch.equal(resize_to(picture, (4, 4), "nearest"), picture.repeat_interleave(2, 2).repeat_interleave(2, 3))
     assert resize_to(picture, (1, 1), "area").item() == 1.5
+    noise = torch.rand(1, 5, 30, 40)
+    by_loader = resize(noise[0].movedim(0, -1).numpy(), (26, 26), "area")
+    assert torch.equal(resize_to(noise, (26, 26), "area")[0], torch.from_numpy(by_loader).movedim(-1, 0))
     assert resize_to(picture, (2, 2), "bilinear") is picture
     stripes = torch.tensor([[0.0, 1.0] * 8]).expand(16, 16)[None, None]
     small = resize_to(stripes, (8, 8), "bilinear")

@@ -200,7 +200,7 @@ def test_a_run_says_what_it_found(labelled, cli):
         "    splits: train 2, val 1 (held out of training), test 1 (held out of training)",
         "    pair 1: B/b.png: 32 x 32, labels of 4 classes; A/b.png: 32 x 32, 3 channels, 8 bits",
         "    pair 2: B/c.png: 32 x 32, labels of 4 classes; A/c.png: 32 x 32, 3 channels, 8 bits",
-        "      note: no place for validation: 1 of 3 samples, chosen by name, are held out of training",
+        "      note: no place for validation: 1 of 3 samples, chosen by name, is held out of training",
     ]
     assert max(map(len, done.err.splitlines()[:9])) <= 100
     told = json.loads((labelled.parent / "runs" / "told" / "run.json").read_text())

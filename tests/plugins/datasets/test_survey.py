@@ -65,15 +65,6 @@ def test_depths_of_any_split_are_brought_to_the_deepest(deep, tmp_path):
         assert np.array_equal(loader.source.dataset[0].target, photo(first).astype(np.uint16) * 257)
 
 
-def test_twelve_bits_are_scaled_to_sixteen(tmp_path):
-    pairs(tmp_path, lambda i: photo(i, 32, 32))
-    grey = photo(3, 32, 32, dtype=np.uint16) >> 4
-    (tmp_path / "train" / "B" / "3.png").unlink()
-    save(tmp_path / "train" / "B" / "3.tif", (grey.astype(np.uint32) * 65535 // 4095).astype(np.uint16))
-    target = spec(tmp_path).source.dataset[3].target[..., 0]
-    assert np.abs(target.astype(int) - grey.astype(int) * 65535 / 4095).max() <= 1
-
-
 @pytest.mark.parametrize(
     ("odd", "said"),
     [
@@ -203,3 +194,13 @@ def test_a_void_value_is_hinted_at_and_left_out_of_losses(tmp_path, cli):
     settings = ["--set", "dataset.labels=target", "--set", "dataset.classes=3", "--set", "dataset.void=255"]
     done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY, *settings)
     assert done.code == 0, done.err
+
+
+def test_folders_are_evaluated_by_what_all_their_pictures_are(tmp_path, cli):
+    for i in range(4):
+        save(tmp_path / "one" / f"{i}.png", photo(i) if i else photo(i, 32, 32))
+        save(tmp_path / "two" / f"{i}.png", (photo(i) if i else photo(i, 32, 32)).astype(np.uint16) * 257)
+    for given in (("one", "two"), ("two", "one")):
+        done = cli("evaluate", *given)
+        assert done.code == 0, done.err
+        assert float(l1(done.out)) == 0
