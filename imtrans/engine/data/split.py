@@ -61,9 +61,10 @@ def check_disjoint(training: Dataset, validation: Dataset) -> None:
     both = [i for i, identity in enumerate(_identities(validation)) if identity in trained]
     if both:
         names = join_names((str(next(iter(validation.files(i)))) for i in both), most=3)
+        fix = "Remove the copies" if training.description.is_undivided else "Remove them from one of the two splits"
         raise DataError(
             f"{len(both):,} of {len(validation):,} validation samples are trained on as well: {names}",
-            hint="Remove them from one of the two splits; the numbers of such a run would mean nothing.",
+            hint=f"{fix}; the numbers of such a run would mean nothing.",
         )
 
 

@@ -71,13 +71,16 @@ def whole(path: Path, rows: Sequence[Row]) -> Listing:
 def _listing(path: Path, rows: Sequence[Row]) -> Listing:
     folder, times = os.path.abspath(path.parent), Counter[str]()
     items = []
+    # A pair that is listed twice could be trained on and held out at once.
+    rows, listed = [*{(row.source, row.target): row for row in reversed(rows)}.values()][::-1], len(rows)
     for row in rows:
         key = key_of(row.key or os.path.splitext(row.source)[0])
         times[key] += 1
         files = tuple(os.path.normpath(os.path.join(folder, name)) for name in (row.source, row.target))
         items.append(Item(key if times[key] == 1 else f"{key}-{times[key]}", files))
     twice = sum(row.source == row.target for row in rows)
-    notes = (f"{twice} pairs are a picture and itself",) if twice else ()
+    notes = [f"{twice} pairs are a picture and itself"] if twice else []
+    notes += [f"{listed - len(rows)} rows repeat a pair: each pair is taken once"] if listed > len(rows) else []
     return Listing(items=items, layout=f"pairs listed in {path.name}", sides=("source", "target"), notes=notes)
 
 

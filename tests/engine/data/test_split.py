@@ -172,6 +172,17 @@ def test_a_table_that_lists_a_pair_in_both_splits_is_refused_before_a_run(tmp_pa
     assert "03.png" in done.err
 
 
+def test_rows_that_repeat_a_pair_are_taken_once(tmp_path):
+    chosen = table(tmp_path)
+    with (tmp_path / "pairs.csv").open("a") as file:
+        file.writelines(f"a/{n}.png,b/{n}.png,train\n" for n in NAMES)
+    chosen = config(dataset=ComponentRef("folder", chosen))
+    train, val = (open_split(chosen, split).source.dataset for split in ("train", "val"))
+    assert len(train) + len(val) == 20
+    assert "20 rows repeat a pair: each pair is taken once" in train.description.notes
+    check_disjoint(train, val)
+
+
 def test_a_run_keeps_its_split_when_pictures_are_added(tmp_path, cli):
     halves(tmp_path / "x")
     done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY)
