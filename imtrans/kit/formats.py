@@ -1,6 +1,6 @@
 """Which files are pictures or tables of pairs, by their names. This module imports nothing: commands load it."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".npy")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 

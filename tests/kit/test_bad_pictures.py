@@ -18,7 +18,8 @@ from PIL import Image
 from imtrans.engine.training import trainer
 from imtrans.errors import DataError
 from imtrans.kit import images
-from imtrans.kit.images import decode, tiff
+from imtrans.kit.images import decode
+from imtrans.kit.images.readers import tiff
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
 
@@ -114,7 +115,7 @@ REFUSED = {
     "I14-nan.tif": (values, "not finite"),
     "I14-nan3.tif": (lambda: values(channels=3), "not finite"),
     "I14-inf.tif": (lambda: values(channels=2, value=np.inf), "not finite"),
-    "I14-array.npy": (lambda: b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "not a picture"),
+    "I14-array.npy": (lambda: b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "broken or cut off"),
     "I17-fits.png": (lambda: b"SIMPLE  =                    T" + b" " * 2850, "not a picture"),
     "I17-photoshop.png": (lambda: b"8BPS\0\1" + b"\0" * 40, "not a picture"),
     "I17-jpeg2000.png": (lambda: b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 40, "not a picture"),

@@ -86,7 +86,7 @@ def test_what_is_no_file_of_pixels_is_told_without_opening_it(tmp_path):
     (tmp_path / "link.png").symlink_to("nowhere.png")
     (tmp_path / "empty.npy").touch()
     (tmp_path / "text.png").write_text("text")
-    (tmp_path / "volume.npy").write_bytes(b"no picture by name")
+    (tmp_path / "volume.nii").write_bytes(b"no picture by name")
     found = {p.name: file_fault(p) for p in tmp_path.iterdir()}
     assert {name: fault and fault.code for name, fault in found.items()} == {
         "pipe.png": "missing",
@@ -94,7 +94,7 @@ def test_what_is_no_file_of_pixels_is_told_without_opening_it(tmp_path):
         "link.png": "missing",
         "empty.npy": "empty",
         "text.png": "not-a-picture",
-        "volume.npy": None,
+        "volume.nii": None,
     }
     assert found["pipe.png"].what.endswith("not a regular file")
     with pytest.raises(DataError, match="not a regular file"):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -28,7 +29,8 @@ MOST_BYTES = 8 << 30
 SHARE = 4  # a cache may take one part in so many of the free disk
 UNUSED = 30 * 24 * 3600.0  # seconds after which a file that no run has opened is removed
 FOLDER, KIND = "decoded", ".map"
-LIBRARIES = ("cv2", "PIL", "numpy")
+LIBRARIES = ("cv2", "PIL", "numpy")  # by module, and by distribution those that are imported only for a TIFF
+LATE_LIBRARIES = ("tifffile", "imagecodecs")
 
 
 def with_cache(loadings: Iterable[PairLoader], cache: str, *, is_silent: bool = False) -> list[PairLoader]:
@@ -91,10 +93,19 @@ def _code(loading: PairLoader) -> bytes:
     targets = {c.target.partition(":")[0] for c in (source.component, *source.inner.values())}
     packages = {target.partition(".")[0] for target in targets} | {"imtrans.kit", "imtrans.engine.data.loader"}
     lines = [imtrans.__version__, *(str(importlib.import_module(n).__version__) for n in LIBRARIES)]
+    lines += [_version(name) for name in LATE_LIBRARIES]
     files = sorted({file for package in packages for file in _sources(package)})
     # The version alone does not change when somebody edits a data set's code, whose old samples are then wrong.
     lines += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     return hashlib.blake2b("\0".join(lines).encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _version(distribution: str) -> str:
+    """The version of a distribution that is installed, without importing it; else nothing."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _sources(module: str) -> list[Path]:

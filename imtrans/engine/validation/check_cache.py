@@ -15,7 +15,7 @@ from imtrans.engine.validation.sample_report import SampleReport
 from imtrans.errors import ResourceError
 from imtrans.net.cache_dir import cache_dir
 
-FORMAT = 1
+FORMAT = 2
 MOST_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
 
 

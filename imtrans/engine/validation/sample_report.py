@@ -91,7 +91,7 @@ def check_sample(loading: PairLoader, index: int) -> SampleReport:
         loading.checked(pair.reversed() if loading.is_reversed else pair)
     except ImtransError as error:
         return SampleReport(key="", files=names, issues=(_fault(files, error),))
-    headers = [header(f) for f in files if is_picture(f.name)]
+    headers = [head for f in files if (head := _picture_header(f))]
     return SampleReport(
         key=pair.key,
         files=names,
@@ -103,6 +103,13 @@ def check_sample(loading: PairLoader, index: int) -> SampleReport:
         source=image_stats(pair.source, dataset.data_spec.source, is_exact=not _is_lossy(headers[:1])),
         target=image_stats(pair.target, dataset.data_spec.target, is_exact=not _is_lossy(headers[-1:])),
     )
+
+
+def _picture_header(file: Path) -> ImageHeader | None:
+    try:
+        return header(file) if is_picture(file.name) else None
+    except DataError:  # the data set has read it all the same: an array that is no picture
+        return None
 
 
 def image_stats(array: Array, spec: ImageSpec, *, is_exact: bool = True) -> ImageStats:

@@ -9,18 +9,18 @@ from typing import TypeVar
 from PIL import UnidentifiedImageError
 
 from imtrans.errors import DataError
-from imtrans.kit.images import pillow_formats, tiff
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
-from imtrans.kit.images.pillow_formats import FAULTS, QUIET
+from imtrans.kit.images.readers import Reader, reader_of
+from imtrans.kit.images.readers.pillow_formats import FAULTS, QUIET
 
 Result = TypeVar("Result")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "NPY")
 
 
 def decode(path: Path, *, as_labels: bool = False, background: Color | None = WHITE) -> Array:
     """The picture in a file as (H, W, C), dtype as stored (uint8, uint16 or float32), upright by its EXIF orientation.
 
-    Grey gives one channel; CMYK and palettes become RGB; a TIFF keeps all its channels. What is transparent shows the
+    Grey gives one channel; CMYK and palettes become RGB; TIFF and NPY keep all channels. What is transparent shows the
     `background`, a colour from 0 to 255 in any depth of the picture; with None alpha is dropped, and colours that it
     hides are seen. Of several frames or pages the first is read. With `as_labels` the indices of a palette, or the
     values of a grey picture, are returned unchanged. Raises DataError, naming the file, for anything that is not a
@@ -29,14 +29,7 @@ def decode(path: Path, *, as_labels: bool = False, background: Color | None = WH
     """
     if as_labels:
         return label_map(path).ids
-
-    def picture() -> Array:
-        if tiff.is_tiff(path):
-            return tiff.picture(path, background)
-        with pillow_formats.opened(path) as image:
-            return pillow_formats.picture(path, image, background)
-
-    return _guarded(path, picture)
+    return _guarded(path, lambda reader: reader.picture(path, background))
 
 
 def label_map(path: Path) -> LabelMap:
@@ -44,17 +37,10 @@ def label_map(path: Path) -> LabelMap:
 
     DataError as from `decode`, and for colour pictures, whose values are no labels.
     """
-
-    def labels() -> LabelMap:
-        if tiff.is_tiff(path):
-            return tiff.labels(path)
-        with pillow_formats.opened(path) as image:
-            return pillow_formats.labels(path, image)
-
-    return _guarded(path, labels)
+    return _guarded(path, lambda reader: reader.labels(path))
 
 
-def _guarded(path: Path, read: Callable[[], Result]) -> Result:
+def _guarded(path: Path, read: Callable[[Reader], Result]) -> Result:
     """What `read` gives; every way to fail is a DataError that names the file on one line."""
     logging.getLogger("PIL").addHandler(QUIET)  # without a handler Python prints warnings to stderr
     name = str(path).replace("\n", "\\n")
@@ -63,7 +49,9 @@ def _guarded(path: Path, read: Callable[[], Result]) -> Result:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return read()
+            with path.open("rb") as file:
+                reader = reader_of(file)
+            return read(reader)
     except DataError as error:
         raise DataError(error.what.replace("\n", "\\n"), hint=error.hint) from None
     except UnidentifiedImageError:

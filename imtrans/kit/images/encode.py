@@ -7,16 +7,16 @@ import numpy as np
 
 from imtrans.errors import DataError, ResourceError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import tiff
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.readers import npy, tiff
 
-TIFF = (".tif", ".tiff")
+EXACT = {".tif": tiff.encode, ".tiff": tiff.encode, ".npy": npy.encode}
 # What OpenCV writes unchanged; it would silently convert anything else to 8 bits.
 DEPTHS = {".png": (np.uint8, np.uint16), ".ppm": (np.uint8, np.uint16), ".pgm": (np.uint8, np.uint16)}
 
 
 def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | None = None) -> None:
-    """Write (H, W, C) uint8, uint16 or float32; the suffix selects the format, and TIFF takes any number of channels.
+    """Write (H, W, C) uint8, uint16 or float32 as the suffix says; TIFF and NPY take any number of channels.
 
     With a `palette` a PNG of one channel of 8 bits is written as indices. DataError if the format cannot hold the
     picture unchanged, ResourceError if the file cannot be written.
@@ -25,8 +25,8 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
     data = None
     if palette and suffix == ".png" and picture.shape[-1] == 1 and picture.dtype == np.uint8:
         data = _indexed(picture, palette)
-    elif suffix in TIFF:
-        data = tiff.encode(picture) if picture.dtype in (np.uint8, np.uint16, np.float32) else None
+    elif suffix in EXACT:
+        data = EXACT[suffix](picture) if picture.dtype in (np.uint8, np.uint16, np.float32) else None
     elif picture.dtype in DEPTHS.get(suffix, (np.uint8,)):
         data = _by_opencv(suffix, picture)
     if data is None:

@@ -5,13 +5,22 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from imtrans.errors import DataError
-from imtrans.kit.images import tiff
-from imtrans.kit.images.orientation import ORIENTATION
-from imtrans.kit.images.pillow_formats import FAULTS, MOST_PIXELS, PILLOW_FORMATS, QUIET, channels, is_deep, raw_mode
+from imtrans.kit.images.readers import npy, reader_of, tiff
+from imtrans.kit.images.readers.orientation import ORIENTATION
+from imtrans.kit.images.readers.pillow_formats import (
+    FAULTS,
+    MOST_PIXELS,
+    PILLOW_FORMATS,
+    QUIET,
+    channels,
+    is_deep,
+    raw_mode,
+)
 
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 TAIL = 64  # bytes to search for the end marker: some cameras and editors append a few
@@ -24,7 +33,7 @@ class ImageHeader:
     `channels` and `dtype` ("uint8", "uint16", "float32") are those of the decoded picture; `bits` are the significant
     ones of a stored value (1 to 16; 32 for float); `has_alpha`: an alpha channel, or a colour that is transparent;
     `pages`: frames or pages, 1 if unknown. `orientation` is that of EXIF (1: as stored); `has_end`: the end marker of
-    the format is in the last bytes, and of a TIFF no part lies beyond its end.
+    the format is in the last bytes, of a TIFF no part lies beyond its end, and an NPY is as long as it says.
     """
 
     format: str
@@ -58,7 +67,11 @@ def header(path: Path) -> ImageHeader:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            record = _tiff_header(path) if tiff.is_tiff(path) else _header(path)
+            # Opened once: that costs more than reading where a disk is in a network.
+            with path.open("rb") as file:
+                reader = reader_of(file)
+                read = _tiff_header if reader is tiff else _npy_header if reader is npy else _header
+                record = read(path, file)
     except Image.DecompressionBombError:
         raise TooLarge(f"{path}: has far more than {MOST_PIXELS:,} pixels") from None
     except FAULTS as error:
@@ -68,9 +81,9 @@ def header(path: Path) -> ImageHeader:
     return record
 
 
-def _tiff_header(path: Path) -> ImageHeader:
-    with tiff.opened(path) as (page, layout):
-        width, height, end = layout.width, layout.height, path.stat().st_size
+def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
+    with tiff.opened(path, file) as (page, layout):
+        width, height, end = layout.width, layout.height, os.fstat(file.fileno()).st_size
         return ImageHeader(
             format="TIFF",
             mode=layout.mode,
@@ -87,8 +100,23 @@ def _tiff_header(path: Path) -> ImageHeader:
         )
 
 
-def _header(path: Path) -> ImageHeader:
-    with Image.open(path, formats=PILLOW_FORMATS) as image:
+def _npy_header(path: Path, file: BinaryIO) -> ImageHeader:
+    layout = npy.npy_layout(path, file)
+    height, width, channels = layout.shape
+    return ImageHeader(
+        format="NPY",
+        mode=layout.mode,
+        width=width,
+        height=height,
+        channels=channels,
+        dtype=layout.dtype,
+        bits=layout.bits,
+        has_end=layout.is_whole,
+    )
+
+
+def _header(_: Path, file: BinaryIO) -> ImageHeader:
+    with Image.open(file, formats=PILLOW_FORMATS) as image:
         orientation, kind = _orientation(image), image.format or ""
         # Orientations 5 to 8 are quarter turns.
         width, height = image.size if orientation < 5 else image.size[::-1]
@@ -105,7 +133,7 @@ def _header(path: Path) -> ImageHeader:
             has_alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
             pages=getattr(image, "n_frames", 1),
             orientation=orientation,
-            has_end=_has_end(path, kind),
+            has_end=_has_end(file, kind),
         )
 
 
@@ -125,10 +153,8 @@ def _orientation(image: Image.Image) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _has_end(path: Path, kind: str) -> bool:
+def _has_end(file: BinaryIO, kind: str) -> bool:
     if kind not in ENDS:
         return True
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - TAIL))
-        return ENDS[kind] in file.read()
+    file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+    return ENDS[kind] in file.read()

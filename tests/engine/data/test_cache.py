@@ -1,6 +1,7 @@
 """Decoded samples are kept between epochs and runs, and change nothing but the time that loading takes."""
 
 import errno
+import importlib.metadata
 import os
 import pickle
 import shutil
@@ -214,6 +215,18 @@ def test_a_file_that_changes_before_it_is_read_is_not_kept_as_what_it_was(data, 
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 5))
     again = kept(data)
     assert_same(fed(again), fed(bare(data)))
+
+
+@pytest.mark.parametrize("name", ["tifffile", "imagecodecs"])
+def test_another_version_of_what_reads_tiff_decodes_again(name, data, monkeypatch):
+    filled(data)
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda n: "0.1" if n == name else version(n))
+    seen = decodings(monkeypatch)
+    loading = kept(data)
+    seen.clear()
+    fed(loading)
+    assert set(seen) == {f"{i}.png" for i in range(COUNT)}
 
 
 def test_other_code_of_the_data_set_decodes_again(data, monkeypatch):

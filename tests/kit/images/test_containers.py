@@ -11,8 +11,6 @@ from PIL import Image
 
 from imtrans.kit.images import decode, header
 
-PICTURES = 3
-
 
 def pixels(seed, channels):
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, channels), dtype=np.uint8)
@@ -43,7 +41,17 @@ def as_float(path, array):
     tifffile.imwrite(path, (array / np.float32(255)).astype(np.float32), photometric="rgb", metadata=None)
 
 
+def as_array(path, array, *, dtype="uint8", order="C"):
+    values = (
+        array / np.float64(255) if dtype == "float64" else array.astype(np.uint16) * 257 if "u2" in dtype else array
+    )
+    np.save(path, np.asarray(values, dtype, order=order))
+
+
 ANY = {
+    "npy": ("npy", as_array, {}),
+    "npy-fortran": ("npy", as_array, {"order": "F"}),
+    "npy-16-big": ("npy", as_array, {"dtype": ">u2"}),
     "png": ("png", by_pillow, {}),
     "png-16": ("png", by_opencv, {}),
     "bmp": ("bmp", by_pillow, {}),
@@ -58,6 +66,7 @@ COLOUR = ANY | {
     "tiff-planar": ("tif", by_tifffile, {"planarconfig": "separate"}),
     "tiff-16-planar": ("tif", by_tifffile, {"planarconfig": "separate", "deep": True, "tile": (16, 16)}),
     "tiff-float": ("tif", as_float, {}),
+    "npy-float": ("npy", as_array, {"dtype": "float64"}),
 }
 GREY = ANY | {
     "tiff-white-is-zero": ("tif", by_tifffile, {"white_is_zero": True}),
@@ -76,15 +85,28 @@ def test_all_containers_hold_the_same_picture(channels, containers, tmp_path):
         assert np.abs(read[one] - read[other]).max() < (1e-7 if "float" in one + other else 1e-15), (one, other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("png", "tiff-16-planar"), ("tiff-16-big", "webp"), ("ppm-16", "bmp")])
-def test_two_folders_of_one_picture_have_no_error(one, other, cli, tmp_path):
-    for folder, name in (("A", one), ("B", other)):
-        (tmp_path / folder).mkdir()
-        suffix, write, how = COLOUR[name]
-        for i in range(PICTURES):
-            write(tmp_path / folder / f"{i}.{suffix}", pixels(i, 3), **how)
+@pytest.mark.parametrize(("channels", "containers"), [(1, GREY), (3, COLOUR)])
+def test_evaluate_finds_no_error_between_any_two_containers(channels, containers, cli, tmp_path):
+    whole = [name for name in containers if "float" not in name]  # floats are refused: nothing says their range
+    couples = itertools.combinations(whole, 2) if channels == 3 else itertools.pairwise(whole)
+    for i, pair in enumerate(couples):
+        for folder, name in zip("AB", pair, strict=True):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            suffix, write, how = containers[name]
+            write(tmp_path / folder / f"{i}.{suffix}", pixels(0, channels), **how)
     done = cli("evaluate", "A", "B", "--json")
     assert done.code == 0, done.err
     numbers = json.loads(done.out)["numbers"]
-    assert numbers["l1"]["value"] == pytest.approx(0, abs=1e-6)
-    assert numbers["ssim"]["value"] == pytest.approx(1, abs=1e-6)
+    assert numbers["l1"]["value"] == pytest.approx(0, abs=1e-8)
+    assert numbers["ssim"]["value"] == pytest.approx(1, abs=1e-8)
+
+
+def test_evaluate_refuses_floats_of_every_container(cli, tmp_path):
+    for name in ("npy-float", "tiff-float"):
+        suffix, write, how = COLOUR[name]
+        for folder in ("A", "B"):
+            (tmp_path / name / folder).mkdir(parents=True)
+            write(tmp_path / name / folder / f"0.{suffix}", pixels(0, 3), **how)
+        done = cli("evaluate", f"{name}/A", f"{name}/B")
+        assert done.code == 3
+        assert "float values have no known range" in done.err

@@ -12,9 +12,9 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from imtrans.errors import DataError
-from imtrans.kit.images.alpha import composite
 from imtrans.kit.images.array import Array, Color, LabelMap, Palette
-from imtrans.kit.images.orientation import ORIENTATION, upright
+from imtrans.kit.images.readers.alpha import composite
+from imtrans.kit.images.readers.orientation import ORIENTATION, upright
 
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
 MOST_PIXELS = 64_000_000
@@ -41,31 +41,33 @@ def opened(path: Path) -> Iterator[ImageFile]:
         yield image
 
 
-def picture(path: Path, image: ImageFile, background: Color | None) -> Array:
+def picture(path: Path, background: Color | None) -> Array:
     """The picture as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
-    if (is_deep(image) and image.mode in ("RGB", "RGBA", "LA")) or (image.format == "PPM" and is_deep(image)):
-        colours, alpha = _deep_ppm(path, image) if image.format == "PPM" else _deep_png(path, image)
-    else:
-        colours, alpha = _loaded(image)
-    if alpha is not None:
-        white = 65535 if colours.dtype == np.uint16 else 255
-        colours = composite(colours, alpha, background, white=white)
-    return upright(colours, orientation(image))
+    with opened(path) as image:
+        if is_deep(image) and (image.mode in ("RGB", "RGBA", "LA") or image.format == "PPM"):
+            colours, alpha = _deep_ppm(path, image) if image.format == "PPM" else _deep_png(path, image)
+        else:
+            colours, alpha = _loaded(image)
+        if alpha is not None:
+            white = 65535 if colours.dtype == np.uint16 else 255
+            colours = composite(colours, alpha, background, white=white)
+        return upright(colours, orientation(image))
 
 
-def labels(path: Path, image: ImageFile) -> LabelMap:
+def labels(path: Path) -> LabelMap:
     """The indices of a palette picture, or the values of a grey one as stored."""
-    mode, raw = image.mode, raw_mode(image)
-    if not (mode in ("P", "L", "1") or mode.startswith("I")):
-        raise not_labels(path, mode)
-    if image.format == "PPM" and is_deep(image):
-        ids = _deep_ppm(path, image)[0]
-    else:
-        image.load()
-        ids = whole_numbers(image) if mode.startswith("I") else np.asarray(image).astype(np.uint8)[..., None]
-    if image.format == "PNG" and raw in FEW_BITS:
-        ids //= FEW_BITS[raw]
-    return LabelMap(upright(ids, orientation(image)), mode, _palette(image) if mode == "P" else None)
+    with opened(path) as image:
+        mode, raw = image.mode, raw_mode(image)
+        if not (mode in ("P", "L", "1") or mode.startswith("I")):
+            raise not_labels(path, mode)
+        if image.format == "PPM" and is_deep(image):
+            ids = _deep_ppm(path, image)[0]
+        else:
+            image.load()
+            ids = whole_numbers(image) if mode.startswith("I") else np.asarray(image).astype(np.uint8)[..., None]
+        if image.format == "PNG" and raw in FEW_BITS:
+            ids //= FEW_BITS[raw]
+        return LabelMap(upright(ids, orientation(image)), mode, _palette(image) if mode == "P" else None)
 
 
 def not_labels(path: Path, mode: str) -> DataError:

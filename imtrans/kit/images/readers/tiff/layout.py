@@ -10,7 +10,8 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.orientation import ORIENTATION
+from imtrans.kit.images.readers.orientation import ORIENTATION
+from imtrans.kit.images.readers.samples import mode_name
 
 if TYPE_CHECKING:
     import tifffile
@@ -80,19 +81,11 @@ class TiffLayout:
     @property
     def mode(self) -> str:
         """The mode as Pillow would name it; RGB of 16 bits is "RGB;16", and what Pillow has no name for is in words."""
-        names = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA"}
-        name = names.get((self.count, self.alpha is not None), "of several channels")
         if self.photometric in (PALETTE, CMYK):
             return "P" if self.is_indexed else "CMYK"
-        if name == "L":
-            return "F" if self.is_float else "1" if self.bits == 1 else "L" if self.bits <= 8 else "I;16"
-        return f"{name};{self.bits}" if self.bits > 8 and name != "of several channels" else name
-
-
-def is_tiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does."""
-    with path.open("rb") as file:
-        return file.read(4) in MAGIC
+        if self.alpha is None or self.count not in (1, 3):
+            return mode_name(self.count, bits=self.bits, is_float=self.is_float)
+        return ("LA" if self.count == 1 else "RGBA") + (f";{self.bits}" if self.bits > 8 else "")
 
 
 def tiff_layout(path: Path, file: "tifffile.TiffFile") -> TiffLayout:

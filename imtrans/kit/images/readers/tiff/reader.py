@@ -4,17 +4,17 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from imtrans.errors import DataError
-from imtrans.kit.images.alpha import composite
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.orientation import upright
-from imtrans.kit.images.pillow_formats import MOST_PIXELS, QUIET, not_labels
-from imtrans.kit.images.tiff.chunks import stored_pixels
-from imtrans.kit.images.tiff.layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
+from imtrans.kit.images.readers.alpha import composite
+from imtrans.kit.images.readers.orientation import upright
+from imtrans.kit.images.readers.pillow_formats import MOST_PIXELS, QUIET, not_labels
+from imtrans.kit.images.readers.samples import check_sign, real_numbers, whole_numbers
+from imtrans.kit.images.readers.tiff.chunks import stored_pixels
+from imtrans.kit.images.readers.tiff.layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
 
 if TYPE_CHECKING:
     import tifffile
@@ -23,13 +23,13 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
-    """The first page of a TIFF and its layout; no pixel is read. ValueError or OSError for broken files."""
+def opened(path: Path, handle: BinaryIO) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
+    """The first page of an open TIFF and its layout; no pixel is read. ValueError or OSError for broken files."""
     import tifffile
 
     logging.getLogger("tifffile").addHandler(QUIET)
     try:
-        with tifffile.TiffFile(path) as file:
+        with tifffile.TiffFile(handle) as file:
             yield file.pages.first, tiff_layout(path, file)
     except tifffile.TiffFileError as error:
         raise ValueError(f"broken or cut off ({error})") from None
@@ -37,7 +37,7 @@ def opened(path: Path) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
 
 def picture(path: Path, background: Color | None) -> Array:
     """The first page as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
-    with opened(path) as (page, layout):
+    with path.open("rb") as file, opened(path, file) as (page, layout):
         stored = _stored(path, page, layout)
         if layout.is_indexed:
             return upright(palette(page)[stored[..., 0]], layout.orientation)
@@ -52,10 +52,10 @@ def picture(path: Path, background: Color | None) -> Array:
 
 def labels(path: Path) -> LabelMap:
     """The label map in the first page: palette indices, or the values of grey as stored, white or black as 0."""
-    with opened(path) as (page, layout):
+    with path.open("rb") as file, opened(path, file) as (page, layout):
         if len(layout.channels) != 1 or layout.alpha is not None or layout.is_float:
             raise not_labels(path, layout.mode)
-        ids = _whole(path, _stored(path, page, layout), layout)
+        ids = whole_numbers(path, _stored(path, page, layout), bits=layout.bits)
         colours = tuple((int(r), int(g), int(b)) for r, g, b in palette(page)) if layout.is_indexed else None
         return LabelMap(upright(ids, layout.orientation), layout.mode, colours)
 
@@ -70,7 +70,7 @@ def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout) -> Array:
 def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
     if layout.photometric != WHITE_IS_ZERO:
         return values
-    _check_sign(path, values)
+    check_sign(path, values)
     inverted: Array = ~values if values.dtype == np.bool_ else values.dtype.type(layout.white) - values
     return inverted
 
@@ -78,35 +78,13 @@ def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
 def _readable(path: Path, values: Array, layout: TiffLayout) -> Array:
     """Stored values as float32, or whole numbers; of less than 8 bits so that white is 255."""
     if not layout.is_float:
-        whole = _whole(path, values, layout)
+        whole = whole_numbers(path, values, bits=layout.bits)
         if layout.bits >= 8:
             return whole
         half = layout.white // 2
         scaled: Array = ((whole.astype(np.uint16) * 255 + half) // layout.white).astype(np.uint8)
         return scaled
-    real = np.ascontiguousarray(values, np.float32)
-    if not np.isfinite(real).all():
-        raise ValueError("holds values that are not finite")
-    return real
-
-
-def _whole(path: Path, values: Array, layout: TiffLayout) -> Array:
-    """Whole numbers as uint8 or uint16. DataError for values that do not fit."""
-    _check_sign(path, values)
-    if values.dtype.itemsize > 2 and values.max() > 65535:
-        raise DataError(
-            f"{path}: holds {values.dtype} values up to {values.max()}; at most 65535 is read",
-            hint="Save it as uint16 or float32.",
-        )
-    return np.ascontiguousarray(values, np.uint8 if layout.bits <= 8 else np.uint16)
-
-
-def _check_sign(path: Path, values: Array) -> None:
-    if values.dtype.kind == "i" and values.min() < 0:
-        raise DataError(
-            f"{path}: holds negative {values.dtype} values, down to {values.min()}",
-            hint="Save it as float32, or shift the values so that none is negative.",
-        )
+    return real_numbers(values)
 
 
 def _rgb(inks: Array, white: int | float) -> Array:

@@ -1,0 +1,129 @@
+"""Arrays of NumPy: (H, W), or (H, W, C) with channels last. Nothing in a file is ever unpickled."""
+
+import io
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from imtrans.errors import DataError
+from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.readers.pillow_formats import MOST_PIXELS, not_labels
+from imtrans.kit.images.readers.samples import mode_name, real_numbers, whole_numbers
+from imtrans.kit.images.readers.tiff.layout import MOST_CHANNELS
+
+MAGIC = b"\x93NUMPY"
+HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+TYPES = [np.dtype(name) for name in ("bool", "f2", "f4", "f8", *(f"{kind}{n}" for kind in "iu" for n in (1, 2, 4, 8)))]
+MOST_COLOURS, MOST_COLUMNS = 4, 32  # a first axis so short before a last one that is longer is that of the channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpyLayout:
+    """What the header of an array says; its values begin at byte `offset`. `is_whole`: the file ends where they do."""
+
+    shape: tuple[int, int, int]
+    stored: np.dtype[np.generic]
+    is_fortran: bool
+    offset: int
+    is_whole: bool
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the values are not whole numbers."""
+        return self.stored.kind == "f"
+
+    @property
+    def bits(self) -> int:
+        """Significant bits of a value as it is read: whole numbers of more than 16 must fit into 16, floats have 32."""
+        return 32 if self.is_float else 1 if self.stored.kind == "b" else min(8 * self.stored.itemsize, 16)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the picture that is read."""
+        return "float32" if self.is_float else "uint8" if self.bits <= 8 else "uint16"
+
+    @property
+    def mode(self) -> str:
+        """The mode as Pillow would name it."""
+        return mode_name(self.shape[-1], bits=self.bits, is_float=self.is_float)
+
+
+def npy_layout(path: Path, file: BinaryIO) -> NpyLayout:
+    """The layout of an array file, read from its beginning. DataError, naming the file, for arrays that are not read.
+
+    ValueError for broken headers.
+    """
+    version = npy_format.read_magic(file)
+    if version not in HEADERS:
+        raise DataError(f"{path}: an array file of version {version[0]}.{version[1]} is not read")
+    try:
+        shape, is_fortran, stored = HEADERS[version](file)
+    # The errors of Python's own parser, which reads the header; NumPy passes them on.
+    except (ValueError, MemoryError, RecursionError, TokenError) as error:
+        raise ValueError(f"broken or cut off ({str(error).splitlines()[0] if str(error) else 'its header'})") from None
+    if stored.newbyteorder("=") not in TYPES:
+        raise DataError(
+            f"{path}: an array of {'Python objects' if stored.hasobject else f'type {stored}'} is not read",
+            hint="Save it as uint8, uint16 or float32.",
+        )
+    size = _picture_size(path, shape)
+    place = file.tell()
+    is_whole = os.fstat(file.fileno()).st_size == place + math.prod(size) * stored.itemsize
+    return NpyLayout(shape=size, stored=stored, is_fortran=is_fortran, offset=place, is_whole=is_whole)
+
+
+def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    text = " x ".join(map(str, shape)) or "one value"
+    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > MOST_CHANNELS):
+        raise DataError(
+            f"{path}: an array of {text} is no picture",
+            hint=f"Save (height, width), or (height, width, channels) with at most {MOST_CHANNELS} channels.",
+        )
+    if len(shape) == 3 and shape[0] <= MOST_COLOURS and shape[2] > MOST_COLUMNS:
+        raise DataError(
+            f"{path}: an array of {text} has its channels first, or {shape[2]} channels",
+            hint="Save it with channels last: np.save(path, np.moveaxis(array, 0, -1))",
+        )
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def picture(path: Path, _background: Color | None) -> Array:
+    """The array as (H, W, C) uint8, uint16 or float32; there is no alpha, so that the background is not used."""
+    values, layout = _values(path)
+    if layout.is_float:
+        return real_numbers(values)
+    return whole_numbers(path, values, bits=layout.bits) * np.uint8(255 if layout.bits == 1 else 1)
+
+
+def labels(path: Path) -> LabelMap:
+    """The label map in an array of one channel: its whole numbers, or 0 and 1 of truth values."""
+    values, layout = _values(path)
+    if layout.shape[-1] != 1 or layout.is_float:
+        raise not_labels(path, layout.mode)
+    return LabelMap(whole_numbers(path, values, bits=layout.bits), layout.mode, None)
+
+
+def encode(picture: Array) -> bytes:
+    """The bytes of an array file that holds (H, W, C) exactly; one channel as (H, W)."""
+    stream = io.BytesIO()
+    np.save(stream, picture[..., 0] if picture.shape[-1] == 1 else picture, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _values(path: Path) -> tuple[Array, NpyLayout]:
+    """All values, (H, W, C), as stored. Size and type are checked before anything is allocated."""
+    with path.open("rb") as file:
+        layout = npy_layout(path, file)
+        height, width, channels = layout.shape
+        if height * width > MOST_PIXELS or height * width * channels > 4 * MOST_PIXELS:
+            raise DataError(f"{path}: {width} x {height} pixels of {channels} channels are more than {MOST_PIXELS:,}")
+        if not layout.is_whole:
+            raise ValueError("broken or cut off (its size is not what its header says)")
+        flat = np.fromfile(file, layout.stored, count=math.prod(layout.shape))
+        return flat.reshape(layout.shape, order="F" if layout.is_fortran else "C"), layout
