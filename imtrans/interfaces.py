@@ -212,7 +212,7 @@ class Sample:
 class Run:
     """What observers know of a run: its folder, configuration and length, and facts worth showing.
 
-    A resumed run begins at the step `start`.
+    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better.
     """
 
     folder: "Path"
@@ -221,6 +221,7 @@ class Run:
     start: int = 0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     is_quiet: bool = False
+    numbers: Mapping[str, bool] = field(default_factory=dict)
 
 
 class ImportedNetwork(NamedTuple):

@@ -19,6 +19,7 @@ from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.recipe import EvalProtocol
 
 if TYPE_CHECKING:
+    from imtrans.engine.build import Model
     from imtrans.engine.evaluation.evaluator import Evaluation
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
     from imtrans.kit.report.image_grid import Grid
@@ -92,14 +93,14 @@ def command(session: Session, options: EvaluateOptions) -> None:
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
 
 
-def _protocol(session: Session, name: str, options: EvaluateOptions, config: RunConfig | None = None) -> EvalProtocol:
+def _protocol(session: Session, name: str, options: EvaluateOptions, model: "Model | None" = None) -> EvalProtocol:
     from imtrans.engine.evaluation.protocol import find
 
     settings = [a for a in layer(ConfigFlags(settings=options.settings)).assignments if a.path[0] == "metrics"]
     changes: dict[str, Any] = {"split": options.split} if options.split else {}
     if options.size:
         changes["size"] = _size(options.size)
-    return dataclasses.replace(find(session.catalog, name, settings, config=config), **changes)
+    return dataclasses.replace(find(session.catalog, name, settings, model=model), **changes)
 
 
 def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
@@ -116,7 +117,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     maker, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
     model = checkpoints_io.load(folder, catalog=session.catalog, maker=maker, device=device)
     for name in options.names or [protocol_of_run(model, session.catalog)]:
-        protocol = _protocol(session, name, options, model.config)
+        protocol = _protocol(session, name, options, model)
         config = _configured(session, model.config, protocol, options)
         base = Path(options.output or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
         with progress(protocol.name) as tick:

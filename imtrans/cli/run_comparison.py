@@ -51,9 +51,9 @@ class RunSummary:
     @property
     def metrics(self) -> dict[str, float]:
         """The newest validation metrics."""
-        from imtrans.kit.report.metric_history import BESIDE
+        from imtrans.kit.report.metric_history import BASELINE
 
-        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BESIDE)}
+        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BASELINE)}
 
 
 def read(run: str) -> RunSummary:
@@ -172,6 +172,7 @@ def _value(value: Any) -> float | None:
 
 def _is_higher(metric: str, catalog: Catalog) -> bool | None:
     """Whether higher is better; None for a metric that no installed plugin has."""
+    metric = metric.partition("[")[0]  # "ssim[window=7]"
     for entry in catalog.entries("metric"):
         info = getattr(entry.thing, "info", None) or MetricInfo()
         if metric in (info.numbers or (entry.name,)):

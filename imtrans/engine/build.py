@@ -14,7 +14,7 @@ from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
-from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method, MethodContext, Metric
+from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method, MethodContext
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Kind
@@ -125,11 +125,6 @@ def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, de
 def augmentations(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:
     """The augmentations of a configuration, in order."""
     return [maker.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in config.augment]
-
-
-def metrics(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> dict[str, Metric]:
-    """The metrics of a configuration by name."""
-    return {c.name: maker.from_resolved(c, data_spec=data_spec) for c in config.metrics}
 
 
 def _fill_slot(

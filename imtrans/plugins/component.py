@@ -130,9 +130,10 @@ class MetricInfo:
     """Which way a metric's numbers point, and what it needs.
 
     `numbers` names those that are not called as the metric is, or point another way than `higher_is_better`; the first
-    one decides which checkpoint is best. `is_set_level`: a number of a whole set of pictures, such as FID. No picture
-    has it alone, and drawing pictures again would shift it, so it gets no interval. `needs` names what must be in the
-    batch beside the target: "source", or the name of an extra. `named_options` are options that the names of its
+    one decides which checkpoint is best. Where it names any, numbers of other names, such as one for each class, are in
+    evaluations and not in the log of a training. `is_set_level`: a number of a whole set of pictures, such as FID. No
+    picture has it alone, and drawing pictures again would shift it, so it gets no interval. `needs` names what must be
+    in the batch beside the target: "source", or the name of an extra. `named_options` are options that the names of its
     numbers tell; an evaluation appends all others that are not the default, as in "ssim[window=7]". `targets` are the
     kinds of targets that it compares (`ImageSpec.kind`; empty: all): an evaluation of another kind leaves it out.
     """
@@ -143,6 +144,10 @@ class MetricInfo:
     needs: Sequence[str] = ()
     named_options: Sequence[str] = ()
     targets: Sequence[Literal["image", "labels", "data"]] = ()
+
+    def compares(self, kind: str) -> bool:
+        """Whether it compares targets of this kind."""
+        return not self.targets or kind in self.targets
 
     def points_up(self, number: str) -> bool:
         """Whether a higher value of this one of its numbers is better."""

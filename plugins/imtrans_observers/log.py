@@ -1,13 +1,13 @@
 """metrics.jsonl: every logged number, one JSON object a line."""
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
+from imtrans.kit.report.json_number import json_number
 from imtrans.kit.report.metric_history import METRICS
 from imtrans_observers.buffered_writer import BufferedLog
 
@@ -55,6 +55,5 @@ class MetricsLog:
 
 
 def _line(step: int, split: str, values: Mapping[str, float]) -> str:
-    # JSON has no NaN and no infinity: null stands for both, and readers turn it into NaN.
-    numbers = {k: v if math.isfinite(v) else None for k, v in values.items()}
+    numbers = {k: json_number(v) for k, v in values.items()}
     return json.dumps({"step": step, "time": round(time.time(), 3), "split": split, **numbers})

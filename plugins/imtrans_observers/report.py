@@ -12,7 +12,7 @@ from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import html_report
 from imtrans.kit.report import samples as sample_files
-from imtrans.kit.report.metric_history import BESIDE
+from imtrans.kit.report.metric_history import BASELINE
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
 from imtrans_observers.buffered_writer import Throttle, Writer
@@ -128,7 +128,7 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
             "diagnosis": diagnostics.diagnosis(),
             "samples": pictures.encoded(pictures.fixed),
             "worst": pictures.encoded(pictures.worst),
-            "scores": [(k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(BESIDE)],
+            "scores": [(k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(BASELINE)],
             "scored_at": scored_at,
             "charts": html_report.charts_of(curves(history)),
             "film": _timelapse(run.folder),
@@ -157,7 +157,7 @@ def _encoded(grid: SampleGrid) -> dict[str, Any]:
 
 
 def _baseline(metrics: Mapping[str, float], name: str) -> str:
-    value = metrics.get(name + BESIDE)
+    value = metrics.get(name + BASELINE)
     return "" if value is None else f"{value:.4g}"
 
 

@@ -63,9 +63,7 @@ def split_samples(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]
 def grid_of_worst(run: Run, step: int, worst: Sequence[Sample]) -> SampleGrid:
     """The worst samples with the metric that they were chosen by: the first that each has."""
     name = next(iter(worst[0].scores), "")
-    infos = {c.name: c.component.info for c in run.config.metrics}
-    is_higher = bool(getattr(infos.get(name), "higher_is_better", False))
-    return SampleGrid(step=step, samples=worst, by=name, higher_is_better=is_higher)
+    return SampleGrid(step=step, samples=worst, by=name, higher_is_better=run.numbers.get(name, False))
 
 
 def discard(run: Path, *, after: int) -> None:

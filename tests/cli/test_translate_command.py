@@ -105,4 +105,4 @@ def test_a_run_and_evaluate_speak_json(run, cli):
     done = cli("run", "pix2pix", "--steps", "1", "--json", "--set", "dataset.pairs=4", *small)
     result = json.loads(done.out)
     assert result["step"] == 1
-    assert result["metrics"].keys() == result["mean_picture"].keys() == {"l1"}
+    assert result["metrics"].keys() == result["mean_image"].keys() == {"l1"}

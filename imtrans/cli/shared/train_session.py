@@ -91,7 +91,7 @@ def summary(folder: Path, result: Any) -> str:
     )
     for name, value in result.scores.metrics.items():
         baseline = result.scores.baseline.get(name)
-        beside = f"   (the mean training picture: {baseline:.4g})" if baseline is not None else ""
+        beside = f"   (the mean training image: {baseline:.4g})" if baseline is not None else ""
         lines.append(f"  {name:<6} {value:.4g}{beside}")
     return "\n".join(
         [
@@ -105,9 +105,11 @@ def summary(folder: Path, result: Any) -> str:
 
 
 def _as_json(folder: Path, result: Any) -> str:
+    from imtrans.kit.report.json_number import json_number
+
     scores = {
-        "metrics": dict(result.scores.metrics),
-        "mean_picture": dict(result.scores.baseline),
+        "metrics": {k: json_number(v) for k, v in result.scores.metrics.items()},
+        "mean_image": {k: json_number(v) for k, v in result.scores.baseline.items()},
         "pictures": result.scores.count,
     }
     return json.dumps(

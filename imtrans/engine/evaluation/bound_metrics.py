@@ -34,6 +34,17 @@ class BoundMetric:
         """The name of the metric with the options that are not the default."""
         return f"{self.name}{self.suffix}"
 
+    @property
+    def numbers(self) -> dict[str, bool]:
+        """The numbers that it declares, and whether higher is better."""
+        return {f"{n}{self.suffix}": self.info.points_up(n) for n in self.info.numbers or (self.name,)}
+
+    def logged(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """Those of its numbers that the log of a training shows, by the names that they have in an evaluation."""
+        # One number for each of 150 classes would flood a log; those are not declared.
+        shown = {*self.info.numbers, self.name} if self.info.numbers else numbers.keys()
+        return {f"{name}{self.suffix}": value for name, value in numbers.items() if name in shown}
+
     def description(self) -> dict[str, Any]:
         """What decides its numbers, including the content of weights files where the metric fingerprints them."""
         fingerprint_weights = getattr(self.metric, "fingerprint", None)
@@ -45,7 +56,7 @@ class BoundMetric:
 class BoundMetrics:
     """The metrics that a protocol asks for, and why others of it are left out."""
 
-    made: Sequence[BoundMetric]
+    metrics: Sequence[BoundMetric]
     left_out: Mapping[str, str]
 
 
@@ -56,18 +67,19 @@ def bind_metrics(
     *,
     data_spec: DataSpec,
     missing: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> BoundMetrics:
     """The protocol's metrics, built; `missing` names what no batch holds ("source", "labels").
 
     One that compares other kinds of targets, and an optional one that needs what is missing or not installed, is left
-    out. Raises NotInstalledError or ConfigError if another one is, or if none is left.
+    out. Raises NotInstalledError or ConfigError if another one is, or, unless it `may_be_empty`, if none is left.
     """
     bound: list[BoundMetric] = []
     unfit: dict[str, Reason] = {}
     lacking: dict[str, Reason] = {}
     for use in (*protocol.metrics, *protocol.optional):
         info = catalog.component("metric", use.name, where=f"protocol {protocol.name}").info or MetricInfo()
-        if info.targets and data_spec.target.kind not in info.targets:
+        if not info.compares(data_spec.target.kind):
             compared = " and ".join(KINDS[kind] for kind in info.targets)
             unfit[use.name] = ConfigError(f"it compares {compared}, and the targets are {KINDS[data_spec.target.kind]}")
         elif need := next((n for n in info.needs if n in missing), None):
@@ -81,9 +93,9 @@ def bind_metrics(
                     raise
                 lacking[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
     left_out = lacking | unfit
-    if not bound or any(use.name in lacking for use in protocol.metrics):
+    if not (bound or may_be_empty) or any(use.name in lacking for use in protocol.metrics):
         raise _error(protocol, left_out)
-    return BoundMetrics(made=bound, left_out={name: error.what for name, error in left_out.items()})
+    return BoundMetrics(metrics=bound, left_out={name: error.what for name, error in left_out.items()})
 
 
 def _bound(

@@ -67,13 +67,13 @@ def evaluate(
 
     `mean` (1, C, *spatial) is what the baseline scores; `on_sample` is called with each sample and its index.
     """
-    rows = {m.label: MetricRows() for m in metrics.made}
+    rows = {m.label: MetricRows() for m in metrics.metrics}
     keys, sizes, compared = list[str](), set[tuple[int, ...]](), set[tuple[int, ...]]()
     for index, sample in enumerate(samples.each()):
         keys += sample.batch.keys
         sizes.add(sample.made_at)
         compared.add(tuple(sample.prediction.shape[2:]))
-        for m in metrics.made:
+        for m in metrics.metrics:
             # A set of one image repeated has no spread, so that FID and the like say nothing about it.
             baseline = None if m.info.is_set_level else mean
             rows[m.label].add(m.metric, sample, mean=baseline, has_ceiling=protocol.has_ceiling)
@@ -81,15 +81,15 @@ def evaluate(
             on_sample(index, sample)
         if tick:
             tick(index + 1, samples.count)
-    columns = {m.label: _columns(m, rows[m.label]) for m in metrics.made}
-    numbers = {m.label: _numbers(m, rows[m.label]) for m in metrics.made}
+    columns = {m.label: _columns(m, rows[m.label]) for m in metrics.metrics}
+    numbers = {m.label: _numbers(m, rows[m.label]) for m in metrics.metrics}
     missing = _missing(protocol, metrics, numbers, sizes=compared, count=len(keys))
     return Evaluation(
         protocol=protocol,
-        choices=choices(protocol, metrics.made, made_at=_made_at(sizes), count=len(keys), conditions=conditions),
-        numbers={f"{name}{m.suffix}": number for m in metrics.made for name, number in numbers[m.label].items()},
+        choices=choices(protocol, metrics.metrics, made_at=_made_at(sizes), count=len(keys), conditions=conditions),
+        numbers={f"{name}{m.suffix}": number for m in metrics.metrics for name, number in numbers[m.label].items()},
         keys=keys,
-        pictures={f"{name}{m.suffix}": column for m in metrics.made for name, column in columns[m.label].items()},
+        pictures={f"{name}{m.suffix}": column for m in metrics.metrics for name, column in columns[m.label].items()},
         worst=_worst(metrics, columns, len(keys)),
         notes=[*samples.notes, *_remarks(metrics, rows), *_notes(protocol, metrics, len(keys)), *missing],
     )
@@ -129,7 +129,7 @@ def _columns(bound: BoundMetric, rows: MetricRows) -> dict[str, list[float]]:
 
 
 def _worst(metrics: BoundMetrics, columns: Mapping[str, Mapping[str, list[float]]], count: int) -> list[int]:
-    first = next((m for m in metrics.made if columns[m.label]), None)
+    first = next((m for m in metrics.metrics if columns[m.label]), None)
     if first is None:
         return list(range(count))
     name, values = next(iter(columns[first.label].items()))
@@ -138,7 +138,7 @@ def _worst(metrics: BoundMetrics, columns: Mapping[str, Mapping[str, list[float]
 
 def _remarks(metrics: BoundMetrics, rows: Mapping[str, MetricRows]) -> list[str]:
     """What metrics themselves have to say about their numbers."""
-    remarks = ((getattr(m.metric, "notes", None), rows[m.label].prediction) for m in metrics.made)
+    remarks = ((getattr(m.metric, "notes", None), rows[m.label].prediction) for m in metrics.metrics)
     return [note for notes, each in remarks if notes and each for note in notes(torch.cat(each))]
 
 
@@ -151,8 +151,8 @@ def _missing(
     count: int,
 ) -> list[str]:
     """A line for each metric without a number. DataError if none has one."""
-    missing = [_reason(m, sizes, count) for m in metrics.made if not numbers[m.label]]
-    if len(missing) == len(metrics.made):
+    missing = [_reason(m, sizes, count) for m in metrics.metrics if not numbers[m.label]]
+    if len(missing) == len(metrics.metrics):
         raise DataError(f"protocol {protocol.name} has no number: {'; '.join(missing)}", hint=NO_NUMBER)
     return missing
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, nested
 from imtrans.engine.build import Model
 from imtrans.engine.evaluation.bound_metrics import BoundMetric
@@ -22,26 +21,35 @@ OWN = "own"
 UNHASHED = {"summary", "default_for"}  # fields that decide no number
 HASHED_AS = {"min_samples": "enough"}  # a field that was renamed keeps its name in hashes: they would all change
 HASH = 12  # characters of a hash that people see
+AT_MODEL_SIZE = EvalProtocol(name=OWN, version=1, summary="the run's own metrics", metrics=[])
 
 
 def find(
-    catalog: Catalog, name: str, assignments: Iterable[Assignment] = (), *, config: RunConfig | None = None
+    catalog: Catalog, name: str, assignments: Iterable[Assignment] = (), *, model: Model | None = None
 ) -> EvalProtocol:
     """The protocol of this name, with the options of its metrics set: `metrics.METRIC.OPTION`.
 
-    "own" are the metrics that a run was configured with.
+    "own" are the metrics of the model's run.
     """
-    protocol = run_protocol(config) if config and name == OWN else catalog.entry("protocol", name).thing
+    protocol = run_protocol(model, catalog) if model and name == OWN else catalog.entry("protocol", name).thing
     assert isinstance(protocol, EvalProtocol)
     for assignment in assignments:
         protocol = _with(protocol, assignment, catalog)
     return protocol
 
 
-def run_protocol(config: RunConfig) -> EvalProtocol:
-    """The metrics of a run's configuration as a protocol."""
-    metrics = [ComponentRef(c.name, values(c.options)) for c in config.metrics]
-    return EvalProtocol(name=OWN, version=1, summary="the run's own metrics", metrics=metrics)
+def run_protocol(model: Model, catalog: Catalog) -> EvalProtocol:
+    """The metrics of a run's configuration as a protocol.
+
+    Where one of them compares other kinds of targets, those of the default protocol for these targets follow.
+    """
+    metrics = [ComponentRef(c.name, values(c.options)) for c in model.config.metrics]
+    infos = [c.component.info or MetricInfo() for c in model.config.metrics]
+    if not all(info.compares(model.data_spec.target.kind) for info in infos):
+        default, names = protocol_of_run(model, catalog), {m.name for m in metrics}
+        following = find(catalog, default).metrics if default != OWN else ()
+        metrics += [use for use in following if use.name not in names]
+    return dataclasses.replace(AT_MODEL_SIZE, metrics=metrics)
 
 
 def protocol_of_run(model: Model, catalog: Catalog) -> str:

@@ -9,12 +9,12 @@ from torch import Tensor
 from imtrans.engine.build import Model
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.eval_samples import EvalSample
 from imtrans.engine.evaluation.metric_rows import MetricRows, interleave, worst_first
 from imtrans.engine.evaluation.model_samples import batches, samples_of_model
-from imtrans.engine.evaluation.protocol import run_protocol
-from imtrans.interfaces import Metric, Sample, Tick
-from imtrans.plugins.component import MetricInfo
+from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
+from imtrans.interfaces import Sample, Tick
 
 MOST_FOR_MEAN = 256
 MOST_WORST = 8
@@ -35,7 +35,7 @@ class Scores:
 
 def scores(
     model: Model,
-    metrics: Mapping[str, Metric],
+    metrics: Sequence[BoundMetric],
     loading: PairLoader,
     *,
     mean: Tensor | None = None,
@@ -48,23 +48,23 @@ def scores(
     the numbers of the whole.
     """
     world = world or ProcessGroup()
-    count, infos = len(loading.source.dataset), _infos(model)
+    count = len(loading.source.dataset)
     baseline = None if mean is None else mean[None]
     share = range(world.rank, count, world.size)
-    rows = {name: MetricRows() for name in metrics}
-    predicted = samples_of_model(model, loading, run_protocol(model.config), indices=share)
+    rows = {m.label: MetricRows() for m in metrics}
+    predicted = samples_of_model(model, loading, AT_MODEL_SIZE, indices=share)
     for done, sample in enumerate(predicted.each(), 1):
-        for name, metric in metrics.items():
-            rows[name].add(metric, sample, mean=None if _is_set_level(infos, name) else baseline)
+        for m in metrics:
+            rows[m.label].add(m.metric, sample, mean=None if m.info.is_set_level else baseline)
         if tick:
             # The other processes are about as far as this one.
             tick(min(done * world.size, count), count)
     rows = interleave(world.gather(rows))
     return Scores(
-        metrics={k: v for name, metric in metrics.items() for k, v in rows[name].numbers(metric).items()},
-        baseline={k: v for name, metric in metrics.items() for k, v in rows[name].baseline_numbers(metric).items()},
+        metrics={k: v for m in metrics for k, v in m.logged(rows[m.label].numbers(m.metric)).items()},
+        baseline={k: v for m in metrics for k, v in m.logged(rows[m.label].baseline_numbers(m.metric)).items()},
         count=count,
-        worst=_worst(rows, infos),
+        worst=_worst(metrics, rows),
     )
 
 
@@ -73,14 +73,13 @@ def samples(
     loading: PairLoader,
     count: int,
     *,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Sequence[BoundMetric] = (),
     worst: Sequence[int] = (),
 ) -> list[Sample]:
     """The same few pictures each time, spread evenly over the split, and then the worst, marked as such."""
-    total, infos = len(loading.source.dataset), _infos(model)
-    per_sample = {name: metric for name, metric in (metrics or {}).items() if not _is_set_level(infos, name)}
+    total, per_sample = len(loading.source.dataset), [m for m in metrics if not m.info.is_set_level]
     fixed = sorted({i * total // count for i in range(count)}) if total else []
-    shown = samples_of_model(model, loading, run_protocol(model.config), indices=[*fixed, *worst])
+    shown = samples_of_model(model, loading, AT_MODEL_SIZE, indices=[*fixed, *worst])
     return [_sample(s, per_sample, is_worst=place >= len(fixed)) for place, s in enumerate(shown.each())]
 
 
@@ -97,13 +96,13 @@ def mean_target(model: Model, loading: PairLoader) -> Tensor | None:
     return None if summed is None else summed / count
 
 
-def _sample(sample: EvalSample, metrics: Mapping[str, Metric], *, is_worst: bool) -> Sample:
+def _sample(sample: EvalSample, metrics: Sequence[BoundMetric], *, is_worst: bool) -> Sample:
     numbers: dict[str, float] = {}
-    for metric in metrics.values():
+    for m in metrics:
         rows = MetricRows()
-        rows.add(metric, sample)
+        rows.add(m.metric, sample)
         # A row of several values is not a number of this sample: it has a meaning only with the rows of the others.
-        numbers |= rows.numbers(metric) if rows.prediction[0].dim() == 1 else {}
+        numbers |= m.logged(rows.numbers(m.metric)) if rows.prediction[0].dim() == 1 else {}
     pictures = sample.pictures()
     return Sample(
         key=sample.batch.keys[0],
@@ -115,18 +114,11 @@ def _sample(sample: EvalSample, metrics: Mapping[str, Metric], *, is_worst: bool
     )
 
 
-def _worst(rows: Mapping[str, MetricRows], infos: Mapping[str, MetricInfo]) -> list[int]:
-    per_sample = [n for n, r in rows.items() if r.prediction and r.prediction[0].dim() == 1]
-    name = next((n for n in per_sample if not _is_set_level(infos, n)), None)
-    if name is None:
+def _worst(metrics: Sequence[BoundMetric], rows: Mapping[str, MetricRows]) -> list[int]:
+    per_sample = [
+        m for m in metrics if not m.info.is_set_level and (each := rows[m.label].prediction) and each[0].dim() == 1
+    ]
+    if not per_sample:
         return []
-    values = torch.cat(rows[name].prediction).tolist()
-    return worst_first(values, higher_is_better=infos.get(name, MetricInfo()).higher_is_better)[:MOST_WORST]
-
-
-def _infos(model: Model) -> dict[str, MetricInfo]:
-    return {c.name: c.component.info or MetricInfo() for c in model.config.metrics}
-
-
-def _is_set_level(infos: Mapping[str, MetricInfo], name: str) -> bool:
-    return name in infos and infos[name].is_set_level
+    values = torch.cat(rows[per_sample[0].label].prediction).tolist()
+    return worst_first(values, higher_is_better=per_sample[0].info.higher_is_better)[:MOST_WORST]

@@ -1,17 +1,16 @@
 """Saving a run: when it fails, which is best, and which checkpoints stay."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imtrans import atomic_io
-from imtrans.config.schema import RunConfig
 from imtrans.engine.checkpoints import checkpoint_paths, state
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.training.nonfinite import NonFiniteError
 from imtrans.errors import ConfigError, ResourceError, join_names, nearest
-from imtrans.plugins.component import MetricInfo
 
 if TYPE_CHECKING:
     from imtrans.engine.training.job import TrainingJob
@@ -26,7 +25,7 @@ class CheckpointSaver:
     def __init__(self, job: "TrainingJob") -> None:
         self.job, self.failures = job, 0
         self.last: Path | None = None
-        self.candidates = best_metric_candidates(job.model.config)
+        self.candidates = best_metric_candidates(job.metrics, job.model.config.train.best_metric)
         self.metric = next(iter(self.candidates), "")
 
     def save(self, *, must: bool = False) -> Path | None:
@@ -109,22 +108,23 @@ class CheckpointSaver:
         return checkpoint
 
 
-def best_metric_candidates(config: RunConfig) -> dict[str, bool]:
+def best_metric_candidates(metrics: Sequence[BoundMetric], best: str | None = None) -> dict[str, bool]:
     """The numbers that may tell the best checkpoint, the first of them that there is, and whether higher is better.
 
-    `train.best_metric` names a metric or one of its numbers; without it the first metric judges. ConfigError for an
-    unknown one.
+    `best` names a metric or one of its numbers, with or without the options that follow its name; without it the
+    first metric decides. ConfigError for an unknown one.
     """
-    infos = {c.name: c.component.info or MetricInfo() for c in config.metrics}
-    numbers = {name: list(info.numbers) or [name] for name, info in infos.items()}
-    best = config.train.best_metric or next(iter(infos), "")
-    owner = best if best in infos else next((n for n, each in numbers.items() if best in each), None)
-    if owner is None:
-        if not config.train.best_metric:
-            return {}
-        known = [*infos, *(n for each in numbers.values() for n in each if n not in infos)]
+    known: dict[str, dict[str, bool]] = {}
+    for m in metrics:
+        known |= dict.fromkeys((m.name, m.label), m.numbers)
+    for m in metrics:
+        for number, is_higher in m.numbers.items():
+            known |= {n: {number: is_higher} for n in (number.removesuffix(m.suffix), number) if n not in known}
+    if best is None:
+        return metrics[0].numbers if metrics else {}
+    if best not in known:
         raise ConfigError(
             f"train.best_metric: no metric {best!r} in this run{nearest(best, known)}",
             hint=f"It has {join_names(known)}.",
         )
-    return {name: infos[owner].points_up(name) for name in (numbers[owner] if best == owner else [best])}
+    return known[best]

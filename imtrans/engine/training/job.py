@@ -11,10 +11,11 @@ from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.data.sampler import EpochSampler
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.scoring import Scores
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.engine.training.hooks import HookCaller
-from imtrans.interfaces import Augmentation, Metric, Run
+from imtrans.interfaces import Augmentation, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class TrainingJob:
     observers: HookCaller
     plugins: Mapping[str, Any]
     augment: Sequence[Augmentation] = ()
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metrics: Sequence[BoundMetric] = ()
     progress: Progress = field(default_factory=Progress)
     start: Path | None = None
     random: Mapping[str, Any] | None = None

@@ -18,13 +18,15 @@ from imtrans.engine.data.pair_loader import PairLoader, open_split, open_trainin
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.split import check_disjoint
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.evaluation.bound_metrics import BoundMetrics, bind_metrics
 from imtrans.engine.evaluation.eval_samples import metric_spec
+from imtrans.engine.evaluation.protocol import run_protocol
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.hooks import HookCaller
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.validation.preflight import screen
-from imtrans.errors import ConfigError
+from imtrans.errors import ConfigError, join_names
 from imtrans.interfaces import Augmentation, Pair, Run
 from imtrans.plugins.catalog import Catalog
 
@@ -56,10 +58,10 @@ def setup_training(
     _check_size(config, model, first)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
-    job = _job(model, splits, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
-    metrics = build.metrics(config, factory, metric_spec(splits.training.data_spec))
+    metrics = _metrics(model, factory, catalog)
+    job = _job(model, splits, metrics, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
-    return replace(job, augment=augment, metrics=metrics)
+    return replace(job, augment=augment)
 
 
 class Splits(NamedTuple):
@@ -91,9 +93,15 @@ def _open_splits(
     return Splits(training, plain, validation), augment
 
 
+def _metrics(model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> BoundMetrics:
+    protocol = run_protocol(model, catalog)
+    return bind_metrics(protocol, factory, catalog, data_spec=metric_spec(model.data_spec), may_be_empty=True)
+
+
 def _job(
     model: build.Model,
     splits: Splits,
+    metrics: BoundMetrics,
     *,
     folder: Path,
     start: ResumePoint | None,
@@ -110,11 +118,12 @@ def _job(
     notes = _fill(model, update, progress, world=world, start=start)
     random = state.rng_state(model.device) if checkpoint else None  # before anything built later draws from it
     world.broadcast(v for network in model.networks.values() for v in network.state_dict().values())
-    facts = run_summary.run_facts(model, splits.training, splits.validation)
-    facts |= {"resumed": "; ".join(notes)} if notes else {}
+    facts = run_summary.run_facts(model, splits.training, splits.validation) | _notes(metrics, notes)
+    numbers = {name: is_higher for m in metrics.metrics for name, is_higher in m.numbers.items()}
     is_quiet = is_quiet or not world.is_first
+    run = Run(folder=folder, config=config, steps=steps, start=progress.step, facts=facts, is_quiet=is_quiet)
     return TrainingJob(
-        run=Run(folder=folder, config=config, steps=steps, start=progress.step, facts=facts, is_quiet=is_quiet),
+        run=replace(run, numbers=numbers),
         model=model,
         training=splits.training,
         validation=splits.validation,
@@ -122,11 +131,17 @@ def _job(
         update=update,
         observers=HookCaller(plugins.manager, is_on=world.is_first),
         plugins=plugins.versions(),
+        metrics=metrics.metrics,
         progress=progress,
         start=checkpoint,
         random=random,
         world=world,
     )
+
+
+def _notes(metrics: BoundMetrics, resumed: Sequence[str]) -> dict[str, str]:
+    left_out = f"metrics of other targets: {join_names(metrics.left_out)}" if metrics.left_out else ""
+    return {name: text for name, text in (("left out", left_out), ("resumed", "; ".join(resumed))) if text}
 
 
 def _check_world(config: RunConfig, world: ProcessGroup) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from imtrans.engine.checkpoints import state
 from imtrans.engine.evaluation import scoring
+from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.scoring import Scores
 from imtrans.engine.training.job import TrainingJob
-from imtrans.interfaces import Metric, Tick
+from imtrans.interfaces import Tick
+from imtrans.kit.report.metric_history import BASELINE
 
 
 class ValidationLoop:
@@ -28,7 +30,7 @@ class ValidationLoop:
                 scores = scoring.scores(
                     job.model, metrics, job.validation, mean=mean, tick=self._on_picture, world=job.world
                 )
-            baseline = {f"{name}_of_mean_picture": value for name, value in scores.baseline.items()}
+            baseline = {f"{name}{BASELINE}": value for name, value in scores.baseline.items()}
             self._notify({**scores.metrics, **baseline}, worst=scores.worst)
         return scores
 
@@ -37,9 +39,9 @@ class ValidationLoop:
         with state.preserve_rng(self.job.model.device):
             self._notify({})
 
-    def _metrics(self) -> Mapping[str, Metric]:
+    def _metrics(self) -> Sequence[BoundMetric]:
         """The metrics; none for unpaired data: no picture has a target of its own."""
-        return self.job.metrics if self.job.model.config.dataset.component.info.is_paired else {}
+        return self.job.metrics if self.job.model.config.dataset.component.info.is_paired else ()
 
     def _on_picture(self, done: int, count: int) -> None:
         if self.tick and self.job.progress.step >= self.job.run.steps:

@@ -12,13 +12,13 @@ from typing import Any
 
 METRICS = "metrics.jsonl"  # in the folder of a run
 HEALTH = "health."  # prefix of the numbers about the training itself, such as gradient norms
-BESIDE = "_of_mean_picture"  # suffix of the scores of the mean-image baseline
+BASELINE = "_of_mean_image"  # suffix of the scores of the mean training image
 _NOT_VALUES = ("step", "time", "split", "epoch")
 
 
 @dataclass
 class Column:
-    """One number over a run: rising steps, and the values at them (NaN: not finite)."""
+    """One number over a run: rising steps, and the values at them (NaN: not measured)."""
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
@@ -139,5 +139,6 @@ def _parsed(line: str) -> dict[str, Any] | None:
 
 def _numbers(line: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in line.items():
-        if name not in _NOT_VALUES and (value is None or isinstance(value, int | float)):
-            yield name, math.nan if value is None else float(value)
+        if name not in _NOT_VALUES and (value is None or isinstance(value, int | float) or value in ("inf", "-inf")):
+            # Of files of earlier releases: the suffix has another name since.
+            yield name.replace("_of_mean_picture", BASELINE), math.nan if value is None else float(value)

@@ -37,7 +37,7 @@ def evaluation(trained, top):
     model = checkpoints_io.load(
         checkpoint, catalog=catalog, maker=build.ComponentFactory(catalog), device=torch.device("cpu")
     )
-    protocol = run_protocol(model.config)
+    protocol = run_protocol(model, catalog)
     return evaluate_run(model, checkpoint, protocol, catalog=catalog, base=top / "evaluation").judgement
 
 

@@ -7,6 +7,7 @@ import torch
 from factories import job, pairs
 
 from imtrans.engine.evaluation import scoring
+from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.eval_samples import rounded
 from imtrans.engine.evaluation.model_samples import batches, predict
 from imtrans.plugins.component import MetricInfo
@@ -30,7 +31,8 @@ def made(request, tmp_path_factory):
 
 def own(made):
     """The first metric of every validation picture, measured one by one."""
-    [(name, metric)] = made.metrics.items()
+    [bound] = made.metrics
+    name, metric = bound.name, bound.metric
     spec, values = made.model.data_spec.target, []
     for batch in batches(made.model, made.validation, range(12)):
         values.append(float(metric.compute(rounded(predict(made.model, batch), spec), batch)))
@@ -49,7 +51,7 @@ def test_the_worst_pictures_are_those_and_in_that_order(made):
 
 
 def test_a_metric_of_several_numbers_gives_no_score_and_no_worst(made):
-    several = {"histogram": Histogram()}
+    several = [BoundMetric(name="histogram", metric=Histogram(), info=MetricInfo(), options={})]
     assert list(scoring.scores(made.model, several, made.validation).worst) == []
     [shown] = scoring.samples(made.model, made.validation, 1, metrics=several)
     assert shown.scores == {}
@@ -60,10 +62,8 @@ def test_without_metrics_there_are_pictures_alone(made):
 
 
 def test_a_metric_of_a_whole_set_gives_no_sample_a_score_and_has_no_baseline(made):
-    [chosen] = made.model.config.metrics
-    of_set = replace(chosen, component=replace(chosen.component, info=MetricInfo(is_set_level=True)))
-    model = replace(made.model, config=replace(made.model.config, metrics=[of_set]))
-    found = scoring.scores(model, made.metrics, made.validation, mean=torch.zeros(3, 32, 32))
-    assert (list(found.metrics), found.baseline, list(found.worst)) == ([chosen.name], {}, [])
-    [shown] = scoring.samples(model, made.validation, 1, metrics=made.metrics)
+    of_set = [replace(m, info=MetricInfo(is_set_level=True)) for m in made.metrics]
+    found = scoring.scores(made.model, of_set, made.validation, mean=torch.zeros(3, 32, 32))
+    assert (list(found.metrics), found.baseline, list(found.worst)) == ([of_set[0].name], {}, [])
+    [shown] = scoring.samples(made.model, made.validation, 1, metrics=of_set)
     assert shown.scores == {}

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from factories import config, go_on, job, pairs
+from factories import go_on, job, pairs
 
 from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths
@@ -82,7 +82,7 @@ def test_an_unknown_metric_is_refused_by_name(tmp_path, data):
     made = job(tmp_path / "run", {"train.best_metric": "pnsr"}, dataset=data)
     with pytest.raises(ConfigError, match=r"train\.best_metric: no metric 'pnsr' in this run; did you mean 'psnr'"):
         CheckpointSaver(made)
-    assert best_metric_candidates(job(tmp_path / "other", dataset=data).model.config) == {"l1": False}
+    assert best_metric_candidates(job(tmp_path / "other", dataset=data).metrics) == {"l1": False}
 
 
 @pytest.mark.parametrize(("count", "seed"), [(25, 1), pytest.param(1000, 2, marks=pytest.mark.slow)])
@@ -116,15 +116,28 @@ def one_event(folder, step, rng):
     return False
 
 
-def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path):
+def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path, data):
     """`train.best_metric` takes the metric's name or one of its numbers, and each number points its own way."""
-    chosen = {"metrics": '["ssim", "pixel-accuracy"]'}
+    metrics = job(tmp_path / "run", {"metrics": '["ssim", "pixel-accuracy"]'}, dataset=data).metrics
 
     def of(best):
-        return best_metric_candidates(config({**chosen, **({"train.best_metric": best} if best else {})}))
+        return best_metric_candidates(metrics, best)
 
-    assert of("") == {"ssim": True, "ssim_same": True}
+    assert of(None) == {"ssim": True, "ssim_same": True}
     assert of("pixel-accuracy") == {"rmse": False, "accuracy_5": True, "accuracy_10": True}
     assert of("accuracy_5") == {"accuracy_5": True}
     with pytest.raises(ConfigError, match="accuracy_5"):
         of("accuracy_6")
+
+
+@pytest.mark.parametrize("best", ["ssim", "ssim[window=7]"])
+def test_a_metric_with_options_tells_the_best_by_the_name_that_an_evaluation_gives_it(tmp_path, data, best):
+    chosen = {"metrics": '["l1", "ssim"]', "metrics.ssim.window": "7", "train.best_metric": best, "train.steps": "2"}
+    made = job(tmp_path / "run", {**chosen, "train.evaluate_every": "1"}, dataset=data)
+    assert list(trainer.fit(made).scores.metrics) == ["l1", "ssim[window=7]"]
+    record, lines = (tmp_path / "run" / name for name in ("best.json", "metrics.jsonl"))
+    [first] = [
+        row for row in map(json.loads, lines.read_text("utf-8").splitlines()) if row["step"] == 1 and "l1" in row
+    ]
+    best_of_run = json.loads(record.read_text("utf-8"))
+    assert (best_of_run["metric"], best_of_run["value"]) == ("ssim[window=7]", first["ssim[window=7]"])

@@ -9,6 +9,7 @@ from imtrans.engine.training import trainer
 from imtrans.engine.training.hooks import HookCaller
 from imtrans.engine.training.job import TrainingJob
 from imtrans.interfaces import Run
+from imtrans.kit.report import metric_history
 from imtrans_observers.console import Clock, Console
 from imtrans_observers.log import MetricsLog
 
@@ -75,7 +76,7 @@ def test_hook_imtrans_logged(tmp_path):
 def test_hook_imtrans_evaluated(tmp_path):
     first, last = heard(tmp_path, "evaluated")
     assert first == {"step": 3, "names": [], "shapes": [(32, 32, 3)] * 2}
-    assert last == {"step": 5, "names": ["l1", "l1_of_mean_picture"], "shapes": [(32, 32, 3)] * (2 + 8)}
+    assert last == {"step": 5, "names": ["l1", "l1_of_mean_image"], "shapes": [(32, 32, 3)] * (2 + 8)}
 
 
 def test_hook_imtrans_checkpoint_saved(tmp_path):
@@ -136,11 +137,12 @@ def test_a_run_leaves_log_grids_report_and_configuration(tmp_path):
     assert 'name = "unet256"  # recipe pix2pix' in (folder / "config.toml").read_text()
 
 
-def test_a_number_that_is_not_finite_is_null_in_the_log(tmp_path):
+def test_the_log_has_infinity_as_text_and_nothing_for_what_was_not_measured(tmp_path):
     made = job(tmp_path / "run")
-    MetricsLog().imtrans_logged(made.run, 1, {"a": float("nan"), "b": 2.0})
+    MetricsLog().imtrans_logged(made.run, 1, {"a": float("nan"), "b": 2.0, "c": float("inf")})
     line = json.loads((made.run.folder / "metrics.jsonl").read_text())
-    assert (line["a"], line["b"]) == (None, 2.0)
+    assert (line["a"], line["b"], line["c"]) == (None, 2.0, "inf")
+    assert metric_history.read(made.run.folder).last("train")["c"] == float("inf")
 
 
 def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):

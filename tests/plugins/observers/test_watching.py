@@ -28,7 +28,7 @@ def settings():
 
 @pytest.fixture
 def run(tmp_path, settings):
-    return Run(folder=tmp_path, config=settings, steps=1000)
+    return Run(folder=tmp_path, config=settings, steps=1000, numbers={"psnr": True})
 
 
 def steps(path):
@@ -284,7 +284,7 @@ def test_tensorboard_gets_the_same_numbers_and_forgets_what_a_run_went_back_befo
     board.imtrans_run_started(run)
     for step, value in ((10, 1.0), (20, 2.0), (30, 3.0), (15, 9.0)):
         board.imtrans_logged(run, step, {"a": value, "health.waiting": 0.5})
-    board.imtrans_evaluated(run, 15, {"psnr": 20.0, "psnr_of_mean_picture": 9.0}, samples(50, worst=1))
+    board.imtrans_evaluated(run, 15, {"psnr": 20.0, "psnr_of_mean_image": 9.0}, samples(50, worst=1))
     board.imtrans_run_finished(run, None)
     found = EventAccumulator(str(run.folder / "tensorboard"))
     found.Reload()
