@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from imtrans.errors import DataError
@@ -99,6 +99,7 @@ def find_photos(path: Path, split: Split, *, skip_invalid: bool = False) -> List
 
 
 def _chosen(layout: Layout, split: Split) -> Listing:
+    layout = replace(layout, whole=cache(layout.whole))  # else it would be listed once for each split
     return replace(
         layout.split(split),
         splits=lambda: {name: _count(layout, name) for name in SPLITS},
