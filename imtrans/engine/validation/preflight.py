@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from imtrans.config.schema import RunConfig
@@ -16,9 +17,12 @@ from imtrans.engine.validation.validate import check_dataset
 from imtrans.errors import DataError
 from imtrans.interfaces import Issue, Split
 from imtrans.kit.formats import is_picture
-from imtrans.kit.images import header
+from imtrans.kit.images import ImageHeader, header
+from imtrans.kit.images.header_cache import headers
 
-PATIENCE = 2.0  # seconds for reading headers; a thousand pictures take 0.2
+PATIENCE = 2.0  # seconds for reading headers; a thousand new pictures take 0.2
+Files = tuple[Path, ...]
+Heads = Mapping[str, ImageHeader | None]
 LeftOut = list[tuple[int | None, Issue]]
 
 
@@ -61,9 +65,11 @@ def _without(config: RunConfig, loading: PairLoader, left_out: LeftOut, path: Pa
 
 
 def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
-    until = time.monotonic() + PATIENCE
+    files = {split: _files(loading) for split, loading in splits.items()}
+    heads = _headers([*chain(*files.values())], time.monotonic() + PATIENCE / 2)
+    until = time.monotonic() + PATIENCE / 2
     for split, loading in splits.items():
-        faults = [*_known_faults(loading, until)]
+        faults = [*_known_faults(loading, files[split], heads, until=until)]
         if faults:
             named = [f.what for f in faults[:3]]
             # One hint for all says what to do at once; several are for `data check` to list.
@@ -77,28 +83,43 @@ def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
             )
 
 
-def _known_faults(loading: PairLoader, until: float) -> Iterator[Issue]:
+def _files(loading: PairLoader) -> list[Files]:
+    dataset = loading.source.dataset
+    return [tuple(dataset.files(i)) for i in range(len(dataset))]
+
+
+def _headers(samples: Sequence[Files], until: float) -> Heads:
+    """The headers of the files of all splits, as far as the cache holds them or the time allows to read them."""
+    heads: dict[str, ImageHeader | None] = {}
+    for place in (0, -1):  # side by side, as a data set asks for them: one cache serves both
+        paths = [str(files[place]) for files in samples if files and is_picture(files[place].name)]
+        new = [path for path in paths if path not in heads]
+        heads |= dict(zip(new, headers(new, until=until), strict=True))
+    return heads
+
+
+def _known_faults(loading: PairLoader, samples: Sequence[Files], heads: Heads, *, until: float) -> Iterator[Issue]:
     """The faults of samples in the cache of checks, and of those whose files look bad and are, until the time is up."""
-    cache, dataset, screened = CheckCache.kept(loading), loading.source.dataset, set[tuple[Path, ...]]()
-    for index in range(len(dataset)):
+    cache, screened = CheckCache.kept(loading), set[Files]()
+    for index, files in enumerate(samples):
         if time.monotonic() > until:
             return
-        report, files = cache.get(index) if cache else None, tuple(dataset.files(index))
+        report = cache.get(index) if cache else None
         # Many samples can come from one file, whose header says the same of all.
-        if report is None and files not in screened and _is_suspect(files):
+        if report is None and files not in screened and _is_suspect(files, heads):
             report = check_sample(loading, index)
         screened.add(files)
         yield from report.faults[:1] if report else ()
 
 
-def _is_suspect(files: tuple[Path, ...]) -> bool:
+def _is_suspect(files: Files, known: Heads) -> bool:
     """Whether files look missing, truncated, of two sizes, or not like pictures; only decoding them can prove it."""
     try:
-        headers = [header(file) for file in files if is_picture(file.name)]
+        heads = [known.get(str(file)) or header(file) for file in files if is_picture(file.name)]
         return (
-            any(not h.has_end for h in headers)
-            or len({(h.width, h.height) for h in headers}) > 1
-            or not all(file.is_file() and file.stat().st_size for file in files)
+            any(not h.has_end for h in heads)
+            or len({(h.width, h.height) for h in heads}) > 1
+            or not all(known.get(str(file)) or (file.is_file() and file.stat().st_size) for file in files)
         )
     except (DataError, OSError):
         return True
