@@ -79,7 +79,7 @@ def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
 
 def _known_faults(loading: PairLoader, until: float) -> Iterator[Issue]:
     """The faults of samples in the cache of checks, and of those whose files look bad and are, until the time is up."""
-    cache, dataset, screened = CheckCache.kept(loading), loading.source.dataset, set[tuple[Path, ...]]()
+    cache, dataset, screened = CheckCache.existing(loading), loading.source.dataset, set[tuple[Path, ...]]()
     for index in range(len(dataset)):
         if time.monotonic() > until:
             return
