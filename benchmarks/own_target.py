@@ -22,9 +22,9 @@ from imtrans.plugins.discovery import discover
 
 def main() -> None:
     catalog = Catalog(discover().records)
-    maker = build.ComponentFactory(catalog)
+    factory = build.ComponentFactory(catalog)
     folder = checkpoint_paths.find(Path(sys.argv[1]))
-    model = checkpoints_io.load(folder, catalog=catalog, maker=maker, device=torch.device("cpu"))
+    model = checkpoints_io.load(folder, catalog=catalog, factory=factory, device=torch.device("cpu"))
     held = open_split(model.config, "val")
     count = len(held.source.dataset)
     pairs = [(scoring.predict(model, b)[0], b.target[0]) for b in scoring.batches(model, held, range(count))]

@@ -26,6 +26,6 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
     catalog = Catalog((plugins or discover()).records)
     checkpoint = checkpoint_paths.find(Path(run))
     model = checkpoints_io.load(
-        checkpoint, catalog=catalog, maker=build.ComponentFactory(catalog), device=devices.choose(device)
+        checkpoint, catalog=catalog, factory=build.ComponentFactory(catalog), device=devices.choose(device)
     )
     return Translator(model)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[str, str, list[str], list[bool]]]
 TEMPLATE = Path(__file__).with_name("compare.html.j2")
-MOST_SAMPLES, MOST_IN_PICTURE = 12, 6  # rows of samples: every picture is embedded, and a page must stay small
+MAX_SAMPLES, MAX_IN_PICTURE = 12, 6  # rows of samples: every picture is embedded, and a page must stay small
 
 
 def write(path: Path, runs: Sequence[RunSummary], *, rows: Rows, notes: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ def _write_picture(path: Path, runs: Sequence[RunSummary], strips: "list[list[Sa
     from imtrans.kit.report.plots import plots, stacked
 
     heads = ["source", *(r.name for r in runs), "target"]
-    samples = [sheet([_panels(strip)]) for strip in strips[:MOST_IN_PICTURE]]
+    samples = [sheet([_panels(strip)]) for strip in strips[:MAX_IN_PICTURE]]
     image = stacked(plots(list(charts(runs))), samples, heads=heads)
     try:
         image.save(path)
@@ -90,7 +90,7 @@ def _strips(runs: Sequence[RunSummary]) -> "tuple[list[list[Sample]], list[str]]
     if not strips:
         return [], ["no samples side by side: the runs show different pictures"]
     steps = ", ".join(f"{name} at step {grid.step:,}" for name, grid in newest if grid)
-    return strips[:MOST_SAMPLES], [f"samples: {steps}"]
+    return strips[:MAX_SAMPLES], [f"samples: {steps}"]
 
 
 def _have_same_source(samples: "Sequence[Sample]") -> bool:

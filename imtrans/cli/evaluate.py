@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
     from imtrans.kit.report.image_grid import Grid
 
-MOST = 100  # columns or rows of a grid
+MAX_GRID = 100  # columns or rows of a grid
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,8 +114,8 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     folder = checkpoint_paths.find(Path(options.what[0]))
     if options.source or options.labels or options.void is not None:
         raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
-    maker, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
-    model = checkpoints_io.load(folder, catalog=session.catalog, maker=maker, device=device)
+    factory, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
+    model = checkpoints_io.load(folder, catalog=session.catalog, factory=factory, device=device)
     for name in options.names or [protocol_of_run(model, session.catalog)]:
         protocol = _protocol(session, name, options, model)
         config = _configured(session, model.config, protocol, options)
@@ -202,8 +202,8 @@ def _lines(evaluation: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
     columns: list[tuple[str, Callable[[Any], str]]] = [
         ("value", lambda n: format_number(n.value)),
         ("95 % interval", format_interval),
-        ("ceiling", lambda n: format_number(n.ceiling)),
-        ("mean picture", lambda n: format_number(n.baseline)),
+        ("upper bound", lambda n: format_number(n.upper_bound)),
+        ("mean image", lambda n: format_number(n.baseline)),
     ]
     cells = [[show(n) for n in evaluation.numbers.values()] for _, show in columns]
     shown = [i for i in range(len(columns)) if i == 0 or any(c != "-" for c in cells[i])]
@@ -218,13 +218,15 @@ def _lines(evaluation: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
 
 def _meaning(evaluation: "Evaluation", about: Mapping[str, Any]) -> str:
     """What was evaluated, at which size and with which inference policy, in words."""
-    size, made_at = (evaluation.choices[k] for k in ("size", "made_at"))
+    size, predicted = (evaluation.choices[k] for k in ("size", "made_at"))
     shown = " x ".join(map(str, size)) if isinstance(size, list) else size
-    resized = "" if size == made_at or not isinstance(made_at, list) else f" (made at {' x '.join(map(str, made_at))})"
+    resized = (
+        "" if size == predicted or not isinstance(predicted, list) else f" (made at {' x '.join(map(str, predicted))})"
+    )
     policy = ", ".join(f"{k} {_on_off(v)}" for k, v in evaluation.choices.get("inference", {}).items())
     count = len(evaluation.keys)
     return "; ".join(
-        p for p in (printable(about["judged"]), f"{count} of {count} pictures", shown + resized, policy) if p
+        p for p in (printable(about["evaluated"]), f"{count} of {count} pictures", shown + resized, policy) if p
     )
 
 
@@ -237,9 +239,9 @@ def _grid(text: str) -> "Grid":
 
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\d{1,4}))?", text)
     columns, rows, size = (int(n) if n else None for n in match.groups()) if match else (0, 0, 0)
-    if not columns or not rows or size == 0 or max(columns, rows) > MOST:
+    if not columns or not rows or size == 0 or max(columns, rows) > MAX_GRID:
         raise ConfigError(
-            f"--grid {text!r}: must be columns and rows, 1 to {MOST} of each, and may have a size in pixels",
+            f"--grid {text!r}: must be columns and rows, 1 to {MAX_GRID} of each, and may have a size in pixels",
             hint="For example: --grid 8x1, or --grid 6x6@32",
         )
     return Grid(columns, rows, (size, size) if size else None)

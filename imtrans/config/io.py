@@ -10,8 +10,8 @@ from typing import Any
 from imtrans.config.schema import RunConfig
 from imtrans.errors import ConfigError
 
-MOST_BYTES = 1_000_000
-MOST_LEVELS = 20  # far more than any key needs, far less than what overflows the stack in `_check_depth`
+MAX_BYTES = 1_000_000
+MAX_LEVELS = 20  # far more than any key needs, far less than what overflows the stack in `_check_depth`
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -40,9 +40,9 @@ def read_text(path: Path) -> str:
     try:
         if not path.is_file():
             raise ConfigError(f"--config {path}: no such file")
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise ConfigError(
-                f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MOST_BYTES:,}"
+                f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MAX_BYTES:,}"
             )
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -127,7 +127,7 @@ def _fault(error: ValueError) -> str:
 
 # Both parsers accept what is nested deeper than the functions that read the tree can follow.
 def _check_depth(value: Any, path: Path, level: int = 0) -> None:
-    if level > MOST_LEVELS:
+    if level > MAX_LEVELS:
         raise _too_deep(path)
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
@@ -135,4 +135,4 @@ def _check_depth(value: Any, path: Path, level: int = 0) -> None:
 
 
 def _too_deep(path: Path) -> ConfigError:
-    return ConfigError(f"{path}: nested more than {MOST_LEVELS} levels deep", hint="No key needs that many.")
+    return ConfigError(f"{path}: nested more than {MAX_LEVELS} levels deep", hint="No key needs that many.")

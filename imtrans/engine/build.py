@@ -97,14 +97,18 @@ class Model:
     averages: Mapping[str, Any] = field(default_factory=dict)
 
 
-def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device, seed: int) -> Model:
+def model(
+    config: RunConfig, data_spec: DataSpec, *, factory: ComponentFactory, device: torch.device, seed: int
+) -> Model:
     """The method with its slots filled, freshly initialised from `seed` alone."""
     # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parts = {slot: _fill_slot(config, slot, data_spec, maker=maker, device=device) for slot in config.info.slots}
+        parts = {
+            slot: _fill_slot(config, slot, data_spec, factory=factory, device=device) for slot in config.info.slots
+        }
         context = MethodContext(
-            make=maker.context(data_spec=data_spec, size=config.data.size).make,
+            make=factory.context(data_spec=data_spec, size=config.data.size).make,
             data_spec=data_spec,
             size=config.data.size,
             parts=parts,
@@ -122,17 +126,17 @@ def model(config: RunConfig, data_spec: DataSpec, *, maker: ComponentFactory, de
     )
 
 
-def augmentations(config: RunConfig, maker: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:
+def augmentations(config: RunConfig, factory: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:
     """The augmentations of a configuration, in order."""
-    return [maker.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in config.augment]
+    return [factory.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in config.augment]
 
 
 def _fill_slot(
-    config: RunConfig, name: str, data_spec: DataSpec, *, maker: ComponentFactory, device: torch.device
+    config: RunConfig, name: str, data_spec: DataSpec, *, factory: ComponentFactory, device: torch.device
 ) -> Any:
     slot, chosen = config.info.slots[name], config.parts[name]
     data_spec = data_spec.reversed() if slot.reverse else data_spec
-    parts = [maker.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in chosen]
+    parts = [factory.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in chosen]
     for part in parts:
         if isinstance(part, nn.Module):
             part.to(device)

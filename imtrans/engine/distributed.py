@@ -80,10 +80,10 @@ class ProcessGroup:
         return result  # type: ignore[no-any-return]
 
 
-def join(device: torch.device, *, patience: int, environment: Mapping[str, str] = os.environ) -> ProcessGroup:
+def join(device: torch.device, *, timeout: int, environment: Mapping[str, str] = os.environ) -> ProcessGroup:
     """The process group that torchrun's environment describes, initialised; without one this process alone.
 
-    `patience` is how many seconds a process may keep the others waiting. ResourceError if they cannot be reached.
+    `timeout` is how many seconds a process may keep the others waiting. ResourceError if they cannot be reached.
     """
     if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) < 2:
         return ProcessGroup()
@@ -92,7 +92,7 @@ def join(device: torch.device, *, patience: int, environment: Mapping[str, str] 
         # Objects and CPU tensors go over gloo also where the gradients go over NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         try:
-            dist.init_process_group(backend, timeout=timedelta(seconds=patience))
+            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
         except (RuntimeError, ValueError) as error:
             raise ResourceError(
                 f"process {rank} of {size} found no connection to the others: {error}",

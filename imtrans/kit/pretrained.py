@@ -19,7 +19,7 @@ from imtrans.kit.torchvision_compat import optional_vision
 from imtrans.net.cache_dir import cache_dir
 from imtrans.net.download import download
 from imtrans.net.file_lock import file_lock
-from imtrans.net.retry import PATIENT, RetryPolicy
+from imtrans.net.retry import DEFAULT_RETRIES, RetryPolicy
 from imtrans.net.transfer_errors import mismatch
 
 
@@ -62,7 +62,12 @@ def package(name: str, *, metric: str, extra: str = "metrics") -> ModuleType:
 
 
 def locate(
-    published: Published, *, metric: str, file: Path | None = None, fetch: bool = False, patience: RetryPolicy = PATIENT
+    published: Published,
+    *,
+    metric: str,
+    file: Path | None = None,
+    fetch: bool = False,
+    retries: RetryPolicy = DEFAULT_RETRIES,
 ) -> Path:
     """The path of the weights: `file` if given, else a file found on disk, else, with `fetch`, a download.
 
@@ -78,7 +83,7 @@ def locate(
     if path := _find(published, folder):
         return path
     if fetch:
-        return _fetch(published, folder, metric=metric, patience=patience)
+        return _fetch(published, folder, metric=metric, retries=retries)
     raise NotInstalledError(
         f"{metric}: its weights {published.name} are neither in {str(folder)!r} nor in torch hub's folder",
         hint=f"--set metrics.{metric}.fetch=true downloads them; --set metrics.{metric}.weights=FILE names a copy.",
@@ -116,7 +121,7 @@ def _find(published: Published, cache: Path) -> Path | None:
     return None
 
 
-def _fetch(published: Published, folder: Path, *, metric: str, patience: RetryPolicy) -> Path:
+def _fetch(published: Published, folder: Path, *, metric: str, retries: RetryPolicy) -> Path:
     path = folder / published.name
     with contextlib.suppress(OSError):  # the download reports a folder that cannot be created
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +129,7 @@ def _fetch(published: Published, folder: Path, *, metric: str, patience: RetryPo
         if path.is_file():  # another process has fetched it meanwhile
             return path
         try:
-            sha256 = download(published.url, path, tick=lambda _done, _all: keep_alive(), patience=patience)
+            sha256 = download(published.url, path, tick=lambda _done, _all: keep_alive(), retries=retries)
         except DownloadError as error:
             by_hand = f"Or fetch it by hand: --set metrics.{metric}.weights=FILE"
             raise DownloadError(error.what, hint=f"Try again later. {by_hand}") from None

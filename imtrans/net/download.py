@@ -10,7 +10,7 @@ from imtrans.net.file_lock import process_name
 from imtrans.net.http import Answer, open_url
 from imtrans.net.io_errors import map_write_errors
 from imtrans.net.partial_download import adopt, forget, release
-from imtrans.net.retry import PATIENT, RetryPolicy
+from imtrans.net.retry import DEFAULT_RETRIES, RetryPolicy
 from imtrans.net.transfer import MIN_PROGRESS, Transfer
 from imtrans.net.transfer_errors import megabytes
 
@@ -23,7 +23,7 @@ def download(
     size: int = 0,
     copies: float = 1.0,
     tick: Callable[[int, int], None] | None = None,
-    patience: RetryPolicy = PATIENT,
+    retries: RetryPolicy = DEFAULT_RETRIES,
     opener: Callable[..., Answer] = open_url,
 ) -> str:
     """Fetch `url` into the file `target`; returns its sha256 in hexadecimal.
@@ -36,7 +36,7 @@ def download(
     with map_write_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(process_name(target.name, "part"))
-    transfer = Transfer(url, part, sha256.lower(), size, copies, tick or (lambda _done, _all: None), patience, opener)
+    transfer = Transfer(url, part, sha256.lower(), size, copies, tick or (lambda _done, _all: None), retries, opener)
     try:
         _prepare(transfer, target.name)
         digest = transfer.run()

@@ -20,7 +20,7 @@ class RetryPolicy:
     longest_pause: float = 600.0
 
 
-PATIENT = RetryPolicy()
+DEFAULT_RETRIES = RetryPolicy()
 
 
 class RetryableError(Exception):

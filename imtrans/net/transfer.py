@@ -34,7 +34,7 @@ class Transfer:
     size: int
     copies: float
     tick: Callable[[int, int], None]
-    patience: RetryPolicy
+    retries: RetryPolicy
     opener: Callable[..., Answer]
     done: int = 0
     total: int = 0
@@ -62,27 +62,27 @@ class Transfer:
             except RetryableError as error:
                 failures = 1 if self.done >= furthest + MIN_PROGRESS else failures + 1
                 furthest = max(furthest, self.done)
-                if failures >= (error.tries or self.patience.tries):
+                if failures >= (error.tries or self.retries.tries):
                     raise transfer_errors.failed(self.url, f"{error}, {failures} times") from None
                 self._wait(error, failures)
 
     def _wait(self, error: RetryableError, failures: int) -> None:
-        wait = self.patience.pause * 2 ** (failures - 1) if error.wait is None else error.wait
-        if wait > self.patience.longest_pause:
+        wait = self.retries.pause * 2 ** (failures - 1) if error.wait is None else error.wait
+        if wait > self.retries.longest_pause:
             raise transfer_errors.failed(self.url, f"{error}; it asks to wait {wait:,.0f} seconds")
         time.sleep(wait)
 
     def _attempt(self) -> None:
         headers = {"Range": f"bytes={self.done}-", "If-Range": self.version} if self.done and self.version else {}
         try:
-            answer = self.opener(self.url, headers, connect=self.patience.connect, stall=self.patience.stall)
+            answer = self.opener(self.url, headers, connect=self.retries.connect, stall=self.retries.stall)
         except urllib.error.HTTPError as error:
             self.version = "" if error.code == 416 else self.version  # 416: shorter than before, so another version
             with error:
                 raise transfer_errors.refused(self.url, error) from None
         except (OSError, http.client.HTTPException) as error:
             # Who is offline should hear it within half a minute; a download in progress may wait for the network.
-            tries = None if self.done else min(3, self.patience.tries)
+            tries = None if self.done else min(3, self.retries.tries)
             raise transfer_errors.unreachable(self.url, error, tries=tries) from None
         with contextlib.closing(answer):
             _check_content_type(self.url, answer)
@@ -130,7 +130,7 @@ class Transfer:
 
     def _read(self, answer: Answer) -> bytes:
         count = min(CHUNK, self.total - self.done) if self.total else CHUNK
-        return _read(answer, count, done=self.done, stall=self.patience.stall)
+        return _read(answer, count, done=self.done, stall=self.retries.stall)
 
     def _is_expected(self) -> bool:
         # A server may state a wrong Content-Length; what was declared is the better witness.

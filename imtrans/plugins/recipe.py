@@ -149,11 +149,11 @@ class EvalProtocol:
     """What a number means: every choice behind it. Any change needs a new version.
 
     Pictures are compared at `size` (height, width); the filter `resize` brings both translation and target there.
-    Empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left
-    out is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
-    (`imtrans.errors.NotInstalledError`). With `has_ceiling` the targets themselves, as the model was given them, are
-    scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning. `default_for` are the
-    kinds of targets for which it is used where no protocol is named: "image" (flat pictures) or "labels".
+    Empty: at the size at which the model works. `inference` holds values for the keys of that section; what is left out
+    is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
+    (`imtrans.errors.NotInstalledError`). With `has_upper_bound` the targets themselves, as the model was given them,
+    are scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning. `default_for` are
+    the kinds of targets for which it is used where no protocol is named: "image" (flat pictures) or "labels".
     """
 
     # Both are in every record of an evaluation, beside a hash of the choices below, which finds a forgotten version.
@@ -166,6 +166,6 @@ class EvalProtocol:
     resize: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
     split: Literal["train", "val", "test"] = "val"
     inference: Mapping[str, Any] = field(default_factory=dict)
-    has_ceiling: bool = False
+    has_upper_bound: bool = False
     min_samples: int = 0
     default_for: Sequence[Literal["image", "labels"]] = ()

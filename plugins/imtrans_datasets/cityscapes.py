@@ -29,7 +29,7 @@ KINDS = ("leftImg8bit", "color", "labelIds")
 def prepare(archives: Sequence[Path], folder: Path, *, counts: Mapping[str, int], tick: Tick) -> None:
     """Fill `folder` with pairs of 256 x 256 pixels, photo left, colour labels right: train/N.jpg and val/N.jpg.
 
-    Both halves are resized bicubically and kept as JPEG of quality 100, N counting the frames in the order of their
+    Both halves are resized bicubically and saved as JPEG of quality 100, N counting the frames in the order of their
     names from 0, as the preparation script of the PyTorch pix2pix does. labels/val/N.png holds the class numbers
     (gtFine_labelIds) in full size, labels/train/N.png those of every pair at 256 x 256, nearest pixel; names.csv
     says which frame is which. Raises DataError for archives that are broken, not these two, or do not match.

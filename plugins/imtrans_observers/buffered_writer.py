@@ -11,7 +11,7 @@ from pathlib import Path
 from imtrans.atomic_io import append_text, sync
 from imtrans.errors import ResourceError
 
-MOST_LINES = 10_000  # that wait in memory for a full disk: about 3 MB
+MAX_LINES = 10_000  # that wait in memory for a full disk: about 3 MB
 
 
 class BufferedLog:
@@ -28,7 +28,7 @@ class BufferedLog:
         while self._waiting and self._waiting[-1][0] > step:
             self._waiting.pop()
         self._waiting.append((step, line))
-        if len(self._waiting) > MOST_LINES:
+        if len(self._waiting) > MAX_LINES:
             self._waiting.popleft()
             self.lost += 1
         self.flush()

@@ -142,7 +142,7 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
 
 def _encoded(grid: SampleGrid) -> dict[str, Any]:
     panels = [p for s in grid.samples for p in (s.source, s.prediction, s.target) if p is not None]
-    images = iter(html_report.embedded(panels, room=html_report.ROOM // 2))
+    images = iter(html_report.embedded(panels, max_characters=html_report.MAX_CHARACTERS // 2))
     pairs = [
         {
             "key": s.key,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 NAME = "timelapse.webp"
-MOST_FRAMES = 60
+MAX_FRAMES = 60
 ROWS = 3  # samples shown, of those on the grids
 SIDE = 192  # pixels of a panel's longer side
 GAP, HEAD = 4, 24
@@ -43,7 +43,7 @@ def write(run: Path) -> Path | None:
     Of more than 60 grids, 60 are used, evenly spaced, including the first and the last. ResourceError if it cannot be
     written.
     """
-    paths = thinned(list(sample_files.grids(run).values()), MOST_FRAMES)
+    paths = thinned(list(sample_files.grids(run).values()), MAX_FRAMES)
     grids = [grid for path in paths if (grid := sample_files.load(path)) and grid.samples]
     if len(grids) < 2:
         return None

@@ -54,7 +54,7 @@ def _check(layouts: Mapping[str, Layout], files: Mapping[str, Weights]) -> None:
 
 
 def _discriminator(discriminator: Layout, generator: Layout, name: str) -> ComponentRef:
-    """The discriminator, told whether it sees the source, for which it has more channels."""
+    """The discriminator. One that sees the source has more input channels."""
     channels, target = discriminator.source, generator.target
     if channels not in (target, generator.source + target):
         what = f"takes {channels} channels; the generator's source and target have {generator.source} and {target}"

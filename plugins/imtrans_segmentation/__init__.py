@@ -148,7 +148,7 @@ def _protocols() -> Iterable[EvalProtocol]:
         summary="photos to labels at 256 x 256: classes by the nearest colour, without void",
         size=(256, 256),
         resize="nearest",
-        has_ceiling=True,
+        has_upper_bound=True,
         min_samples=CITYSCAPES_PICTURES,
     )
     yield EvalProtocol(
@@ -158,6 +158,6 @@ def _protocols() -> Iterable[EvalProtocol]:
         summary="labels to photos at 256 x 256: classes that a network finds in the photos",
         size=(256, 256),
         resize="bilinear",
-        has_ceiling=True,
+        has_upper_bound=True,
         min_samples=CITYSCAPES_PICTURES,
     )

@@ -29,7 +29,7 @@ class Segmentation:
         target = context.data_spec.target
         if target.kind != "image" or target.channels != 3:
             raise ConfigError(
-                f"segmentation: it judges photos (RGB), not {target.kind} of {target.channels} channels",
+                f"segmentation: it scores photos (RGB), not {target.kind} of {target.channels} channels",
                 hint="Choose another metric; all of them: imtrans list metrics",
             )
         self._name = options.network.name

@@ -65,7 +65,8 @@ def imtrans_provide():
     yield EvalProtocol(name="numbers", version=1, metrics=[Ref("numbered")])
     yield Component(kind="metric", name="lacking", target="mine:Lacking", summary="")
     yield EvalProtocol(name="plain", version=2, summary="three numbers", metrics=[Ref("l1"), Ref("psnr"), Ref("ssim")])
-    yield EvalProtocol(name="sized", version=1, metrics=[Ref("l1")], size=(48, 48), resize="nearest", has_ceiling=True)
+    of_size = {"size": (48, 48), "resize": "nearest", "has_upper_bound": True}
+    yield EvalProtocol(name="sized", version=1, metrics=[Ref("l1")], **of_size)
     yield EvalProtocol(name="moving", version=1, metrics=[Ref("moved")])
     yield EvalProtocol(name="partly", version=1, metrics=[Ref("l1")], optional=[Ref("lacking")], min_samples=100)
     info = MetricInfo(is_set_level=True)
@@ -120,11 +121,11 @@ def test_what_it_prints_says_on_what_and_how(evaluate):
     lines = evaluate("one", "--protocol", "plain").out.splitlines()
     assert lines[0].startswith("plain v2 #")
     assert lines[0].endswith("step-000002 on pairs (val); 4 of 4 pictures; 32 x 32; norm batch, dropout on")
-    assert lines[1].split() == ["value", "95", "%", "interval", "mean", "picture"]
+    assert lines[1].split() == ["value", "95", "%", "interval", "mean", "image"]
     assert lines[-1].startswith("each picture: runs/one/evaluation/plain-v2-")
 
 
-def test_kept_pictures_judged_as_two_folders_give_the_same_numbers(evaluate, desk):
+def test_pictures_that_were_written_and_are_evaluated_as_two_folders_give_the_same_numbers(evaluate, desk):
     """What is measured is what anybody who has the files would measure."""
     of_run = json.loads(evaluate("one", "--protocol", "plain", "--pictures", "--json").out)
     album = desk / "runs/one/evaluation/step-000002-pictures"
@@ -181,10 +182,10 @@ def test_a_grid_may_have_pictures_of_a_size_of_its_own_and_fewer_than_asked_for(
     assert decode(folder / "source.png").shape == (2 + 2 * 34, 2 + 34, 3)
 
 
-def test_a_protocol_has_its_own_size_and_a_ceiling(evaluate):
+def test_a_protocol_has_its_own_size_and_an_upper_bound(evaluate):
     told = json.loads(evaluate("one", "--protocol", "sized", "--json").out)
     assert (told["choices"]["size"], told["choices"]["made_at"]) == ([48, 48], [32, 32])
-    assert 0 < told["numbers"]["l1"]["ceiling"] < told["numbers"]["l1"]["value"], "resizing alone loses something"
+    assert 0 < told["numbers"]["l1"]["upper_bound"] < told["numbers"]["l1"]["value"], "resizing alone loses something"
     assert "48 x 48 (made at 32 x 32)" in evaluate("one", "--protocol", "sized").out
 
 
@@ -239,7 +240,7 @@ def test_exact_class_numbers_come_from_the_data_set_or_a_third_folder(evaluate, 
     given = ("--protocol", "numbers", "--json")
     told = json.loads(evaluate("one", "--dataset", "labelled", "--pictures", *given).out)
     assert told["numbers"]["number"]["value"] == 9.0
-    assert "labelled" in told["judged"]
+    assert "labelled" in told["evaluated"]
     album = desk / "runs/one/evaluation/step-000002-pictures"
     shutil.copytree(album / "target", desk / "squares", ignore=lambda _, names: [n for n in names if "square" not in n])
     assert "--labels DIR" in evaluate(desk / "squares", desk / "squares", *given).err
@@ -371,7 +372,7 @@ def test_a_metric_with_a_least_size_is_left_out_alone(evaluate, tmp_path):
 def test_equal_pictures_have_a_psnr_of_inf_in_json_and_table(evaluate, tmp_path):
     told = json.loads(evaluate(*folders(tmp_path, [16], difference=0), "--protocol", "plain", "--json").out)
     psnr = told["numbers"]["psnr"]
-    assert (psnr["value"], psnr["low"], psnr["ceiling"]) == ("inf", None, None)
+    assert (psnr["value"], psnr["low"], psnr["upper_bound"]) == ("inf", None, None)
     with Path(told["table"]).open(newline="") as file:
         assert [row["psnr"] for row in csv.DictReader(file)] == ["inf"]
     assert "  psnr     inf" in evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "plain").out

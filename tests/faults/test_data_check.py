@@ -325,7 +325,7 @@ def skipping(tmp_path, count=7, **settings):
 
 def read(loading, *, workers=0, steps=8):
     order = EpochSampler(count=len(loading.source.dataset), batch_size=2, seed=0, steps=steps)
-    return [[*b.keys] for b in loader(loading, (s.places for s in order), workers=workers)]
+    return [[*b.keys] for b in loader(loading, (s.indices for s in order), workers=workers)]
 
 
 def test_another_sample_serves_for_one_that_goes_bad_whoever_loads(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The disk refuses an operation: what was saved stays, and training goes on or ends with 5."""
+"""The disk refuses an operation: what was saved stays, and training continues or ends with 5."""
 
 import errno
 import os
@@ -74,7 +74,7 @@ def test_a_refused_operation_costs_one_checkpoint_at_most(made, for_ever, capsys
     assert count > 40
     for place in range(1, count + 1, 5):
         check(made, place, ERRORS[place // 5 % len(ERRORS)], for_ever=for_ever)
-    assert "training goes on, and saves again later" in capsys.readouterr().err
+    assert "training continues, and saves again later" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_s01_a_full_disk_is_said_and_training_ends_after_the_third_time(tmp_path
     with pytest.raises(ResourceError, match=r"needs [\d.]+ MB, has 0.0 MB") as caught:
         trainer.fit(made)
     assert "Make room" in caught.value.hint
-    assert capsys.readouterr().err.count("training goes on") == 2
+    assert capsys.readouterr().err.count("training continues") == 2
     assert checkpoint_paths.newest(tmp_path / "run").name == "step-000001"
 
 
@@ -109,7 +109,7 @@ def test_s01_a_real_refusal_in_the_midst_of_the_weights_costs_one_checkpoint(mad
         assert keeper.save() is None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "training goes on, and saves again later" in capsys.readouterr().err
+    assert "training continues, and saves again later" in capsys.readouterr().err
     assert not [p.name for p in made.run.folder.iterdir() if ".tmp" in p.name]
     made.progress.step = 3
     assert keeper.save()

@@ -109,7 +109,7 @@ def test_an_unknown_set_and_a_wrong_flag_are_told(refused: Callable, cli: Callab
 
 def test_a01_nobody_there_is_told_and_leaves_nothing(shelf: Path) -> None:
     with pytest.raises(DownloadError, match=r"host '127.0.0.1' cannot be reached \(offline\? Connection") as caught:
-        fetch_dataset(declared(f"http://127.0.0.1:{nobody()}/f.tar.gz"), patience=QUICK)
+        fetch_dataset(declared(f"http://127.0.0.1:{nobody()}/f.tar.gz"), retries=QUICK)
     assert "--data-root" in caught.value.hint
     assert caught.value.exit_code == 6
     assert names(shelf) == []
@@ -124,7 +124,7 @@ def test_a02_a_missing_archive_is_told_by_the_command(refused_in_full: Callable,
 def test_a03_to_a06_a_bad_line_brings_the_right_set_all_the_same(shelf: Path) -> None:
     script = (answer(503, Retry_After="0"), plain(cut=10), plain(cut=100), plain(length=-1))
     with Server(SMALL, *script) as server:
-        fetch_dataset(declared(server.url()), patience=RetryPolicy(pause=0.01))
+        fetch_dataset(declared(server.url()), retries=RetryPolicy(pause=0.01))
     assert names(shelf) == ["small", "small.json"]
 
 
@@ -137,21 +137,21 @@ def test_a07_a_login_page_is_told_by_the_command(refused_in_full: Callable) -> N
 def test_a08_a_pinned_hash_is_asked_of_what_arrives(shelf: Path) -> None:
     with Server(SMALL) as server:
         with pytest.raises(DataError, match=f"expected {'0' * 64}"):
-            fetch_dataset(declared(server.url(), sha256="0" * 64), patience=QUICK)
+            fetch_dataset(declared(server.url(), sha256="0" * 64), retries=QUICK)
         assert names(shelf) == []
         good = hashlib.sha256(SMALL).hexdigest()
-        assert fetch_dataset(declared(server.url(), sha256=good, size=len(SMALL)), patience=QUICK).is_verified
+        assert fetch_dataset(declared(server.url(), sha256=good, size=len(SMALL)), retries=QUICK).is_verified
 
 
 def test_a08_the_hash_of_the_first_time_is_asked_the_next_time(shelf: Path) -> None:
     import shutil
 
     with Server(SMALL) as server:
-        fetch_dataset(declared(server.url()), patience=QUICK)
+        fetch_dataset(declared(server.url()), retries=QUICK)
         shutil.rmtree(shelf / "small")
         server.body = tarball({"set/train/1.png": b"X", "set/train/2.png": b"2", "set/val/1.png": b"3"})
         with pytest.raises(DataError) as caught:
-            fetch_dataset(declared(server.url()), patience=QUICK)
+            fetch_dataset(declared(server.url()), retries=QUICK)
     assert hashlib.sha256(SMALL).hexdigest() in caught.value.what
     assert hashlib.sha256(server.body).hexdigest() in caught.value.what
     assert f"delete {shelf / 'small.json'} and fetch it again" in caught.value.hint
@@ -185,7 +185,7 @@ def test_a16_a17_two_at_once_make_one_copy_with_locks_and_without(
 
     def one() -> None:
         try:
-            results.append(fetch_dataset(declared(server.url(), train=200), patience=QUICK))
+            results.append(fetch_dataset(declared(server.url(), train=200), retries=QUICK))
         except BaseException as error:  # noqa: BLE001 - told below
             results.append(error)
 
@@ -225,7 +225,7 @@ def test_a18_the_lock_of_a_dead_process_is_taken_over(shelf: Path, text: str | N
         lock.write_text(text)
         os.utime(lock, (0, 0))
     with Server(SMALL) as server:
-        fetch_dataset(declared(server.url()), patience=QUICK)
+        fetch_dataset(declared(server.url()), retries=QUICK)
     assert names(shelf) == ["small", "small.json"]
 
 
@@ -254,7 +254,7 @@ def test_a18_what_dead_processes_left_is_swept_and_what_others_do_is_not(shelf: 
     for name in kept:
         (shelf / name).mkdir()
     with Server(SMALL) as server:
-        fetch_dataset(declared(server.url()), patience=QUICK)
+        fetch_dataset(declared(server.url()), retries=QUICK)
     assert names(shelf) == sorted([*kept, "small", "small.json"])
 
 
@@ -282,7 +282,7 @@ def test_a19_kill_9_while_unpacking_and_the_next_call_succeeds_from_the_same_arc
                 process.send_signal(signal.SIGKILL)
             assert not (shelf / "small").exists()
             assert [n for n in names(shelf) if n.endswith(".tmp")] or not wait
-        fetched = fetch_dataset(declared(server.url(), train=1000), patience=QUICK)
+        fetched = fetch_dataset(declared(server.url(), train=1000), retries=QUICK)
         assert len(server.asked) == 1, "the archive that was there whole is not fetched anew"
     assert fetched.is_new
     assert names(shelf) == ["small", "small.json"]
@@ -304,7 +304,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("body", "fault"), HOSTILE.values(), ids=HOSTILE)
 def test_a20_to_a27_a_hostile_archive_leaves_nothing(shelf: Path, tmp_path: Path, body: bytes, fault: str) -> None:
     with Server(body) as server, pytest.raises(DataError, match=fault):
-        fetch_dataset(declared(server.url()), patience=QUICK)
+        fetch_dataset(declared(server.url()), retries=QUICK)
     assert names(shelf) == []
     assert names(tmp_path) == ["home"]
 
@@ -313,7 +313,7 @@ def test_a28_what_was_left_out_is_told(shelf: Path) -> None:
     said: list[str] = []
     files = {"train/1.png": b"", "train/2.png": b"", "val/1.png": b"", "run.sh": b"", "a.py": b"", "b.py": b""}
     with Server(tarball(files)) as server:
-        fetch_dataset(declared(server.url()), listeners=ProgressCallbacks(say=said.append), patience=QUICK)
+        fetch_dataset(declared(server.url()), listeners=ProgressCallbacks(say=said.append), retries=QUICK)
     assert said[-1] == "small: left out 2 .py, 1 .sh"
     assert names(shelf / "small") == ["train", "val"]
 
@@ -348,19 +348,19 @@ def test_on_a_terminal_the_progress_is_a_bar(tmp_path: Path, shelf: Path) -> Non
 
 def test_wrong_counts_are_named_and_leave_nothing(shelf: Path) -> None:
     with Server(SMALL) as server, pytest.raises(DataError, match="holds train 2, val 1 pictures, not train 3, val 1"):
-        fetch_dataset(declared(server.url(), train=3, val=1), patience=QUICK)
+        fetch_dataset(declared(server.url(), train=3, val=1), retries=QUICK)
     assert names(shelf) == []
 
 
 def test_two_folders_of_a_split_count_as_pairs(shelf: Path) -> None:
     files = {f"x/y/{s}/{side}/{i}.png": b"" for s, n in (("train", 2), ("val", 1)) for side in "AB" for i in range(n)}
     with Server(tarball(files)) as server:
-        assert names(fetch_dataset(declared(server.url()), patience=QUICK).folder) == ["train", "val"]
+        assert names(fetch_dataset(declared(server.url()), retries=QUICK).folder) == ["train", "val"]
 
 
 def test_a_network_fault_leaves_nothing(shelf: Path) -> None:
     with Server(SMALL, *(plain(cut=5, tag="") for _ in range(3))) as server, pytest.raises(DownloadError):
-        fetch_dataset(declared(server.url()), patience=QUICK)
+        fetch_dataset(declared(server.url()), retries=QUICK)
     assert names(shelf) == []
 
 

@@ -52,7 +52,7 @@ def killed(shelf: Path, *, pause: float, when: Callable[[], object]) -> str:
         archive = Archive(url=server.url(), counts={"train": 30})
         info = DatasetInfo(archive=archive)
         fetched = fetch_dataset(
-            Component(kind="dataset", name="small", target="x:x", summary="", info=info), patience=QUICK
+            Component(kind="dataset", name="small", target="x:x", summary="", info=info), retries=QUICK
         )
         ranges = [a.get("Range", "") for a in server.asked]
     found = {p.name: p.read_bytes() for p in (fetched.folder / "train").iterdir()}

@@ -169,7 +169,7 @@ def test_w08_a_full_disk_of_the_first_is_told_to_all(room):
     (done,) = company(room, {"lines": [line("mine", *data(room), **small)] * 2, "limit": 30_000})
     assert done["codes"] == [5, 5], done["said"]
     assert "cannot be written" in done["said"][0]
-    assert done["said"][0].count("training goes on, and saves again later") == 2
+    assert done["said"][0].count("training continues, and saves again later") == 2
     assert not [p.name for p in (room / "runs" / "mine").iterdir() if p.name.startswith("step-")]
 
 

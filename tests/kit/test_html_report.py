@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imtrans.kit.report.html_report import Chart, Series, charts_of, embedded
+from imtrans.kit.report.html_report import Chart, Series, charts_of, embedded, render
 from imtrans.kit.report.plots import plots, stacked
+from imtrans_observers.diagnostics import Diagnosis
 
 
 def decoded(picture):
@@ -33,14 +34,14 @@ def test_large_pictures_are_made_smaller_in_their_shape():
 
 
 def test_many_pictures_share_the_room():
-    made = embedded([noise(256, 256)] * 12, room=60_000)
+    made = embedded([noise(256, 256)] * 12, max_characters=60_000)
     assert sum(len(p.uri) for p in made) <= 60_000
     assert len({p.width for p in made}) == 1
     assert made[0].width > 48
 
 
 def test_pictures_are_never_shrunk_out_of_sight():
-    assert {p.width for p in embedded([noise(256, 256)] * 3, room=100)} == {48}
+    assert {p.width for p in embedded([noise(256, 256)] * 3, max_characters=100)} == {48}
 
 
 def chart(*series):
@@ -79,3 +80,10 @@ def test_plots_and_samples_stand_below_each_other():
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e-12, 1e12])
 def test_a_constant_line_is_drawn_too(value):
     assert len(plots([chart(Series(name="x", points=[(1, value), (2, value)]))])) == 1
+
+
+def test_a_verdict_shows_what_to_try(tmp_path):
+    template = tmp_path / "page.j2"
+    template.write_text('{% from "html_report.macros.j2" import verdict %}{{ verdict(given) }}', "utf-8")
+    given = Diagnosis(name="starved by the loader", sentence="It waits.", hint="--workers 4")
+    assert "To try: <code>--workers 4</code>" in render(template, {"given": given})

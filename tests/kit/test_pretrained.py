@@ -71,7 +71,7 @@ def test_who_is_offline_is_told_how_to_bring_the_file_by_hand():
     with Server(BODY) as server:
         url = server.url(NAME)
     with pytest.raises(DownloadError, match=r"Or fetch it by hand: --set metrics\.fid\.weights=FILE"):
-        locate(published(url), metric="fid", fetch=True, patience=QUICK)
+        locate(published(url), metric="fid", fetch=True, retries=QUICK)
 
 
 def test_a_fingerprint_changes_with_any_weight():

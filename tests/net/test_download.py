@@ -30,7 +30,7 @@ def refused(tmp_path: Path) -> Callable[..., str]:
 
     def call(url: str, kind: type[ImtransError], **more: object) -> str:
         with pytest.raises(kind) as caught:
-            download(url, tmp_path / "set.tar.gz", **{"patience": QUICK, **more})
+            download(url, tmp_path / "set.tar.gz", **{"retries": QUICK, **more})
         assert list(tmp_path.iterdir()) == []
         assert caught.value.hint
         assert len(str(caught.value).splitlines()) <= 3
@@ -41,7 +41,7 @@ def refused(tmp_path: Path) -> Callable[..., str]:
 
 def fetch(server: Server, folder: Path, **more: object) -> str:
     """A download that must bring the body, and leave nothing else."""
-    found = download(server.url(), folder / "set.tar.gz", **{"patience": QUICK, **more})
+    found = download(server.url(), folder / "set.tar.gz", **{"retries": QUICK, **more})
     assert [p.name for p in folder.iterdir()] == ["set.tar.gz"]
     assert (folder / "set.tar.gz").read_bytes() == BODY
     assert found == SHA
@@ -76,7 +76,7 @@ def test_a01_an_unknown_host_is_told(refused: Callable, monkeypatch: pytest.Monk
 def test_a01_a_server_that_takes_connections_and_says_nothing_is_told(refused: Callable) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/set.tar.gz"
-        assert "no answer in time" in refused(url, DownloadError, patience=replace(QUICK, tries=2))
+        assert "no answer in time" in refused(url, DownloadError, retries=replace(QUICK, tries=2))
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -119,7 +119,7 @@ def test_a04_a_cut_connection_goes_on_where_it_was(tmp_path: Path, share: float)
 def test_a04_progress_counts_as_a_new_first_try(tmp_path: Path) -> None:
     body = random.Random(1).randbytes(9 << 20)
     with Server(body, *(plain(cut=(1 << 20) + 1) for _ in range(8))) as server:
-        download(server.url(), tmp_path / "x", patience=QUICK)
+        download(server.url(), tmp_path / "x", retries=QUICK)
     assert (tmp_path / "x").read_bytes() == body
     assert len(server.asked) == 9
 
@@ -138,7 +138,7 @@ def test_a05_silence_ends_the_try_and_the_next_goes_on(tmp_path: Path) -> None:
 
 def test_a05_lasting_silence_is_told(refused: Callable) -> None:
     with Server(BODY, stall(10, 1), stall(10, 1)) as server:
-        said = refused(server.url(), DownloadError, patience=replace(QUICK, tries=2))
+        said = refused(server.url(), DownloadError, retries=replace(QUICK, tries=2))
     assert "sent nothing for 0.2 seconds, 2 times" in said
 
 
@@ -273,7 +273,7 @@ def test_a15_an_interruption_leaves_a_part_that_the_next_call_takes_up(tmp_path:
 
     with Server(BODY) as server:
         with pytest.raises(KeyboardInterrupt):
-            download(server.url(), tmp_path / "set.tar.gz", tick=interrupt, patience=QUICK)
+            download(server.url(), tmp_path / "set.tar.gz", tick=interrupt, retries=QUICK)
         (part,) = tmp_path.glob(".*.part")
         have = part.stat().st_size
         fetch(server, tmp_path, sha256=SHA)
@@ -292,7 +292,7 @@ def test_secrets_of_a_url_are_sent_but_never_shown(refused: Callable) -> None:
 
 def test_a_login_is_not_sent_on_to_others(tmp_path: Path) -> None:
     with Server(BODY) as there, Server(BODY, answer(302, Location=there.url())) as here:
-        download(here.url().replace("127", "me:geheim@127", 1), tmp_path / "x", patience=QUICK)
+        download(here.url().replace("127", "me:geheim@127", 1), tmp_path / "x", retries=QUICK)
     assert "Authorization" not in there.asked[0]
 
 
@@ -312,7 +312,7 @@ def test_the_partial_file_of_another_process_is_never_touched(tmp_path: Path) ->
     other = tmp_path / f".set.tar.gz.host~{os.getpid()}~00000000.part"
     other.write_bytes(b"half of something else")
     with Server(BODY) as server:
-        download(server.url(), tmp_path / "set.tar.gz", patience=QUICK)
+        download(server.url(), tmp_path / "set.tar.gz", retries=QUICK)
     assert other.read_bytes() == b"half of something else"
     assert (tmp_path / "set.tar.gz").read_bytes() == BODY
 

@@ -37,7 +37,7 @@ def left(tmp_path: Path) -> Callable[..., Path]:
 
 def fetch(server: Server, folder: Path) -> None:
     """A download that must bring the body, and leave nothing else."""
-    assert download(server.url(), folder / "set.tar.gz", patience=QUICK) == SHA
+    assert download(server.url(), folder / "set.tar.gz", retries=QUICK) == SHA
     assert [p.name for p in folder.iterdir()] == ["set.tar.gz"]
     assert (folder / "set.tar.gz").read_bytes() == BODY
 
@@ -90,7 +90,7 @@ def test_bytes_that_are_not_the_files_are_found_out_by_the_hash(tmp_path: Path, 
     with Server(BODY) as server:
         left(server.url(), data=b"x" * DONE)
         with pytest.raises(DataError, match=f"expected {SHA}"):
-            download(server.url(), tmp_path / "set.tar.gz", sha256=SHA, patience=QUICK)
+            download(server.url(), tmp_path / "set.tar.gz", sha256=SHA, retries=QUICK)
         assert list(tmp_path.iterdir()) == []
         fetch(server, tmp_path)
 
@@ -100,7 +100,7 @@ def test_the_part_of_a_living_process_is_never_taken_up(tmp_path: Path) -> None:
         other = tmp_path / process_name("set.tar.gz", "part")  # this very process: another thread may work on it
         other.write_bytes(BODY[:DONE])
         note(other, server.url(), version='"1"', total=len(BODY))
-        assert download(server.url(), tmp_path / "set.tar.gz", patience=QUICK) == SHA
+        assert download(server.url(), tmp_path / "set.tar.gz", retries=QUICK) == SHA
         assert "Range" not in server.asked[0]
     assert other.stat().st_size == DONE
 
@@ -109,13 +109,13 @@ def test_after_a_fault_of_the_network_much_is_kept_and_little_is_not(tmp_path: P
     refusal = answer(404)
     with Server(BODY, plain(cut=(1 << 20) + 10), refusal, plain(cut=1000), refusal) as server:
         with pytest.raises(DownloadError, match="answers 404") as caught:
-            download(server.url(), tmp_path / "set.tar.gz", patience=QUICK)
+            download(server.url(), tmp_path / "set.tar.gz", retries=QUICK)
         assert caught.value.hint.startswith(
             "What has arrived (1.0 MB) is kept, and the same command resumes from there"
         )
         fetch_again = RetryPolicy(tries=1, connect=2, stall=0.3, pause=0.01)
         with pytest.raises(DownloadError):
-            download(server.url("other"), tmp_path / "other", patience=fetch_again)
+            download(server.url("other"), tmp_path / "other", retries=fetch_again)
         assert not list(tmp_path.glob(".other*"))
         server.script.clear()
         fetch(server, tmp_path)

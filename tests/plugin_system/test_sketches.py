@@ -55,7 +55,7 @@ def test_a_sketch_trains_five_steps_is_saved_and_loaded_and_translates(recipe, p
 
     folder = checkpoint_paths.find(tmp_path / "runs" / recipe)
     loaded = checkpoints_io.load(
-        folder, catalog=catalog, maker=build.ComponentFactory(catalog), device=torch.device("cpu")
+        folder, catalog=catalog, factory=build.ComponentFactory(catalog), device=torch.device("cpu")
     )
     trained = Translator(job.model)
     shape, wanted = SKETCHES[recipe]
@@ -96,7 +96,7 @@ def test_image_pools_come_back_from_a_checkpoint(plugins, tmp_path, monkeypatch)
     live = checkpoints_io.load(
         checkpoint_paths.find(tmp_path / "run"),
         catalog=catalog,
-        maker=build.ComponentFactory(catalog),
+        factory=build.ComponentFactory(catalog),
         device=torch.device("cpu"),
     )
     own, other = job.model.method.state_dict(), live.method.state_dict()

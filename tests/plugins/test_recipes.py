@@ -80,9 +80,9 @@ def networks(catalog, name, settings=None, *, device="meta", data_spec=None):
     """Generator and discriminator of a recipe; as they stand without memory for their weights."""
     given = {**(WEIGHTLESS if device == "meta" else {}), **(settings or {})}
     layer = Layer("test", [Assignment(tuple(k.split(".")), v, k) for k, v in given.items()])
-    found, maker = resolve(catalog, name, dataset=ComponentRef("facades"), layers=[layer]), ComponentFactory(catalog)
+    found, factory = resolve(catalog, name, dataset=ComponentRef("facades"), layers=[layer]), ComponentFactory(catalog)
     with torch.device(device):
-        return [maker.from_resolved(found.parts[slot][0], data_spec=data_spec or DataSpec()) for slot in KEYS[1:3]]
+        return [factory.from_resolved(found.parts[slot][0], data_spec=data_spec or DataSpec()) for slot in KEYS[1:3]]
 
 
 def narrow(catalog, name, **settings):
@@ -342,4 +342,4 @@ def small_method(catalog, name, settings=None):
     from imtrans.engine.build import model
 
     chosen = replace(chosen, data=replace(chosen.data, size=(32,)))
-    return model(chosen, DataSpec(), maker=ComponentFactory(catalog), device=torch.device("cpu"), seed=0).method
+    return model(chosen, DataSpec(), factory=ComponentFactory(catalog), device=torch.device("cpu"), seed=0).method

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from imtrans.engine.validation.validate import CheckReport, LocatedIssue
     from imtrans.interfaces import Split
 
-MOST, WIDE = 20, 80  # issues of one kind that are printed; columns
+MAX_SHOWN, COLUMNS = 20, 80  # issues of one kind that are printed; of a terminal
 # A code that is not here, as of a data set's own checks, is its own title.
 TITLES = {
     "missing": "Files that are not there",
@@ -40,7 +40,7 @@ TITLES = {
     "constant": "Pictures of one colour",
     "odd-mode": "Pictures stored otherwise than most",
     "turned": "Pairs of which one side is turned by EXIF",
-    "jpeg-labels": "Labels kept with loss",
+    "jpeg-labels": "Labels compressed with loss",
     "direction": "Direction",
 }
 
@@ -127,11 +127,11 @@ def _lines(name: str, report: "CheckReport") -> Iterator[str]:
 def _lines_of_code(code: str, issues: "Sequence[LocatedIssue]") -> Iterator[str]:
     yield ""
     yield f"{TITLES.get(code, code.replace('-', ' ').capitalize())} ({len(issues):,})"
-    for located in issues[:MOST]:
+    for located in issues[:MAX_SHOWN]:
         split = f"{located.split}: " if located.sample is None and located.split else ""
         yield _wrapped(split + _short(located.issue.what), "  ")
-    if len(issues) > MOST:
-        yield f"  and {len(issues) - MOST:,} more (all of them: --json)"
+    if len(issues) > MAX_SHOWN:
+        yield f"  and {len(issues) - MAX_SHOWN:,} more (all of them: --json)"
     for hint in list(dict.fromkeys(i.issue.hint for i in issues if i.issue.hint))[:3]:
         yield _wrapped(f"-> {hint}", "  ")
 
@@ -139,7 +139,7 @@ def _lines_of_code(code: str, issues: "Sequence[LocatedIssue]") -> Iterator[str]
 def _wrapped(text: str, indent: str) -> str:
     return textwrap.fill(
         text,
-        WIDE,
+        COLUMNS,
         initial_indent=indent,
         subsequent_indent=f"{indent}   ",
         break_on_hyphens=False,  # a broken file name could not be copied from the terminal

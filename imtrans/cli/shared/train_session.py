@@ -35,7 +35,7 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
     locked: list[Path] = []
     try:
         with distributed.map_peer_errors():
-            world = distributed.join(device.choose(config.train.device), patience=config.train.timeout)
+            world = distributed.join(device.choose(config.train.device), timeout=config.train.timeout)
             folder, start = world.on_first(where)
             locked += [folder] if world.is_first else []
             _train(session, config, folder, start, as_json=as_json)

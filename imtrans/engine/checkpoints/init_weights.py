@@ -35,7 +35,7 @@ def _fill(model: Model, name: str, tensors: dict[str, Tensor]) -> tuple[int, lis
     initial = model.networks[name].state_dict()
     fitting = {k: v for k, v in tensors.items() if k in initial and initial[k].shape == v.shape}
     model.networks[name].load_state_dict({**initial, **fitting})
-    if any(k not in fitting for k in initial if k.endswith("._u")):  # else it goes on with the vectors of the file
+    if any(k not in fitting for k in initial if k.endswith("._u")):  # else it continues with the vectors of the file
         update_spectral_norms(model.networks[name])
     average = model.averages.get(name)
     if average is not None:  # a copy of the initial weights, towards which it would pull

@@ -81,7 +81,7 @@ def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str
     }
 
 
-def load(folder: Path, *, catalog: Catalog, maker: ComponentFactory, device: torch.device) -> Model:
+def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: torch.device) -> Model:
     """The model of an intact checkpoint folder. CheckpointError if its weights are not finite or do not fit.
 
     `folder` can also be a weights file that was copied alone: the method's state is then empty.
@@ -89,7 +89,7 @@ def load(folder: Path, *, catalog: Catalog, maker: ComponentFactory, device: tor
     metadata = read_metadata(folder)
     config = _config(catalog, metadata, folder)
     # The seed does not matter: every weight is overwritten.
-    model = build.model(config, _data_spec(metadata, folder), maker=maker, device=device, seed=0)
+    model = build.model(config, _data_spec(metadata, folder), factory=factory, device=device, seed=0)
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)
     if rank_state:

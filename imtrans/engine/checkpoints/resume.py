@@ -213,7 +213,7 @@ def _size(path: str) -> int:
 
 def _dropped(ranks: Sequence[Any], world: ProcessGroup) -> str:
     keys = sorted({k for rank in ranks for k in rank.get("method", {})})
-    also = f" and what the method kept ({join_names(keys, most=3)})" if keys else ""
+    also = f" and the method's own state ({join_names(keys, most=3)})" if keys else ""
     return f"{len(ranks)} devices became {world.size}: their random numbers{also} begin anew"
 
 

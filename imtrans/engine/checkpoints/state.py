@@ -95,7 +95,7 @@ def restore_rank_state(model: Model, progress: Progress, saved: Mapping[str, Any
         model.method.load_state_dict(moved(saved["method"], model.device))
         progress.sums = moved(saved["sums"], model.device)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"what the method kept cannot be read ({error})") from None
+        raise CheckpointError(f"the method's own state cannot be read ({error})") from None
     restore_rng_state(saved["random"], model.device)
 
 

@@ -25,7 +25,7 @@ from imtrans.kit.images import Array
 from imtrans.net.cache_dir import cache_dir
 from imtrans.net.file_lock import file_lock, process_name, sweep
 
-MOST_BYTES = 8 << 30
+MAX_BYTES = 8 << 30
 SHARE = 4  # a cache may take one part in so many of the free disk
 UNUSED = 30 * 24 * 3600.0  # seconds after which a file that no run has opened is removed
 FOLDER, KIND = "decoded", ".map"
@@ -84,7 +84,7 @@ def _cache_path(loading: PairLoader) -> Path:
 
 
 def _fits(size: int, folder: Path) -> bool:
-    return size <= min(MOST_BYTES, shutil.disk_usage(folder.parent).free // SHARE)
+    return size <= min(MAX_BYTES, shutil.disk_usage(folder.parent).free // SHARE)
 
 
 def _code(loading: PairLoader) -> bytes:
@@ -137,8 +137,8 @@ def _ensure_file(path: Path, layout: CacheLayout, stamps: Array) -> None:
     """
     path.parent.mkdir(exist_ok=True)
     with file_lock(path.with_suffix(".lock")) as keep_alive:
-        present = CacheLayout.told(path)
-        slots = CacheFile.opened(path, present) if present and present.sides == layout.sides else None
+        present = CacheLayout.from_file(path)
+        slots = CacheFile.open(path, present) if present and present.sides == layout.sides else None
         if slots and present == layout and not _is_stale(slots, stamps):
             _touch(path)
             return

@@ -18,7 +18,7 @@ from imtrans.kit.images import Array
 
 FORMAT = b"imtrans decoded 1\n"
 PAGE = 4096
-MOST_HEADER = 1 << 16
+MAX_HEADER = 1 << 16
 KEY = 504  # bytes, so that a name takes 512 in all; a sample of a longer name is not cached
 STAMP = np.dtype("<u8")
 NAME = np.dtype([("checksum", "<u4"), ("length", "<u4"), ("key", "u1", KEY)])
@@ -58,11 +58,11 @@ class CacheLayout:
         return [np.ascontiguousarray(np.moveaxis(a, -1, 0)) for a in _arrays(pair).values()]
 
     @classmethod
-    def told(cls, path: Path) -> "CacheLayout | None":
+    def from_file(cls, path: Path) -> "CacheLayout | None":
         """The layout in the header of a file; None where there is no file, or no intact header."""
         try:
             with path.open("rb") as file:
-                start = file.read(MOST_HEADER)
+                start = file.read(MAX_HEADER)
             first, digest, text = start.split(b"\n", 3)[:3]
             if first + b"\n" != FORMAT or hashlib.sha256(text).hexdigest().encode() != digest:
                 return None
@@ -112,7 +112,7 @@ class CacheFile:
         }
 
     @classmethod
-    def opened(cls, path: Path, layout: CacheLayout) -> "CacheFile | None":
+    def open(cls, path: Path, layout: CacheLayout) -> "CacheFile | None":
         """The file at `path`, writable where that is allowed; None where there is none, or none of this layout."""
         try:
             descriptor = _open(path)

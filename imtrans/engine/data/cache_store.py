@@ -119,7 +119,7 @@ class CacheStore:
     def _opened(self) -> CacheFile | None:
         """The file, opened at first use: a worker that this was pickled to opens its own."""
         if self._slots is None and not self._is_gone:
-            self._slots = CacheFile.opened(self.path, self.layout)
+            self._slots = CacheFile.open(self.path, self.layout)
             self._is_gone = self._slots is None
         return self._slots
 
@@ -134,7 +134,7 @@ class CacheStore:
 
 def note(why: str) -> None:
     """Warn that samples are decoded again each time they are read."""
-    print(f"Warning: decoded pictures are not kept: {why}", file=sys.stderr)  # noqa: T201
+    print(f"Warning: decoded pictures are not cached: {why}", file=sys.stderr)  # noqa: T201
 
 
 def _named(sides: Mapping[str, Array]) -> dict[str, Array]:

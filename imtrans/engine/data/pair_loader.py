@@ -19,7 +19,7 @@ from imtrans.kit.images import Array, Interpolation, resize
 from imtrans.kit.images.labels import highest_class
 from imtrans.kit.random import draw
 
-MOST_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
+MAX_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
 
 
 class HostBatch(NamedTuple):
@@ -133,7 +133,7 @@ class PairLoader:
         # Drawn from the place and not from a generator: a resumed run reads the same replacement.
         dataset, number = self.source.dataset, draw(self.seed, place.epoch, place.index)
         skipped = [SkippedSample(index=place.index, files=tuple(map(str, dataset.files(place.index))), what=error.what)]
-        for attempt in range(MOST_REPLACEMENTS):
+        for attempt in range(MAX_REPLACEMENTS):
             index = draw(number, attempt, place.index) % len(dataset)
             try:
                 return LoadedSample(self.pair(SampleIndex(place.epoch, index))[0], number, skipped)
@@ -161,14 +161,14 @@ class TrainingSplit(NamedTuple):
 
 
 def open_training(
-    config: RunConfig, maker: ComponentFactory, *, run: Path | None = None, data_spec: DataSpec | None = None
+    config: RunConfig, factory: ComponentFactory, *, run: Path | None = None, data_spec: DataSpec | None = None
 ) -> TrainingSplit:
     """The training split; its augmentation is built for the channels that it really has.
 
     `run` and `data_spec` as in `dataset_source`.
     """
     plain = open_split(config, "train", run=run, data_spec=data_spec)
-    augment = augmentations(config, maker, plain.data_spec)
+    augment = augmentations(config, factory, plain.data_spec)
     loader = open_split(config, "train", augment=augment, run=run, data_spec=data_spec)
     return TrainingSplit(loader, plain, augment)
 

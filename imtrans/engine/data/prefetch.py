@@ -15,7 +15,7 @@ from imtrans.engine.data.workers import PATIENCE
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.errors import ResourceError, join_names
 
-MOST_REBUILDS = 3  # after so many deaths the cause is not chance
+MAX_REBUILDS = 3  # after so many deaths the cause is not chance
 SHARED = Path("/dev/shm")
 
 
@@ -87,7 +87,7 @@ class Prefetcher:
         if "DataLoader worker" not in str(error):
             raise error
         self.rebuilds += 1
-        if self.rebuilds > MOST_REBUILDS:
+        if self.rebuilds > MAX_REBUILDS:
             # Containers often have 64 MB of shared memory, which looks like a killed process.
             room = f"; {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:,.0f} MB free" if SHARED.is_dir() else ""
             raise ResourceError(
@@ -99,5 +99,5 @@ class Prefetcher:
     def _files(self, position: Position) -> str:
         step = next(iter(replace(self.order, start=position, steps=1)))
         dataset = self.loading.source.dataset
-        files = [str(f) for place in step.places for f in dataset.files(place.index)]
-        return join_names(files, most=3) if files else f"samples {', '.join(str(p.index) for p in step.places[:3])}"
+        files = [str(f) for place in step.indices for f in dataset.files(place.index)]
+        return join_names(files, most=3) if files else f"samples {', '.join(str(p.index) for p in step.indices[:3])}"

@@ -23,7 +23,7 @@ def preview(config: RunConfig, factory: ComponentFactory, *, count: int) -> Arra
     )
     data_spec, device = loading.data_spec, torch.device("cpu")
     rows = []
-    for stored in loader(loading, (step.places for step in order), workers=0):
+    for stored in loader(loading, (step.indices for step in order), workers=0):
         batch = prepare(stored, data_spec, device, augment)
         source, target = batch.source[0], batch.target[0]
         rows.append([to_display(source, data_spec.source), target_to_display(target, source, data_spec)])

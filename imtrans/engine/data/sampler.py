@@ -27,7 +27,7 @@ class Position:
 class StepSamples:
     """The samples of one step over all devices, and where the run stands after it."""
 
-    places: list[SampleIndex]
+    indices: list[SampleIndex]
     after: Position
 
     def parts(self, *, ranks: int = 1, rank: int = 0, parts: int = 1) -> list[list[SampleIndex]]:
@@ -36,8 +36,8 @@ class StepSamples:
         Only where there are fewer samples than devices do some come twice.
         """
         # A device without a sample would leave the others waiting for its gradients.
-        missing = max(0, ranks - len(self.places))
-        padded = [*self.places, *(self.places * missing)[:missing]]
+        missing = max(0, ranks - len(self.indices))
+        padded = [*self.indices, *(self.indices * missing)[:missing]]
         share = padded[rank::ranks]
         count = min(parts, len(padded) // ranks)
         sizes = [len(share) // count + (i < len(share) % count) for i in range(count)]
@@ -45,7 +45,7 @@ class StepSamples:
 
     def count(self, ranks: int = 1) -> int:
         """The samples that all devices see in this step."""
-        return max(len(self.places), ranks)
+        return max(len(self.indices), ranks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,10 @@ class EpochSampler:
         position = self.start
         for _ in range(self.steps):
             chosen = shuffled(position.epoch)[position.seen : position.seen + self.batch_size]
-            places = [SampleIndex(position.epoch, int(i)) for i in chosen]
-            seen, epoch = position.seen + len(places), position.epoch
+            indices = [SampleIndex(position.epoch, int(i)) for i in chosen]
+            seen, epoch = position.seen + len(indices), position.epoch
             position = Position(epoch, seen) if seen < self.count else Position(epoch + 1, 0)
-            yield StepSamples(places=places, after=position)
+            yield StepSamples(indices=indices, after=position)
 
     def steps_to(self, epochs: int) -> int:
         """The steps from the start until so many epochs are done; 0 where they are."""

@@ -19,7 +19,7 @@ from imtrans.net.download import download
 from imtrans.net.file_lock import file_lock, process_name, sweep
 from imtrans.net.http import display_url
 from imtrans.net.io_errors import map_write_errors
-from imtrans.net.retry import PATIENT, RetryPolicy
+from imtrans.net.retry import DEFAULT_RETRIES, RetryPolicy
 from imtrans.net.unpack import Unpacked, fsync_tree, unpack
 from imtrans.plugins.component import Archive, Component
 
@@ -64,7 +64,7 @@ def fetch_dataset(
     url: str = "",
     archives: Sequence[Path] = (),
     listeners: ProgressCallbacks = SILENT,
-    patience: RetryPolicy = PATIENT,
+    retries: RetryPolicy = DEFAULT_RETRIES,
 ) -> Fetched:
     """The data set in the cache, downloaded if it is not there, with the declared number of samples.
 
@@ -83,7 +83,7 @@ def fetch_dataset(
         sweep(folder.parent, name, kinds=("tmp",))  # parts stay: the download may continue one
         source = ", ".join(str(p) for p in archives)
         listeners.say(download_notice(name, plan, component.info.terms, source=source))
-        job = _Job(name, plan, listeners, keep_alive, patience)
+        job = _Job(name, plan, listeners, keep_alive, retries)
         try:
             return job.from_files(archives) if archives else job.from_web()
         except FileNotFoundError:  # where locks do not work, another process may have installed it and cleaned up
@@ -130,7 +130,7 @@ class _Job:
     plan: Archive
     listeners: ProgressCallbacks
     keep_alive: Callable[[], None]
-    patience: RetryPolicy
+    retries: RetryPolicy
 
     def from_web(self) -> Fetched:
         archive = _archive_path(self.name, self.plan.url)
@@ -217,9 +217,7 @@ class _Job:
             self.listeners.tick(done, count)
 
         try:
-            return download(
-                plan.url, archive, sha256=known, size=plan.size, copies=2, tick=tick, patience=self.patience
-            )
+            return download(plan.url, archive, sha256=known, size=plan.size, copies=2, tick=tick, retries=self.retries)
         except DownloadError as error:
             resume = error.hint.splitlines()[:-1]  # the last line is the general hint of `download`
             by_hand = f"or get that file in a browser, then: imtrans data fetch {self.name} --archive FILE"

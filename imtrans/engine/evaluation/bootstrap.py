@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 REPEATS, MIN_REPEATS = 1000, 100
-MOST_COPIED = 4e9  # numbers that all repeats together may copy: a few seconds
+MAX_COPIED = 4e9  # numbers that all repeats together may copy: a few seconds
 LEVEL = 0.95
 
 
@@ -28,7 +28,7 @@ def bootstrap(
     count = len(rows)
     if count < 2:
         return {}
-    repeats = int(min(REPEATS, max(MIN_REPEATS, MOST_COPIED / max(rows.numel(), 1))))
+    repeats = int(min(REPEATS, max(MIN_REPEATS, MAX_COPIED / max(rows.numel(), 1))))
     generator = torch.Generator().manual_seed(seed)
     numbers: dict[str, list[float]] = {}
     for _ in range(repeats):

@@ -88,7 +88,7 @@ class ImagePage:
         ]
         values = {
             "title": f"{evaluation.protocol.name} v{evaluation.protocol.version}",
-            "about": [(k, v) for k, v in {**about, "hash": evaluation.hash}.items() if k != "judged"],
+            "about": [(k, v) for k, v in {**about, "hash": evaluation.hash}.items() if k != "evaluated"],
             "numbers": [(name, format_number(n.value), format_interval(n)) for name, n in evaluation.numbers.items()],
             "names": shown,
             "sides": self.sides,
@@ -112,7 +112,13 @@ def format_interval(number: Number) -> str:
 
 def _number(number: Number) -> dict[str, float | bool | str | None]:
     low, high = number.interval or (None, None)
-    values = {"value": number.value, "low": low, "high": high, "ceiling": number.ceiling, "baseline": number.baseline}
+    values = {
+        "value": number.value,
+        "low": low,
+        "high": high,
+        "upper_bound": number.upper_bound,
+        "baseline": number.baseline,
+    }
     return {**{k: json_number(v) for k, v in values.items()}, "higher_is_better": number.higher_is_better}
 
 

@@ -21,15 +21,15 @@ LABELS = "labels"  # the extra in which exact class numbers come, (1, 1, H, W)
 class EvalSample:
     """One prediction and its target, as the protocol compares them: (1, C, *spatial), images in [-1, 1].
 
-    `perfect` is the target as the model was given it: the best that a prediction can be. `made_at` is the spatial size
-    of the prediction before it was resized. `pictures` gives source, prediction and target for display, (H, W, 3)
-    uint8, before they were resized.
+    `upper_bound` is the target as the model was given it: the best that a prediction can be. `predicted_size` is the
+    spatial size of the prediction before it was resized. `pictures` gives source, prediction and target for display,
+    (H, W, 3) uint8, before they were resized.
     """
 
     prediction: Tensor
     batch: Batch
-    perfect: Tensor
-    made_at: tuple[int, ...]
+    upper_bound: Tensor
+    predicted_size: tuple[int, ...]
     pictures: Callable[[], Mapping[str, Array]]
 
 

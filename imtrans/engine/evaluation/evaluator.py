@@ -26,7 +26,7 @@ class Number:
 
     value: float
     interval: Interval | None = None
-    ceiling: float | None = None
+    upper_bound: float | None = None
     baseline: float | None = None
     higher_is_better: bool = False
 
@@ -71,12 +71,12 @@ def evaluate(
     keys, sizes, compared = list[str](), set[tuple[int, ...]](), set[tuple[int, ...]]()
     for index, sample in enumerate(samples.each()):
         keys += sample.batch.keys
-        sizes.add(sample.made_at)
+        sizes.add(sample.predicted_size)
         compared.add(tuple(sample.prediction.shape[2:]))
         for m in metrics.metrics:
             # A set of one image repeated has no spread, so that FID and the like say nothing about it.
             baseline = None if m.info.is_set_level else mean
-            rows[m.label].add(m.metric, sample, mean=baseline, has_ceiling=protocol.has_ceiling)
+            rows[m.label].add(m.metric, sample, mean=baseline, has_upper_bound=protocol.has_upper_bound)
         if on_sample:
             on_sample(index, sample)
         if tick:
@@ -86,7 +86,7 @@ def evaluate(
     missing = _missing(protocol, metrics, numbers, sizes=compared, count=len(keys))
     return Evaluation(
         protocol=protocol,
-        choices=choices(protocol, metrics.metrics, made_at=_made_at(sizes), count=len(keys), conditions=conditions),
+        choices=choices(protocol, metrics.metrics, predicted_size=_same(sizes), count=len(keys), conditions=conditions),
         numbers={f"{name}{m.suffix}": number for m in metrics.metrics for name, number in numbers[m.label].items()},
         keys=keys,
         pictures={f"{name}{m.suffix}": column for m in metrics.metrics for name, column in columns[m.label].items()},
@@ -95,7 +95,7 @@ def evaluate(
     )
 
 
-def _made_at(sizes: set[tuple[int, ...]]) -> list[int] | str:
+def _same(sizes: set[tuple[int, ...]]) -> list[int] | str:
     return list(next(iter(sizes))) if len(sizes) == 1 else "each its own"
 
 
@@ -106,12 +106,12 @@ def _numbers(bound: BoundMetric, rows: MetricRows) -> dict[str, Number]:
     # Drawing samples again shifts a number of a whole set, so that its interval would not hold the number itself.
     is_set_level = bound.info.is_set_level
     intervals = {} if is_set_level else bootstrap(torch.cat(rows.prediction), bound.metric.aggregate)
-    ceiling, baseline = rows.ceiling_numbers(bound.metric), rows.baseline_numbers(bound.metric)
+    upper_bound, baseline = rows.upper_bound_numbers(bound.metric), rows.baseline_numbers(bound.metric)
     return {
         name: Number(
             value=value,
             interval=intervals.get(name),
-            ceiling=ceiling.get(name),
+            upper_bound=upper_bound.get(name),
             baseline=baseline.get(name),
             higher_is_better=bound.info.points_up(name),
         )

@@ -74,10 +74,11 @@ def _eval_sample(
     target, prediction = (read(name, files[name]) for name in ("targets", "predictions"))
     # No channels where there is no source: metrics that need one are left out before.
     source = read("source", files["source"]) if "source" in files else torch.empty(1, 0, *target.shape[2:])
-    made_at, size = tuple(prediction.shape[2:]), tuple(protocol.size) or tuple(target.shape[2:])
-    if not protocol.size and made_at != size:
+    predicted_size, size = tuple(prediction.shape[2:]), tuple(protocol.size) or tuple(target.shape[2:])
+    if not protocol.size and predicted_size != size:
         raise ShapeError(
-            f"{files['predictions']}: {made_at[1]} x {made_at[0]} pixels, its target {size[1]} x {size[0]}",
+            f"{files['predictions']}: {predicted_size[1]} x {predicted_size[0]} pixels, "
+            f"its target {size[1]} x {size[0]}",
             hint="Say at which size they are to be compared: --size N, or --size HEIGHT,WIDTH",
         )
     how, spec = protocol.resize, data_spec.target
@@ -97,8 +98,8 @@ def _eval_sample(
         prediction=resize_to(prediction, size, how, spec=spec),
         batch=batch,
         # What a prediction of this size can be at best: the target at that size, resized as the prediction is.
-        perfect=resize_to(resize_to(target, made_at, "bilinear", spec=spec), size, how, spec=spec),
-        made_at=made_at,
+        upper_bound=resize_to(resize_to(target, predicted_size, "bilinear", spec=spec), size, how, spec=spec),
+        predicted_size=predicted_size,
         pictures=pictures,
     )
 

@@ -14,7 +14,7 @@ from imtrans.kit.images import header
 from imtrans.kit.images.array import Palette
 from imtrans.kit.images.decode import label_map
 
-MOST_CLASSES = 256  # a plane for each, as large as the picture
+MAX_CLASSES = 256  # a plane for each, as large as the picture
 MASK, BITS = {0, 255}, {0, 1}
 WORDS = {"1": "1 bit", "P": "palette indices"}
 Sides = Mapping[str, Mapping[str, Path]]
@@ -90,8 +90,8 @@ def read_encodings(sides: Sides, *, void: int | None = None) -> LabelFolders:
     if one.palette and other.palette:
         _check_palettes(one, other)
     count = max(one.classes | other.classes) + 1
-    if count > MOST_CLASSES:
-        raise DataError(f"class numbers up to {count - 1}; at most {MOST_CLASSES - 1} can be compared")
+    if count > MAX_CLASSES:
+        raise DataError(f"class numbers up to {count - 1}; at most {MAX_CLASSES - 1} can be compared")
     palettes = (e.palette for e in (other, one) if e.palette and len(e.palette) >= count)
     palette = next((p[:count] for p in palettes), None)
     spec = ImageSpec(kind="labels", channels=1, classes=count, palette=palette)
@@ -119,7 +119,7 @@ def check_pictures(prediction: Path, target: Path, *, hint: str) -> None:
 
 def _count(palette: Palette, highest: int) -> int:
     """The classes of a palette; of one that is padded to 256 colours those that occur."""
-    return len(palette) if len(palette) < MOST_CLASSES else highest + 1
+    return len(palette) if len(palette) < MAX_CLASSES else highest + 1
 
 
 def _encoding(paths: Iterable[Path], void: int | None) -> Encoding:

@@ -15,19 +15,21 @@ from imtrans.interfaces import Batch, Metric
 class MetricRows:
     """What one metric computed of each sample, (1, *S) on the CPU, in the order of the samples.
 
-    `prediction` are the rows of the predictions, `ceiling` those of the targets in their place, `baseline` those of
+    `prediction` are the rows of the predictions, `upper_bound` those of the targets in their place, `baseline` those of
     the mean training image in their place.
     """
 
     prediction: list[Tensor] = field(default_factory=list)
-    ceiling: list[Tensor] = field(default_factory=list)
+    upper_bound: list[Tensor] = field(default_factory=list)
     baseline: list[Tensor] = field(default_factory=list)
 
-    def add(self, metric: Metric, sample: EvalSample, *, mean: Tensor | None = None, has_ceiling: bool = False) -> None:
+    def add(
+        self, metric: Metric, sample: EvalSample, *, mean: Tensor | None = None, has_upper_bound: bool = False
+    ) -> None:
         """Compute the rows of a sample; `mean`, (1, C, *spatial), counts only where it has the sample's shape."""
         self.prediction.append(_row(metric, sample.prediction, sample.batch))
-        if has_ceiling:
-            self.ceiling.append(_row(metric, sample.perfect, sample.batch))
+        if has_upper_bound:
+            self.upper_bound.append(_row(metric, sample.upper_bound, sample.batch))
         if mean is not None and mean.shape == sample.prediction.shape:
             self.baseline.append(_row(metric, mean, sample.batch))
 
@@ -35,9 +37,9 @@ class MetricRows:
         """The metric over all samples; nothing where there are none."""
         return _aggregated(metric, self.prediction)
 
-    def ceiling_numbers(self, metric: Metric) -> dict[str, float]:
+    def upper_bound_numbers(self, metric: Metric) -> dict[str, float]:
         """The same of the targets; nothing unless every sample has a row."""
-        return _aggregated(metric, self.ceiling) if len(self.ceiling) == len(self.prediction) else {}
+        return _aggregated(metric, self.upper_bound) if len(self.upper_bound) == len(self.prediction) else {}
 
     def baseline_numbers(self, metric: Metric) -> dict[str, float]:
         """The same of the mean training image; nothing unless every sample has a row."""
@@ -50,7 +52,7 @@ def interleave(shares: Sequence[Mapping[str, MetricRows]]) -> dict[str, MetricRo
     return {
         name: MetricRows(
             prediction=_alternate([share[name].prediction for share in shares]),
-            ceiling=_alternate([share[name].ceiling for share in shares]),
+            upper_bound=_alternate([share[name].upper_bound for share in shares]),
             baseline=_alternate([share[name].baseline for share in shares]),
         )
         for name in shares[0]

@@ -70,17 +70,17 @@ def _eval_sample(
 ) -> EvalSample:
     data_spec = model.data_spec
     prediction = _as_compared(predict(model, batch), batch.source, data_spec)
-    perfect = _as_compared(batch.target, batch.source, data_spec)
+    upper_bound = _as_compared(batch.target, batch.source, data_spec)
     target = _as_compared(stored.target, stored.source, data_spec)
-    made_at, how = tuple(prediction.shape[2:]), protocol.resize
-    size = tuple(protocol.size) or made_at
+    predicted_size, how = tuple(prediction.shape[2:]), protocol.resize
+    size = tuple(protocol.size) or predicted_size
 
     def pictures() -> dict[str, Array]:
         target_spec = metric_spec(data_spec).target
         return {
             "source": to_display(batch.source[0], data_spec.source),
             "prediction": to_display(prediction[0], target_spec),
-            "target": to_display(perfect[0], target_spec),
+            "target": to_display(upper_bound[0], target_spec),
         }
 
     return EvalSample(
@@ -92,8 +92,8 @@ def _eval_sample(
             valid=None if stored.valid is None else resize_to(stored.valid, size, "nearest"),
             extras={**stored.extras, **({LABELS: labels.to(model.device)} if labels is not None else {})},
         ),
-        perfect=resize_to(perfect, size, how, spec=data_spec.target),
-        made_at=made_at,
+        upper_bound=resize_to(upper_bound, size, how, spec=data_spec.target),
+        predicted_size=predicted_size,
         pictures=pictures,
     )
 

@@ -19,7 +19,8 @@ from imtrans.plugins.recipe import EvalProtocol
 
 OWN = "own"
 UNHASHED = {"summary", "default_for"}  # fields that decide no number
-HASHED_AS = {"min_samples": "enough"}  # a field that was renamed keeps its name in hashes: they would all change
+# Fields that were renamed keep their names in hashes: all would change.
+HASHED_AS = {"min_samples": "enough", "has_upper_bound": "has_ceiling"}
 HASH = 12  # characters of a hash that people see
 AT_MODEL_SIZE = EvalProtocol(name=OWN, version=1, summary="the run's own metrics", metrics=[])
 
@@ -67,18 +68,23 @@ def compares_labels(protocol: EvalProtocol, catalog: Catalog) -> bool:
 
 
 def choices(
-    protocol: EvalProtocol, metrics: Sequence[BoundMetric], *, made_at: Any, count: int, conditions: Mapping[str, Any]
+    protocol: EvalProtocol,
+    metrics: Sequence[BoundMetric],
+    *,
+    predicted_size: Any,
+    count: int,
+    conditions: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that decides what the numbers mean.
 
-    `made_at` is the size of the predictions before resizing, `conditions` the split and the policy of inference.
+    `predicted_size` is the size of the predictions before resizing, `conditions` the split and the policy of inference.
     """
     return {
         "protocol": protocol.name,
         "version": protocol.version,
         "metrics": [m.description() for m in metrics],
-        "size": list(protocol.size) or made_at,
-        "made_at": made_at,
+        "size": list(protocol.size) or predicted_size,
+        "made_at": predicted_size,  # the name that hashes have
         "resize": protocol.resize,
         "count": count,
         "values": "as stored",

@@ -32,7 +32,7 @@ from imtrans.plugins.recipe import EvalProtocol
 class EvaluationResult(NamedTuple):
     """The numbers, what they are about, the path of the table of all pictures, and of the page that shows them."""
 
-    judgement: Evaluation
+    evaluation: Evaluation
     about: dict[str, Any]
     table: Path
     page: Path | None
@@ -54,7 +54,7 @@ def evaluate_run(
     loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
     dataset = run_summary.dataset_name(config)
     about = {
-        "judged": f"{checkpoint} on {dataset} ({protocol.split})",
+        "evaluated": f"{checkpoint} on {dataset} ({protocol.split})",
         "checkpoint": str(checkpoint),
         "data set": dataset,
         "direction": config.direction,
@@ -98,7 +98,7 @@ def evaluate_folders(
     samples = samples_of_folders(
         predictions, targets, protocol, beside=beside, as_labels=as_labels, void=void, hint=_as_classes(for_labels)
     )
-    about = {"judged": f"{predictions} against {targets}", "predictions": str(predictions), "targets": str(targets)}
+    about = {"evaluated": f"{predictions} against {targets}", "predictions": str(predictions), "targets": str(targets)}
     return _evaluated(
         protocol,
         samples,

@@ -16,8 +16,8 @@ from imtrans.engine.evaluation.model_samples import batches, samples_of_model
 from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.interfaces import Sample, Tick
 
-MOST_FOR_MEAN = 256
-MOST_WORST = 8
+MAX_FOR_MEAN = 256
+MAX_WORST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def samples(
 def mean_target(model: Model, loading: PairLoader) -> Tensor | None:
     """The mean of (at most 256) training targets, (C, *spatial); None where their sizes differ."""
     total = len(loading.source.dataset)
-    count = min(total, MOST_FOR_MEAN)
+    count = min(total, MAX_FOR_MEAN)
     chosen = [i * total // count for i in range(count)]
     summed: Tensor | None = None
     for batch in batches(model, loading, chosen):
@@ -121,4 +121,4 @@ def _worst(metrics: Sequence[BoundMetric], rows: Mapping[str, MetricRows]) -> li
     if not per_sample:
         return []
     values = torch.cat(rows[per_sample[0].label].prediction).tolist()
-    return worst_first(values, higher_is_better=per_sample[0].info.higher_is_better)[:MOST_WORST]
+    return worst_first(values, higher_is_better=per_sample[0].info.higher_is_better)[:MAX_WORST]

@@ -48,15 +48,15 @@ def import_run(
     `layers` override the configuration that the importer suggests. CheckpointError for files that are unsafe, broken,
     unknown or incomplete; ConfigError if the run's name is taken.
     """
-    maker = build.ComponentFactory(catalog)
+    factory = build.ComponentFactory(catalog)
     folder = _new_folder(files[0], name)
-    imported = _recognise({str(f): _read(f) for f in files}, catalog=catalog, maker=maker)
+    imported = _recognise({str(f): _read(f) for f in files}, catalog=catalog, factory=factory)
     config = _config(imported, catalog, layers)
     data_spec = DataSpec(source=_image_spec(imported.source), target=_image_spec(imported.target))
     for slot, part in imported.parts.items():
-        _check(config, slot, part, data_spec=data_spec, maker=maker)
+        _check(config, slot, part, data_spec=data_spec, factory=factory)
     # The seed matters only for a network that is not in the files, such as the discriminator.
-    model = build.model(config, data_spec, maker=maker, device=torch.device("cpu"), seed=0)
+    model = build.model(config, data_spec, factory=factory, device=torch.device("cpu"), seed=0)
     for slot, part in imported.parts.items():
         model.networks[slot].load_state_dict(dict(part.weights))
     checkpoint = checkpoints_io.save(model, folder, step=0, plugins=plugins)
@@ -71,12 +71,12 @@ def _read(file: Path) -> dict[str, Tensor]:
 
 
 def _recognise(
-    files: Mapping[str, Mapping[str, Tensor]], *, catalog: Catalog, maker: build.ComponentFactory
+    files: Mapping[str, Mapping[str, Tensor]], *, catalog: Catalog, factory: build.ComponentFactory
 ) -> Imported:
     entries = list(catalog.entries("importer"))
     for entry in entries:
         assert isinstance(entry.thing, Component)
-        imported: Imported | None = maker.make("importer", ComponentRef(entry.name))(files)
+        imported: Imported | None = factory.make("importer", ComponentRef(entry.name))(files)
         if imported is not None:
             return imported
     first = next(iter(files))
@@ -96,11 +96,11 @@ def _config(imported: Imported, catalog: Catalog, layers: Sequence[Layer]) -> Ru
 
 
 def _check(
-    config: RunConfig, slot: str, part: ImportedNetwork, *, data_spec: DataSpec, maker: build.ComponentFactory
+    config: RunConfig, slot: str, part: ImportedNetwork, *, data_spec: DataSpec, factory: build.ComponentFactory
 ) -> None:
     """Compare names and shapes with those of the network, built without memory: a file may claim any size."""
     with torch.device("meta"):
-        state = maker.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
+        state = factory.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
     misfits = sorted(set(state) ^ set(part.weights)) or [
         k for k, v in state.items() if v.shape != part.weights[k].shape
     ]

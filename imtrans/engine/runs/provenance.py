@@ -17,7 +17,7 @@ from imtrans.interfaces import Run
 if TYPE_CHECKING:
     from imtrans.plugins.discovery import Plugins
 
-MOST_DIFF = 1_000_000  # bytes
+MAX_DIFF = 1_000_000  # bytes
 GIT_SECONDS = 10
 
 
@@ -52,7 +52,7 @@ def code(folder: Path) -> tuple[dict[str, Any], str]:
         return {}, ""
     diff = _git(folder, "diff", "HEAD")
     # Half a diff cannot be applied, and notebooks in a repository make diffs of many megabytes.
-    is_whole = len(diff) <= MOST_DIFF
+    is_whole = len(diff) <= MAX_DIFF
     state = {
         "commit": commit.strip(),
         "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD").strip(),

@@ -15,12 +15,12 @@ from imtrans.errors import ConfigError, ResourceError, join_names, nearest
 if TYPE_CHECKING:
     from imtrans.engine.training.job import TrainingJob
 
-MOST_FAILURES = 3
-ROOM = 1.2  # of the last checkpoint's size is asked to be free before the next is written
+MAX_FAILURES = 3
+FREE_SPACE_FACTOR = 1.2  # of the last checkpoint's size is asked to be free before the next is written
 
 
 class CheckpointSaver:
-    """Writes the checkpoints of a run. Training goes on after a failed save; the third in a row ends the run."""
+    """Writes the checkpoints of a run. Training continues after a failed save; the third in a row ends the run."""
 
     def __init__(self, job: "TrainingJob") -> None:
         self.job, self.failures = job, 0
@@ -43,10 +43,10 @@ class CheckpointSaver:
             self.last = job.world.on_first(lambda: self._write(ranks))
         except ResourceError as error:
             self.failures += 1
-            if must or self.failures >= MOST_FAILURES:
+            if must or self.failures >= MAX_FAILURES:
                 raise
             if job.world.is_first:
-                print(f"Warning: {error.what}; training goes on, and saves again later", file=sys.stderr)  # noqa: T201
+                print(f"Warning: {error.what}; training continues, and saves again later", file=sys.stderr)  # noqa: T201
             return None
         self.failures = 0
         with state.preserve_rng(job.model.device):
@@ -88,7 +88,7 @@ class CheckpointSaver:
         if not folder.is_dir():
             raise ResourceError(f"run folder {folder} was taken away during training", hint="Start the run again.")
         if self.last and self.last.is_dir():
-            atomic_io.need_room(folder, int(ROOM * sum(p.stat().st_size for p in self.last.iterdir())))
+            atomic_io.need_room(folder, int(FREE_SPACE_FACTOR * sum(p.stat().st_size for p in self.last.iterdir())))
         progress, shared = job.progress.tree(), state.shared_state(job.model, job.update)
         checkpoint = checkpoints_io.save(
             job.model,

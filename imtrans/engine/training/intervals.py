@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imtrans.plugins.recipe import TrainOptions
 
 SAVE_EVERY = 2000  # steps; a checkpoint of the paper's networks takes two seconds, a step on two cores nearly one
-MOST_STEPS_BETWEEN_SAMPLES = 500
+MAX_STEPS_BETWEEN_SAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Intervals:
 
     def is_sample_due(self, step: int) -> bool:
         """Every `train.sample_every` steps, without it ten times a run and at least every 500 steps."""
-        every = self.options.sample_every or max(1, min(MOST_STEPS_BETWEEN_SAMPLES, self.last_step // 10))
+        every = self.options.sample_every or max(1, min(MAX_STEPS_BETWEEN_SAMPLES, self.last_step // 10))
         return step < self.last_step and _divides(every, step)
 
     def is_save_due(self, step: int) -> bool:

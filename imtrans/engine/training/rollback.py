@@ -11,7 +11,7 @@ from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.nonfinite import NonFiniteError, NonFiniteGuard
 from imtrans.errors import DivergedError, join_names
 
-MOST_ROLLBACKS = 3
+MAX_ROLLBACKS = 3
 SEED_STEP = 7919  # a prime: seeds of neighbouring runs and of their roll-backs do not meet
 
 
@@ -24,10 +24,10 @@ def roll_back(
     """
     folder, count = job.run.folder, job.progress.rollbacks + 1
     checkpoint = job.world.on_first(lambda: checkpoint_paths.newest(folder) if folder.is_dir() else None)
-    if checkpoint is None or count > MOST_ROLLBACKS:
+    if checkpoint is None or count > MAX_ROLLBACKS:
         again = f", for the {count}th time" if checkpoint else ""
         raise DivergedError(
-            f"training diverged: {fault.what} not finite at step {fault.step}{again}{_last_batch(job, fault.places)}",
+            f"training diverged: {fault.what} not finite at step {fault.step}{again}{_last_batch(job, fault.indices)}",
             hint="Try a lower learning rate (--lr), and look at these pictures.",
         )
     resume.restore(checkpoint, model=job.model, update=job.update, progress=job.progress, world=job.world)
@@ -42,8 +42,8 @@ def roll_back(
     return NonFiniteGuard(update=job.update, every=guard.every, skipped=guard.skipped)
 
 
-def _last_batch(job: TrainingJob, places: Sequence[SampleIndex]) -> str:
+def _last_batch(job: TrainingJob, indices: Sequence[SampleIndex]) -> str:
     dataset = job.training.source.dataset
-    files = [str(file) for place in places for file in dataset.files(place.index)]
-    names = files or [dataset[place.index].key for place in places]
+    files = [str(file) for place in indices for file in dataset.files(place.index)]
+    names = files or [dataset[place.index].key for place in indices]
     return f" (last batch: {join_names(names, most=6)})" if names else ""

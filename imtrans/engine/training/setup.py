@@ -48,13 +48,13 @@ def setup_training(
     With `start` the run in `folder` is resumed, from its checkpoint where it has one.
     """
     device = devices.choose(config.train.device)
-    world, factory = distributed.join(device, patience=config.train.timeout), build.ComponentFactory(catalog)
+    world, factory = distributed.join(device, timeout=config.train.timeout), build.ComponentFactory(catalog)
     _check_world(config, world)
     _check_pairs(config)
     splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
-    model = build.model(config, splits.training.data_spec, maker=factory, device=device, seed=config.train.seed)
+    model = build.model(config, splits.training.data_spec, factory=factory, device=device, seed=config.train.seed)
     _check_size(config, model, first)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
@@ -79,12 +79,12 @@ class Splits(NamedTuple):
 
 
 def _open_splits(
-    config: RunConfig, maker: build.ComponentFactory, *, folder: Path, start: ResumePoint | None, world: ProcessGroup
+    config: RunConfig, factory: build.ComponentFactory, *, folder: Path, start: ResumePoint | None, world: ProcessGroup
 ) -> tuple[Splits, Sequence[Augmentation]]:
     """The splits without bad samples, and from the cache; the augmentation for them."""
     run, checkpoint = folder if start else None, start.checkpoint if start else None
     known = checkpoints_io.data_spec(checkpoint) if checkpoint else None
-    training, plain, augment = open_training(config, maker, run=run, data_spec=known)
+    training, plain, augment = open_training(config, factory, run=run, data_spec=known)
     # Every split is read as the training pairs are: what a side is was found over all of them.
     validation = open_split(config, "val", run=run, data_spec=training.data_spec)
     check_disjoint(training.source.dataset, validation.source.dataset)

@@ -86,7 +86,7 @@ class Trainer:
             batches = self._prefetcher()
             for samples, host_batches in batches:
                 self.step(samples, host_batches)
-                self.guard.note(self.progress.step, samples.places)
+                self.guard.note(self.progress.step, samples.indices)
                 self._after_step(waited=batches.waited)
                 self._leave_if_asked()
                 if self.is_over:

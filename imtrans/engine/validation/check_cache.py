@@ -16,7 +16,7 @@ from imtrans.errors import ResourceError
 from imtrans.net.cache_dir import cache_dir
 
 FORMAT = 2
-MOST_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
+MAX_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
 
 
 class CheckCache:
@@ -35,10 +35,10 @@ class CheckCache:
         self.is_changed = False
 
     @classmethod
-    def kept(cls, loading: PairLoader) -> "CheckCache | None":
+    def existing(cls, loading: PairLoader) -> "CheckCache | None":
         """The cache of a split; None where there is none, or reading it would take seconds."""
         path = _cache_path(loading)
-        if path is None or not path.is_file() or len(loading.source.dataset) > MOST_AT_ONCE:
+        if path is None or not path.is_file() or len(loading.source.dataset) > MAX_AT_ONCE:
             return None
         return cls(loading)
 
@@ -48,7 +48,7 @@ class CheckCache:
         if not entry:
             return None
         try:
-            return SampleReport.restored(entry["exam"]) if entry["stamps"] == self._stamps(index) else None
+            return SampleReport.from_tree(entry["exam"]) if entry["stamps"] == self._stamps(index) else None
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from imtrans.engine.data.pair_loader import PairLoader
-from imtrans.engine.validation.sample_report import LOSSY, MOST_COLOURS, ImageStats, SampleReport, digest
+from imtrans.engine.validation.sample_report import LOSSY, MAX_COLOURS, ImageStats, SampleReport, digest
 from imtrans.errors import DataError
 from imtrans.interfaces import Issue, Split
 from imtrans.kit.images import decode, with_channels
@@ -16,8 +16,8 @@ from imtrans.kit.images import decode, with_channels
 FoundIssue = tuple[int | None, Issue]  # with the index of its sample; None: of several
 Reports = Mapping[int, SampleReport]
 ENOUGH = 20  # samples from which on a rule is taken to hold for most of a data set
-MOST = 0.95  # share of samples for which a rule must hold
-MOST_CONSTANT = 0.01
+RULE_SHARE = 0.95  # share of samples for which a rule must hold
+MAX_CONSTANT = 0.01
 # Share of flat pixels by which drawings exceed photos: measured medians are 0.43 (facades), 0.30 (cityscapes) and
 # 0.19 (edges2shoes); the least of any pair of these is 0.03.
 FLATTER = 0.12
@@ -115,7 +115,7 @@ def _duplicates(reports: Reports) -> Iterator[FoundIssue]:
 
 def _constant(name: str, stats: Mapping[int, ImageStats], reports: Reports) -> Iterator[FoundIssue]:
     constant = [i for i, s in stats.items() if s.is_constant]
-    if len(constant) > MOST_CONSTANT * len(stats):
+    if len(constant) > MAX_CONSTANT * len(stats):
         names = _few(_name(reports[i]) for i in constant)
         what = f"{len(constant):,} of {len(stats):,} {name}s are one colour: {names}"
         yield None, _warning("constant", what, [f for i in constant for f in reports[i].files])
@@ -149,7 +149,7 @@ def _sides(reports: Reports, loading: PairLoader) -> Iterator[FoundIssue]:
     indices = [*flat]
     differences = np.array([flat[i][1] - flat[i][0] for i in indices])
     usual = float(np.median(differences))
-    if abs(usual) < FLATTER or (differences * np.sign(usual) > 0).mean() < MOST:
+    if abs(usual) < FLATTER or (differences * np.sign(usual) > 0).mean() < RULE_SHARE:
         return
     distance = _distance([both[i] for i in indices])
     opposite = [i for i, d in zip(indices, differences * np.sign(usual), strict=True) if d < -REVERSED * abs(usual)]
@@ -197,9 +197,9 @@ def _strays(name: str, stats: Mapping[int, ImageStats], reports: Reports, *, fil
     if not 2 <= len(palette) <= PALETTE:
         return
     for i, s in lossless.items():
-        stray = len(set(s.colours) - palette) if s.colours else MOST_COLOURS + 1
+        stray = len(set(s.colours) - palette) if s.colours else MAX_COLOURS + 1
         if stray >= STRAY and s.flat is not None:
-            count = f"{stray}" if s.colours else f"more than {MOST_COLOURS}"
+            count = f"{stray}" if s.colours else f"more than {MAX_COLOURS}"
             path = reports[i].files[file] if reports[i].files else reports[i].key
             what = f"{path}: {count} colours beside the {len(palette)} of the other {name}s"
             hint = "Save it without smoothing or compression, or resize it with the nearest pixel."

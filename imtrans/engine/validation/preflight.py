@@ -100,7 +100,7 @@ def _headers(samples: Sequence[Files], until: float) -> Heads:
 
 def _known_faults(loading: PairLoader, samples: Sequence[Files], heads: Heads, *, until: float) -> Iterator[Issue]:
     """The faults of samples in the cache of checks, and of those whose files look bad and are, until the time is up."""
-    cache, screened = CheckCache.kept(loading), set[Files]()
+    cache, screened = CheckCache.existing(loading), set[Files]()
     for index, files in enumerate(samples):
         if time.monotonic() > until:
             return

@@ -15,7 +15,7 @@ from imtrans.kit.formats import is_picture
 from imtrans.kit.images import Array, ImageHeader, header
 from imtrans.kit.images.image_checks import file_fault
 
-MOST_COLOURS, MOST_TOP = 256, 16
+MAX_COLOURS, MAX_TOP = 256, 16
 LOSSY = ("JPEG", "WEBP")
 HINT = "Fix it, or remove the pair."
 TEXTURE = 32  # of 256 differences that must be clear for a picture to have a look of its own
@@ -66,7 +66,7 @@ class SampleReport:
         return {**asdict(self), "files": list(self.files), "issues": issues}
 
     @classmethod
-    def restored(cls, tree: Mapping[str, Any]) -> "SampleReport":
+    def from_tree(cls, tree: Mapping[str, Any]) -> "SampleReport":
         """The report that `tree()` was called on. KeyError, TypeError or ValueError for anything else."""
         issues = tuple(Issue(**{**f, "files": tuple(Path(p) for p in f["files"])}) for f in tree["issues"])
         return cls(
@@ -145,7 +145,7 @@ def _with_colour_stats(stats: ImageStats, rows: Array) -> ImageStats:
     bins = ((planes[0] >> 4) << 8) | ((planes[1] >> 4) << 4) | (planes[2] >> 4)
     is_flat = np.logical_and.reduce([np.abs(np.diff(plane, axis=1)) < 3 for plane in planes])
     counts = np.bincount(bins[:, 1:][is_flat], minlength=4096)
-    top = np.argsort(counts)[::-1][:MOST_TOP]
+    top = np.argsort(counts)[::-1][:MAX_TOP]
     return replace(
         stats,
         flat=round(float(is_flat.mean()), 4),
@@ -170,7 +170,7 @@ def _colours(whole: Array, rows: Array) -> tuple[int, ...]:
     for part in (rows, whole):
         wide = np.repeat(part, 3, axis=-1) if part.shape[-1] == 1 else part
         present = np.unique((wide[..., 0].astype(np.int32) << 16) | (wide[..., 1].astype(np.int32) << 8) | wide[..., 2])
-        if len(present) > MOST_COLOURS:
+        if len(present) > MAX_COLOURS:
             return ()
     return tuple(int(v) for v in present)
 

@@ -20,7 +20,7 @@ from imtrans.errors import ResourceError
 from imtrans.interfaces import DatasetDescription, Issue, Split, Tick
 
 FEW = 200  # samples; fewer are checked before other processes have started
-MOST_PROCESSES = 8
+MAX_PROCESSES = 8
 OVERLAPS = ("overlap", "near-overlap")
 CHUNK = 16  # samples that a process checks before it hands over their reports
 
@@ -140,7 +140,7 @@ def _reports(loading: PairLoader, indices: Sequence[int]) -> Iterator[tuple[int,
         batch_sampler=chunks,
         collate_fn=list,
         # In a container a process may often use fewer CPUs than the machine has.
-        num_workers=min(MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2),
+        num_workers=min(MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2),
         timeout=PATIENCE,
         generator=torch.Generator().manual_seed(0),
         worker_init_fn=_own_process_group,

@@ -11,12 +11,12 @@ from imtrans.kit.images.convert import (
 from imtrans.kit.images.decode import FORMATS, decode, label_map
 from imtrans.kit.images.encode import encode, suffix_for
 from imtrans.kit.images.header import ImageHeader, header
-from imtrans.kit.images.readers.pillow_formats import MOST_PIXELS
+from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS
 from imtrans.kit.images.resize import Interpolation, nearest_indices, resize, resize_nearest
 
 __all__ = [
     "FORMATS",
-    "MOST_PIXELS",
+    "MAX_PIXELS",
     "WHITE",
     "Array",
     "Color",

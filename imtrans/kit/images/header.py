@@ -14,7 +14,7 @@ from imtrans.kit.images.readers import npy, reader_of, tiff
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.pillow_formats import (
     FAULTS,
-    MOST_PIXELS,
+    MAX_PIXELS,
     PILLOW_FORMATS,
     QUIET,
     channels,
@@ -73,11 +73,11 @@ def header(path: Path) -> ImageHeader:
                 read = _tiff_header if reader is tiff else _npy_header if reader is npy else _header
                 record = read(path, file)
     except Image.DecompressionBombError:
-        raise TooLarge(f"{path}: has far more than {MOST_PIXELS:,} pixels") from None
+        raise TooLarge(f"{path}: has far more than {MAX_PIXELS:,} pixels") from None
     except FAULTS as error:
         raise DataError(f"{path}: not a picture ({error})") from None
-    if record.width * record.height > MOST_PIXELS:
-        raise TooLarge(f"{path}: {record.width} x {record.height} pixels are more than {MOST_PIXELS:,}")
+    if record.width * record.height > MAX_PIXELS:
+        raise TooLarge(f"{path}: {record.width} x {record.height} pixels are more than {MAX_PIXELS:,}")
     return record
 
 

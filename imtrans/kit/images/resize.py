@@ -10,8 +10,8 @@ from imtrans.kit.images.array import Array
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 FLAGS = {"bilinear": "LINEAR", "bicubic": "CUBIC", "area": "AREA", "lanczos": "LANCZOS4"}
-MOST_CHANNELS = {"area": 4}  # at once in OpenCV
-MOST_CHANNELS_ELSE = 128  # 512 before OpenCV 5
+MAX_CHANNELS = {"area": 4}  # at once in OpenCV
+MAX_CHANNELS_ELSE = 128  # 512 before OpenCV 5
 
 
 def resize(picture: Array, size: tuple[int, int], interpolation: Interpolation = "bilinear") -> Array:
@@ -23,7 +23,7 @@ def resize(picture: Array, size: tuple[int, int], interpolation: Interpolation =
         return picture[rows[:, None], columns]
     # OpenCV does not resize int32; float64 holds it exactly.
     stored = picture.astype(np.float64) if picture.dtype == np.int32 else picture
-    most = MOST_CHANNELS.get(interpolation, MOST_CHANNELS_ELSE)
+    most = MAX_CHANNELS.get(interpolation, MAX_CHANNELS_ELSE)
     groups = [_by_opencv(stored[..., i : i + most], size, interpolation) for i in range(0, picture.shape[2], most)]
     resized = groups[0] if len(groups) == 1 else np.concatenate(groups, axis=-1)
     if picture.dtype != np.int32:

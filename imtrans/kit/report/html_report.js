@@ -70,10 +70,10 @@
     });
     svg += `<line class="cursor" y1="${TOP}" y2="${HIGH - BOTTOM}"/>`;
     const legend = shown.length > 1 ? shown.map((s, i) => `<span><i style="background:var(--c${i % 6})"></i>${plain(s.name)}</span>`).join("") : "";
-    figure.innerHTML = `<b>${plain(chart.title)}</b><span class="legend">${legend}</span><svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label="${plain(chart.title)} over steps">${svg}</svg><div class="told"></div>`;
-    const drawing = figure.querySelector("svg"), told = figure.querySelector(".told"), cursor = figure.querySelector(".cursor");
+    figure.innerHTML = `<b>${plain(chart.title)}</b><span class="legend">${legend}</span><svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label="${plain(chart.title)} over steps">${svg}</svg><div class="values"></div>`;
+    const drawing = figure.querySelector("svg"), text = figure.querySelector(".values"), cursor = figure.querySelector(".cursor");
     const last = () => {
-      told.textContent = shown.filter((s) => s.points.length).map((s) => {
+      text.textContent = shown.filter((s) => s.points.length).map((s) => {
         const p = s.points[s.points.length - 1];
         return (shown.length > 1 ? s.name + " " : "") + short(p[1]) + (shown.length > 1 ? "" : " at step " + p[0].toLocaleString("en"));
       }).join("  ·  ");
@@ -84,7 +84,7 @@
       const x = x0 + (((event.clientX - box.left) / box.width) * WIDE - LEFT) / (WIDE - LEFT - RIGHT) * (x1 - x0);
       const near = shown.filter((s) => s.points.length).map((s) => [s, s.points.reduce((a, b) => (Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a))]);
       const at = near.reduce((a, b) => (Math.abs(b[1][0] - x) < Math.abs(a[1][0] - x) ? b : a))[1][0];
-      told.textContent = "step " + at.toLocaleString("en") + ": " + near.map(([s, p]) => (shown.length > 1 ? s.name + " " : "") + short(p[1])).join("  ·  ");
+      text.textContent = "step " + at.toLocaleString("en") + ": " + near.map(([s, p]) => (shown.length > 1 ? s.name + " " : "") + short(p[1])).join("  ·  ");
       cursor.setAttribute("x1", across(at));
       cursor.setAttribute("x2", across(at));
       cursor.style.visibility = "visible";

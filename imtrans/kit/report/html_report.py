@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imtrans.kit.images import Array
 
 MAX_POINTS = 400  # of a line: a chart has no more pixels
-ROOM = 2_000_000  # characters of all pictures of a page, which then stays below 3 MB
+MAX_CHARACTERS = 2_000_000  # characters of all pictures of a page, which then stays below 3 MB
 MAX_SIDE, MIN_SIDE = 384, 48  # pixels of the longer side of a picture: at first, and at least
 TINY = 128  # pixels: up to this side pictures are stored without loss and shown with visible pixels
 
@@ -73,8 +73,8 @@ def render(template: Path, values: Mapping[str, Any]) -> str:
     return page
 
 
-def embedded(pictures: "Sequence[Array]", *, room: int = ROOM) -> list[Picture]:
-    """(H, W, 3) uint8 pictures as data URIs, together at most `room` characters if possible.
+def embedded(pictures: "Sequence[Array]", *, max_characters: int = MAX_CHARACTERS) -> list[Picture]:
+    """(H, W, 3) uint8 pictures as data URIs, together at most `max_characters` long if possible.
 
     All are scaled down to the same longer side until they fit; it is at most 384 pixels and at least 48.
     """
@@ -82,10 +82,10 @@ def embedded(pictures: "Sequence[Array]", *, room: int = ROOM) -> list[Picture]:
     while True:
         encoded = [_embedded(picture, side) for picture in pictures]
         total = sum(len(p.uri) for p in encoded)
-        if total <= room or side == MIN_SIDE:
+        if total <= max_characters or side == MIN_SIDE:
             return encoded
         # The size grows with the area; 0.95 and 8 pixels ensure that few rounds are enough.
-        side = max(MIN_SIDE, min(int(side * math.sqrt(room / total) * 0.95), side - 8))
+        side = max(MIN_SIDE, min(int(side * math.sqrt(max_characters / total) * 0.95), side - 8))
 
 
 def charts_of(charts: Iterable[Chart]) -> list[dict[str, Any]]:

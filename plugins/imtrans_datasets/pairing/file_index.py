@@ -82,7 +82,7 @@ def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Sca
 
 
 def one_name(paths: Sequence[str]) -> Issue:
-    """Pictures of one name, of which none can be told to be the right one."""
+    """Pictures of one name, of which none is known to be the right one."""
     what = f"{' and '.join(map(key_of, paths))} have one name"
     return Issue(code="same-name", what=what, hint="Remove or rename one of them.", files=tuple(map(Path, paths)))
 

@@ -110,7 +110,9 @@ def test_a_missing_plugin_is_named_with_how_to_install_it(trained, tmp_path):
     )
     without = Catalog([r for r in plugins().records if r.name != "unet"])
     with pytest.raises(CheckpointError, match="no generator 'unet256'") as caught:
-        checkpoints_io.load(folder, catalog=without, maker=build.ComponentFactory(without), device=torch.device("cpu"))
+        checkpoints_io.load(
+            folder, catalog=without, factory=build.ComponentFactory(without), device=torch.device("cpu")
+        )
     assert caught.value.hint == "It was trained with imtrans-x: python -m pip install imtrans-x"
 
 

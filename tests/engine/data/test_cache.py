@@ -327,7 +327,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_run(workers, data, monkeypatch,
     assert_same(fed(loading, workers=workers), plain)
     said = capfd.readouterr().err
     # Once, and with loading processes once in each that met it.
-    assert 1 <= said.count("Warning: decoded pictures are not kept: ") <= max(1, workers)
+    assert 1 <= said.count("Warning: decoded pictures are not cached: ") <= max(1, workers)
     assert said.endswith("No space left on device\n")
     monkeypatch.setattr(os, "pwrite", real)
     assert_same(fed(kept(data)), plain)
@@ -340,15 +340,15 @@ def test_a_cache_folder_that_cannot_be_made_or_written_is_noted_once(data, tmp_p
     loadings = with_cache([bare(data), bare(data)], "auto")
     assert [loading.cache for loading in loadings] == [None, None]
     said = capsys.readouterr().err
-    assert said.count("Warning: decoded pictures are not kept: folder") == 1
+    assert said.count("Warning: decoded pictures are not cached: folder") == 1
     monkeypatch.setenv("IMTRANS_HOME", str(tmp_path))
     (tmp_path / "decoded").write_text("a file")
     assert with_cache([bare(data)], "on")[0].cache is None
-    assert "Warning: decoded pictures are not kept: " in capsys.readouterr().err
+    assert "Warning: decoded pictures are not cached: " in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_not_kept_unless_it_is_asked_for(data, home, monkeypatch):
-    monkeypatch.setattr(cache, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(cache, "MAX_BYTES", 10_000)
     assert kept(data).cache is None
     assert not files(home)
     assert kept(data, "on").cache is not None

@@ -44,7 +44,7 @@ def order(**changes):
 
 
 def batches(**changes):
-    return [step.places for step in order(**changes)]
+    return [step.indices for step in order(**changes)]
 
 
 def test_every_epoch_visits_each_sample_once_in_its_own_order():

@@ -24,9 +24,9 @@ def test_forty_random_stops_change_nothing():
     for stop in sorted(rng.sample(range(1, 209), 40)):
         rest = list(order(start=whole[stop - 1].after, steps=210 - stop))
         assert rest == whole[stop:]
-    places = [p.index for step in whole[:105] for p in step.places]
-    assert sorted(places) == list(range(COUNT))
-    assert places[:50] != [p.index for step in whole[105:] for p in step.places][:50]
+    indices = [p.index for step in whole[:105] for p in step.indices]
+    assert sorted(indices) == list(range(COUNT))
+    assert indices[:50] != [p.index for step in whole[105:] for p in step.indices][:50]
 
 
 @pytest.mark.parametrize(("ranks", "parts"), [(1, 1), (2, 1), (3, 1), (2, 4), (4, 3)])
@@ -36,12 +36,12 @@ def test_devices_and_parts_share_each_step_without_loss_or_repetition(ranks, par
         assert len({len(share) for share in shares}) == 1  # as many parts everywhere, or the others would wait
         assert all(part for share in shares for part in share)
         seen = [place for share in shares for part in share for place in part]
-        assert sorted(p.index for p in seen) == sorted(p.index for p in step.places)
+        assert sorted(p.index for p in seen) == sorted(p.index for p in step.indices)
         assert step.count(ranks) == len(seen)
 
 
 def test_only_fewer_samples_than_devices_are_seen_twice():
-    step = StepSamples(places=[SampleIndex(0, 5), SampleIndex(0, 7)], after=Position(1, 0))
+    step = StepSamples(indices=[SampleIndex(0, 5), SampleIndex(0, 7)], after=Position(1, 0))
     shares = [step.parts(ranks=4, rank=rank, parts=2) for rank in range(4)]
     assert [[p.index for p in part] for share in shares for part in share] == [[5], [7], [5], [7]]
     assert step.count(4) == 4

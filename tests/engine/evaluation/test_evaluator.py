@@ -135,7 +135,7 @@ def test_every_choice_of_a_protocol_is_frozen():
         "resize": "area",
         "split": "test",
         "inference": {"dropout": False},
-        "has_ceiling": True,
+        "has_upper_bound": True,
         "min_samples": 3,
     }
     assert {f.name for f in dataclasses.fields(EvalProtocol)} == changes.keys() | {"summary", "default_for"}

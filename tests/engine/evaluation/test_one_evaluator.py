@@ -35,10 +35,10 @@ def trained(top):
 def evaluation(trained, top):
     catalog, checkpoint = Catalog(plugins().records), checkpoint_paths.newest(top / "run")
     model = checkpoints_io.load(
-        checkpoint, catalog=catalog, maker=build.ComponentFactory(catalog), device=torch.device("cpu")
+        checkpoint, catalog=catalog, factory=build.ComponentFactory(catalog), device=torch.device("cpu")
     )
     protocol = run_protocol(model, catalog)
-    return evaluate_run(model, checkpoint, protocol, catalog=catalog, base=top / "evaluation").judgement
+    return evaluate_run(model, checkpoint, protocol, catalog=catalog, base=top / "evaluation").evaluation
 
 
 @pytest.mark.parametrize("name", ["l1", "psnr"])

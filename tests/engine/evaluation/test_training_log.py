@@ -50,9 +50,9 @@ def test_the_log_and_the_protocol_own_give_the_same_numbers_of_classes(trained, 
     training, scores = trained
     catalog, checkpoint = Catalog(plugins().records), checkpoint_paths.newest(training.run.folder)
     factory = build.ComponentFactory(catalog)
-    model = checkpoints_io.load(checkpoint, catalog=catalog, maker=factory, device=torch.device("cpu"))
+    model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=torch.device("cpu"))
     own = run_protocol(model, catalog)
-    numbers = evaluate_run(model, checkpoint, own, catalog=catalog, base=tmp_path).judgement.numbers
+    numbers = evaluate_run(model, checkpoint, own, catalog=catalog, base=tmp_path).evaluation.numbers
     lines = [json.loads(line) for line in (training.run.folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     [logged] = [line for line in lines if line["split"] == "val"]
     for name in ("l1", "mean_iou", "pixel_accuracy"):

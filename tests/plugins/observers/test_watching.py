@@ -15,7 +15,7 @@ from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import samples as shelf
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
-from imtrans_observers.buffered_writer import MOST_LINES, BufferedLog, Throttle
+from imtrans_observers.buffered_writer import MAX_LINES, BufferedLog, Throttle
 from imtrans_observers.log import MetricsLog
 from imtrans_observers.samples import SampleGrids
 from imtrans_observers.text_log import TextLog
@@ -112,10 +112,10 @@ def test_a_really_full_device_stops_nothing(run, capsys):
 def test_no_more_than_10000_lines_wait_and_the_loss_is_told(run, full, capsys):
     lines = BufferedLog(run.folder / "metrics.jsonl")
     full.append = lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-    for step in range(MOST_LINES + 5):
-        lines._waiting.append((step, "x")) if step < MOST_LINES - 1 else lines.add(step, f"{step}")
+    for step in range(MAX_LINES + 5):
+        lines._waiting.append((step, "x")) if step < MAX_LINES - 1 else lines.add(step, f"{step}")
     lines.close()
-    assert len(lines._waiting) == MOST_LINES
+    assert len(lines._waiting) == MAX_LINES
     assert lines.lost == 5
     assert "10,005 lines could not be written and are lost" in capsys.readouterr().err
 

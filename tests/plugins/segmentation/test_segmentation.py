@@ -238,7 +238,7 @@ def test_the_protocols_name_metrics_that_there_are(catalog):
     for name, resize in (("cityscapes-labels", "nearest"), ("segmentation-score", "bilinear")):
         protocol = catalog.entry("protocol", name).thing
         assert (protocol.version, protocol.size, protocol.resize, protocol.split) == (2, (256, 256), resize, "val")
-        assert protocol.has_ceiling
+        assert protocol.has_upper_bound
         assert all(catalog.component("metric", use.name) for use in protocol.metrics)
 
 

@@ -125,7 +125,7 @@ def test_photos_of_another_size_than_their_labels_are_refused(theirs):
 
 @pytest.mark.parametrize("target", [ImageSpec(channels=1), ImageSpec(kind="labels", channels=1, classes=3)])
 def test_what_is_no_photo_is_refused_before_it_is_judged(target, theirs):
-    with pytest.raises(ConfigError, match=r"segmentation: it judges photos \(RGB\), not (image|labels) of 1 channels"):
+    with pytest.raises(ConfigError, match=r"segmentation: it scores photos \(RGB\), not (image|labels) of 1 channels"):
         make("metric", "segmentation", data_spec=DataSpec(target=target), network="brightest", **theirs)
 
 

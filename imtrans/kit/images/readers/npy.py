@@ -13,14 +13,14 @@ from numpy.lib import format as npy_format
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.readers.pillow_formats import MOST_PIXELS, not_labels
+from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, not_labels
 from imtrans.kit.images.readers.samples import mode_name, real_numbers, whole_numbers
-from imtrans.kit.images.readers.tiff.layout import MOST_CHANNELS
+from imtrans.kit.images.readers.tiff.layout import MAX_CHANNELS
 
 MAGIC = b"\x93NUMPY"
 HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 TYPES = [np.dtype(name) for name in ("bool", "f2", "f4", "f8", *(f"{kind}{n}" for kind in "iu" for n in (1, 2, 4, 8)))]
-MOST_COLOURS, MOST_COLUMNS = 4, 32  # a first axis so short before a last one that is longer is that of the channels
+MAX_COLOURS, MAX_COLUMNS = 4, 32  # a first axis so short before a last one that is longer is that of the channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +80,12 @@ def npy_layout(path: Path, file: BinaryIO) -> NpyLayout:
 
 def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     text = " x ".join(map(str, shape)) or "one value"
-    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > MOST_CHANNELS):
+    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > MAX_CHANNELS):
         raise DataError(
             f"{path}: an array of {text} is no picture",
-            hint=f"Save (height, width), or (height, width, channels) with at most {MOST_CHANNELS} channels.",
+            hint=f"Save (height, width), or (height, width, channels) with at most {MAX_CHANNELS} channels.",
         )
-    if len(shape) == 3 and shape[0] <= MOST_COLOURS and shape[2] > MOST_COLUMNS:
+    if len(shape) == 3 and shape[0] <= MAX_COLOURS and shape[2] > MAX_COLUMNS:
         raise DataError(
             f"{path}: an array of {text} has its channels first, or {shape[2]} channels",
             hint="Save it with channels last: np.save(path, np.moveaxis(array, 0, -1))",
@@ -121,8 +121,8 @@ def _values(path: Path) -> tuple[Array, NpyLayout]:
     with path.open("rb") as file:
         layout = npy_layout(path, file)
         height, width, channels = layout.shape
-        if height * width > MOST_PIXELS or height * width * channels > 4 * MOST_PIXELS:
-            raise DataError(f"{path}: {width} x {height} pixels of {channels} channels are more than {MOST_PIXELS:,}")
+        if height * width > MAX_PIXELS or height * width * channels > 4 * MAX_PIXELS:
+            raise DataError(f"{path}: {width} x {height} pixels of {channels} channels are more than {MAX_PIXELS:,}")
         if not layout.is_whole:
             raise ValueError("broken or cut off (its size is not what its header says)")
         flat = np.fromfile(file, layout.stored, count=math.prod(layout.shape))

@@ -17,7 +17,7 @@ from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.orientation import ORIENTATION, upright
 
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 # What decoders raise for files that are no valid picture: found by changing bytes of valid ones.
 BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError)
 FAULTS = (*BROKEN, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 def opened(path: Path) -> Iterator[ImageFile]:
     """A picture whose header was read and checked; no pixel is decoded. What Pillow raises for broken ones."""
     with Image.open(path, formats=PILLOW_FORMATS) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MOST_PIXELS:,}")
+        if image.width * image.height > MAX_PIXELS:
+            raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
         if getattr(image, "n_frames", 1) > 1:
             _log.info("%s: %d frames; the first is taken", path, getattr(image, "n_frames", 1))
         if image.format == "PNG":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NODATA = 42113  # GDAL's tag
 FULL = ("INSUFFICIENT_SPACE", "too small", "TOO_SMALL")  # what decoders say when the chunk's size is not enough
-MOST_PADDING = 2  # times the values that are allowed: the values of all tiles together
+MAX_PADDING = 2  # times the values that are allowed: the values of all tiles together
 
 
 def stored_pixels(path: Path, page: "tifffile.TiffPage", *, most_pixels: int) -> Array:
@@ -49,7 +49,7 @@ def _check_size(path: Path, page: "tifffile.TiffPage", most_pixels: int) -> None
     if page.tiledepth > 1 or not (rows and columns):
         raise ValueError("broken or cut off (strips or tiles of no size)")
     count = planes * math.ceil(height / rows) * math.ceil(width / columns)
-    if count * rows * columns * samples > MOST_PADDING * 4 * most_pixels:
+    if count * rows * columns * samples > MAX_PADDING * 4 * most_pixels:
         raise DataError(f"{path}: tiles of {columns} x {rows} pixels are far larger than the picture")
     if not count == len(page.dataoffsets) == len(page.databytecounts):
         raise ValueError("broken or cut off (pixels are missing)")

@@ -15,7 +15,7 @@ NONE, JPEG, LERC, WEBP = 1, 7, 34887, 50001
 # tifffile gives to the decoder. JPEG, LERC and WebP carry a size of their own.
 BOUNDED = (2, 3, 4, 5, 8, 32946, 32773, 34925, 50000)
 WHOLE_BYTES = (8, 16, 32, 64)  # bits of a sample
-MOST_MARKERS = 1000  # segments of a JPEG before its size
+MAX_MARKERS = 1000  # segments of a JPEG before its size
 
 
 def check_compression(path: Path, page: "tifffile.TiffPage") -> None:
@@ -51,7 +51,7 @@ def check_claim(page: "tifffile.TiffPage", data: bytes) -> None:
 
 def _jpeg_size(data: bytes) -> tuple[int, int, int]:
     place = 2
-    for _ in range(MOST_MARKERS):
+    for _ in range(MAX_MARKERS):
         (marker,) = struct.unpack_from(">H", data, place)
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):  # these are tables
             height, width, samples = struct.unpack_from(">HHB", data, place + 5)

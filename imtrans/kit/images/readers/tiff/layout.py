@@ -22,7 +22,7 @@ COLOURS = {RGB: 3, CMYK: 4, YCBCR: 3}
 JPEG = 7  # of Compression
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha, of ExtraSamples
 PHOTOMETRIC, COLOR_MAP, INK_SET = 262, 320, 332  # tags
-MOST_CHANNELS, MOST_PAGES = 1024, 10_000
+MAX_CHANNELS, MAX_PAGES = 1024, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def tiff_layout(path: Path, file: "tifffile.TiffFile") -> TiffLayout:
     sizes = (page.imagewidth, page.imagelength, page.samplesperpixel, *page.chunks[:2])
     if not all(isinstance(size, int) for size in sizes):
         raise ValueError("broken or cut off (a size is no number)")
-    if 0 in page.shaped or page.samplesperpixel > MOST_CHANNELS or page.imagedepth > 1:
+    if 0 in page.shaped or page.samplesperpixel > MAX_CHANNELS or page.imagedepth > 1:
         raise DataError(f"{path}: a TIFF of {'x'.join(map(str, page.shaped))} values is not read")
     if page.dtype is None or page.dtype.kind not in "buif" or isinstance(page.bitspersample, tuple):
         bits, format_ = page.bitspersample, getattr(page.sampleformat, "name", page.sampleformat)
@@ -145,7 +145,7 @@ def _pages(file: "tifffile.TiffFile") -> int:
     places: set[int] = set()
     place, handle, kind = file.pages.first.offset, file.filehandle, file.tiff
     with contextlib.suppress(OSError, ValueError, struct.error):
-        while place and place not in places and len(places) < MOST_PAGES:
+        while place and place not in places and len(places) < MAX_PAGES:
             places.add(place)
             handle.seek(place)
             (tags,) = struct.unpack(kind.tagnoformat, handle.read(kind.tagnosize))

@@ -11,7 +11,7 @@ import numpy as np
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.orientation import upright
-from imtrans.kit.images.readers.pillow_formats import MOST_PIXELS, QUIET, not_labels
+from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, QUIET, not_labels
 from imtrans.kit.images.readers.samples import check_sign, real_numbers, whole_numbers
 from imtrans.kit.images.readers.tiff.chunks import stored_pixels
 from imtrans.kit.images.readers.tiff.layout import CMYK, WHITE_IS_ZERO, TiffLayout, palette, tiff_layout
@@ -64,7 +64,7 @@ def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout) -> Array:
     if layout.pages > 1:
         size = f"{layout.width} x {layout.height} pixels"
         _log.info("%s: %d pages; the first is taken (%s)", path, layout.pages, size)
-    return stored_pixels(path, page, most_pixels=MOST_PIXELS)
+    return stored_pixels(path, page, most_pixels=MAX_PIXELS)
 
 
 def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
