@@ -14,6 +14,7 @@ from imtrans.testing.contract import batch_of_noise, make, require
 
 def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> None:
     """A data set gives pairs as its `data_spec` says, the same each time, for training and validation."""
+    from imtrans.config.schema import ResolvedComponent
     from imtrans.engine.build import options_of
     from imtrans.engine.data.source import DatasetSource
 
@@ -22,7 +23,8 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     for split in ("train", "val"):
         chosen = options_of(component, ComponentRef(name, options))
         inner = catalog.named_sets(specs(component.options).values(), values(chosen))
-        source = DatasetSource(component=component, options=chosen, split=split, size=tuple(size), inner=inner)
+        resolved = ResolvedComponent(component=component, name=name, options=chosen, inner=inner)
+        source = DatasetSource(resolved=resolved, split=split, size=tuple(size))
         require(len(source.dataset) > 0, f"{name}: no pairs in {split}")
         _check_pair(source.dataset, name)
         _check_reports(source.dataset, name)

@@ -1,13 +1,11 @@
 """The fixed validation images over the steps of a run, as an animated WebP."""
 
-import contextlib
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imtrans.errors import ResourceError
+from imtrans.atomic_io import replace_bytes
 from imtrans.interfaces import Sample
 from imtrans.kit.report import samples as sample_files
 from imtrans.kit.report.samples import SampleGrid
@@ -58,15 +56,8 @@ def write(run: Path) -> Path | None:
         content, "webp", save_all=True, append_images=frames[1:], duration=times, loop=0, quality=80, method=0
     )
     path = run / sample_files.FOLDER / NAME
-    # Replaced in one step: a report that is open in a browser may load it at any time.
-    temporary = path.with_name(f".{NAME}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content.getvalue())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
+    # In one step: a report that is open in a browser may load it at any time.
+    replace_bytes(path, content.getvalue())
     return path
 
 

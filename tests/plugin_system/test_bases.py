@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from imtrans.config.schema import ResolvedComponent
 from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.source import MEMBERS, DatasetSource, Reversed
 from imtrans.errors import PluginError
@@ -106,8 +107,9 @@ def test_a_data_set_without_a_member_is_refused_with_what_to_do():
     component = Component(
         kind="dataset", name="theirs", target=f"{__name__}:Incomplete", summary="", info=DatasetInfo()
     )
+    resolved = ResolvedComponent(component=component, name="theirs", options=default_record(component.options))
     with pytest.raises(PluginError, match=r"data set 'theirs': .*:Incomplete has no 'description'") as caught:
-        DatasetSource(component=component, options=default_record(component.options), split="train").dataset  # noqa: B018
+        DatasetSource(resolved=resolved, split="train").dataset  # noqa: B018
     assert caught.value.hint == "Derive it from imtrans.kit.bases.BaseDataset."
 
 

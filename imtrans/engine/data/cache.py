@@ -22,7 +22,6 @@ from imtrans.engine.data.cache_store import CacheStore, note, stamp
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.errors import ImtransError, ResourceError
 from imtrans.kit.images import Array
-from imtrans.net.cache_dir import cache_dir
 from imtrans.net.file_lock import file_lock, process_name, sweep
 
 MAX_BYTES = 8 << 30
@@ -72,15 +71,9 @@ def _with_cache(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoad
 
 def _cache_path(loading: PairLoader) -> Path:
     """One file for all that decides what a sample looks like, besides its own files and the code that reads them."""
-    source, dataset = loading.source, loading.source.dataset
-    files = dataset.files(0)
-    identity = (
-        *(source.component.name, source.component.target, source.options, source.split, source.skip_invalid),
-        *(sorted((n, c.target) for n, c in source.inner.items()), dataset.data_spec),
-        *(tuple(loading.size), loading.interpolation, loading.is_reversed),
-        os.path.dirname(os.path.abspath(files[0])) if files else "",
-    )
-    return cache_dir() / FOLDER / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{KIND}"
+    source, files = loading.source, loading.source.dataset.files(0)
+    folder = os.path.dirname(os.path.abspath(files[0])) if files else ""
+    return loading.cache_path(FOLDER, KIND, source.skip_invalid, loading.interpolation, loading.is_reversed, folder)
 
 
 def _fits(size: int, folder: Path) -> bool:
@@ -89,8 +82,8 @@ def _fits(size: int, folder: Path) -> bool:
 
 def _code(loading: PairLoader) -> bytes:
     """Identifies the code that makes samples: versions, and the source files of the data sets' packages."""
-    source = loading.source
-    targets = {c.target.partition(":")[0] for c in (source.component, *source.inner.values())}
+    dataset = loading.source.resolved
+    targets = {c.target.partition(":")[0] for c in (dataset.component, *dataset.inner.values())}
     packages = {target.partition(".")[0] for target in targets} | {"imtrans.kit", "imtrans.engine.data.loader"}
     lines = [imtrans.__version__, *(str(importlib.import_module(n).__version__) for n in LIBRARIES)]
     lines += [_version(name) for name in LATE_LIBRARIES]

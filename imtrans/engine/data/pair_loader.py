@@ -1,5 +1,6 @@
 """How one sample is read: resized, checked, from the cache if it is there, or another in the place of a bad one."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from imtrans.interfaces import Augmentation, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.images import Array, Interpolation, resize
 from imtrans.kit.images.labels import highest_class
 from imtrans.kit.random import draw
+from imtrans.net.cache_dir import cache_dir
 
 MAX_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
 
@@ -65,6 +67,11 @@ class PairLoader:
         """The data set's specification, its sides as they are trained on."""
         data_spec: DataSpec = self.source.dataset.data_spec
         return data_spec.reversed() if self.is_reversed else data_spec
+
+    def cache_path(self, folder: str, suffix: str, *more: object) -> Path:
+        """The file below the cache folder for these samples at this size, and for what else decides its content."""
+        identity = (self.source.identity, tuple(self.size), *more)
+        return cache_dir() / folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{suffix}"
 
     def read(self, place: SampleIndex) -> LoadedSample:
         """The sample at this place; if it is bad and may be skipped another, which depends on the place alone."""

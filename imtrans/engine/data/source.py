@@ -1,11 +1,11 @@
 """A split of a data set that can be rebuilt in another process, and what stands around it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imtrans.config.schema import RunConfig
+from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.engine.build import build, options_of
 from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.split import divided, read_record
@@ -24,16 +24,14 @@ MEMBERS = ("data_spec", "description", "collate", "key", "files", "labels", "che
 class DatasetSource:
     """A split of a data set that can be rebuilt in another process: only the recipe for it is pickled.
 
-    `inner` holds the data sets that its options name; it may make these, and no other components. `left_out` are the
+    It may make the data sets that its options name (`resolved.inner`), and no other components. `left_out` are the
     samples, by their numbers in the split, that are passed over. `run` is the folder of a run, whose record says which
     samples it holds out of training; `data_spec` what the sides, as stored, are read as.
     """
 
-    component: Component
-    options: Any
+    resolved: ResolvedComponent
     split: Split
     size: Sequence[int] = ()
-    inner: Mapping[str, Component] = field(default_factory=dict)
     skip_invalid: bool = False
     left_out: frozenset[int] = frozenset()
     run: Path | None = None
@@ -43,13 +41,13 @@ class DatasetSource:
     @property
     def is_paired(self) -> bool:
         """Whether each sample has a target of its own."""
-        return bool(self.component.info.is_paired)
+        return bool(self.resolved.component.info.is_paired)
 
     @property
     def dataset(self) -> Dataset:
         """The data set, built at first use in each process."""
         if self.built is None:
-            whole = self._built(self.component, self.options, make=self._make)
+            whole = self._built(self.resolved.component, self.resolved.options, make=self._make)
             if self.data_spec and not self.data_spec.has_sides_of(whole.data_spec):
                 whole = Conformed(whole, self.data_spec)
             split = divided(whole, self.split, read_record(self.run)) if whole.description.is_undivided else whole
@@ -58,13 +56,20 @@ class DatasetSource:
             self.data_spec = whole.data_spec  # for the worker processes, which then need not find it again
         return self.built
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What decides its samples, beside their files and the code that reads them; its `repr` is always the same."""
+        component, inner = self.resolved.component, self.resolved.inner
+        names = sorted((name, c.target) for name, c in inner.items())
+        return component.name, component.target, self.resolved.options, self.split, names, self.dataset.data_spec
+
     def _built(self, component: Component, options: Any, *, make: Callable[[Kind, ComponentRef], Any]) -> Dataset:
         context = DatasetContext(
             make=make,
             split=self.split,
             size=self.size,
             skip_invalid=self.skip_invalid,
-            data_spec=self.data_spec if component is self.component else None,
+            data_spec=self.data_spec if component is self.resolved.component else None,
         )
         dataset: Dataset = build(component, options, context)
         missing = next((name for name in MEMBERS if not hasattr(dataset, name)), None)
@@ -77,7 +82,7 @@ class DatasetSource:
 
     def _make(self, kind: Kind, use: ComponentRef) -> Any:
         """A data set named in the options, with the sides as it is trained on: its target is the target."""
-        component = self.inner.get(use.name)
+        component = self.resolved.inner.get(use.name)
         if kind != "dataset" or component is None:
             return _no_components(kind, use)
         dataset = self._built(component, options_of(component, use), make=_no_components)
@@ -140,13 +145,10 @@ def dataset_source(
     `run`: the folder of the run whose division of the samples holds. `data_spec`: what the sides, as trained on, are
     read as, where a model says it.
     """
-    chosen = config.dataset
     return DatasetSource(
-        component=chosen.component,
-        options=chosen.options,
+        resolved=config.dataset,
         split=split,
         size=tuple(size),
-        inner=chosen.inner,
         skip_invalid=config.data.skip_invalid,
         run=run,
         data_spec=data_spec.reversed() if data_spec and config.direction == "BtoA" else data_spec,

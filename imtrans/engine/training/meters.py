@@ -9,8 +9,7 @@ from torch import Tensor
 
 from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.distributed import ProcessGroup
-
-HEALTH = "health."
+from imtrans.kit.report.metric_history import HEALTH
 
 
 class LossMeter:

@@ -11,7 +11,8 @@ from imtrans.engine.data.pair_loader import HostBatch
 from imtrans.engine.data.sampler import StepSamples
 from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob
-from imtrans.engine.training.meters import HEALTH, LossMeter
+from imtrans.engine.training.meters import LossMeter
+from imtrans.kit.report.metric_history import HEALTH
 
 
 class TrainStep:

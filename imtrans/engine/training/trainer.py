@@ -8,7 +8,7 @@ from imtrans.engine.training import oom
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
 from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, TrainingResult, remaining_samples
-from imtrans.engine.training.meters import HEALTH, LossMeter
+from imtrans.engine.training.meters import LossMeter
 from imtrans.engine.training.nonfinite import NonFiniteError, NonFiniteGuard
 from imtrans.engine.training.rollback import roll_back
 from imtrans.engine.training.signal_handlers import SignalFlags, StopRequests, capture_signals
@@ -16,6 +16,7 @@ from imtrans.engine.training.train_step import TrainStep
 from imtrans.engine.training.validation_loop import ValidationLoop
 from imtrans.errors import Interrupted
 from imtrans.interfaces import Tick
+from imtrans.kit.report.metric_history import HEALTH
 
 
 def fit(job: TrainingJob, *, tick: Tick | None = None) -> TrainingResult:

@@ -1,6 +1,5 @@
 """A cache of the reports of samples whose files have not changed since they were checked."""
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -13,7 +12,6 @@ from imtrans.atomic_io import replace_text
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.validation.sample_report import SampleReport
 from imtrans.errors import ResourceError
-from imtrans.net.cache_dir import cache_dir
 
 FORMAT = 2
 MAX_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
@@ -100,14 +98,8 @@ def _stamp(file: str) -> list[int] | None:
 
 def _cache_path(loading: PairLoader) -> Path | None:
     """One file for all that decides what a sample is and whether it has a fault, besides its own files."""
-    source = loading.source
-    # With the version of imtrans: another version can find other faults in the same files.
-    identity = (
-        *(FORMAT, imtrans.__version__, source.component.name, source.component.target, source.options, source.split),
-        *(sorted((n, c.target) for n, c in source.inner.items()), tuple(loading.size)),
-        source.dataset.data_spec,
-    )
     try:
-        return cache_dir() / "checks" / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.json"
+        # With the version of imtrans: another version can find other faults in the same files.
+        return loading.cache_path("checks", ".json", FORMAT, imtrans.__version__)
     except ResourceError:
         return None

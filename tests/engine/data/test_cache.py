@@ -143,8 +143,11 @@ def test_once_all_is_there_the_main_process_gathers(data, monkeypatch):
 def test_unpaired_sets_get_the_same_partners(turned, data):
     def unpaired(loading):
         source = loading.source
-        info = replace(source.component.info, is_paired=False)
-        return replace(loading, source=replace(source, component=replace(source.component, info=info), built=None))
+        component = source.resolved.component
+        unpaired = replace(component, info=replace(component.info, is_paired=False))
+        return replace(
+            loading, source=replace(source, resolved=replace(source.resolved, component=unpaired), built=None)
+        )
 
     plain = unpaired(bare(data, **{"data.direction": turned}))
     [loading] = with_cache([plain], "auto")

@@ -6,6 +6,7 @@ import pytest
 import torch
 from factories import config
 
+from imtrans.config.schema import ResolvedComponent
 from imtrans.engine.data.loader import Samples, loader, one_hot, prepare
 from imtrans.engine.data.pair_loader import PairLoader, open_split, open_training
 from imtrans.engine.data.sampler import EpochSampler, Position, SampleIndex
@@ -36,7 +37,8 @@ class Numbered(BaseDataset):
 
 def loading(dataset, *, is_paired=True, **options):
     component = Component(kind="dataset", name="n", target="x:y", summary="", info=DatasetInfo(is_paired=is_paired))
-    return PairLoader(source=DatasetSource(component=component, options=None, split="train", built=dataset), **options)
+    resolved = ResolvedComponent(component=component, name="n", options=None)
+    return PairLoader(source=DatasetSource(resolved=resolved, split="train", built=dataset), **options)
 
 
 def order(**changes):
