@@ -1,5 +1,6 @@
 """Tables 2G and 2H of the catalogue: what befalls a running training from outside (exit 5 unless said)."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -100,7 +101,8 @@ def test_a_signal_during_the_evaluation_is_heard_there_and_the_evaluation_done_a
 
     settings = {**RUN, "train.evaluate_every": "4", "metrics": "l1"}
     made, measured = job(tmp_path / "run", settings, dataset=data), []
-    metric = made.metrics["l1"]
+    [bound] = made.metrics
+    metric = bound.metric
 
     class Stopping:
         def compute(self, prediction, batch):
@@ -109,11 +111,11 @@ def test_a_signal_during_the_evaluation_is_heard_there_and_the_evaluation_done_a
             measured.append(batch.keys)
             return metric.compute(prediction, batch)
 
-        summarise = metric.aggregate
+        aggregate = metric.aggregate
 
-    made.metrics["l1"] = Stopping()
+    stopping = dataclasses.replace(bound, metric=Stopping())
     with pytest.raises(Interrupted, match="after step 4"):
-        trainer.fit(made)
+        trainer.fit(dataclasses.replace(made, metrics=[stopping]))
     trainer.fit(go_on(tmp_path / "run", settings, dataset=data))
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["split"] == "val"] == [4, 8]
