@@ -191,6 +191,12 @@ class DatasetDescription:
         """The same with source and target exchanged."""
         return replace(self, sides=self.sides[::-1], contents=self.contents[::-1])
 
+    @property
+    def mixtures(self) -> dict[str, str]:
+        """The contents of "source" and "target" by name, where their files are not all alike or need a word."""
+        sides = zip(("source", "target"), self.contents, strict=True)
+        return {side: text for side, text in sides if ", " in text or ";" in text}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:

@@ -9,8 +9,8 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import decode, header, label_map
-from imtrans.kit.images.conform import conform
+from imtrans.kit.images import label_map
+from imtrans.kit.images.conform import conform, decode_with_bits
 from imtrans.kit.images.labels import highest_class, read_classes
 from imtrans.kit.images.survey import FileKind, Survey
 
@@ -28,9 +28,7 @@ class Pictures:
 
     def read(self, file: Path) -> Array:
         """The file as (H, W, C). DataError names a file that cannot be read so."""
-        picture = decode(file, background=self.spec.background)
-        # Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
-        bits = 8 * picture.dtype.itemsize if picture.dtype != np.uint16 else header(file).bits
+        picture, bits = decode_with_bits(file, background=self.spec.background)
         return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
 
     def is_like(self, other: "Side") -> bool:

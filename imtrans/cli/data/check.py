@@ -4,7 +4,6 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -86,7 +85,7 @@ def _loaders(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoade
     # Training reads larger pictures than it trains on, where the augmentation crops: these sizes are checked.
     training = open_training(config, ComponentFactory(session.catalog)).loader
     loaders: dict[Split, PairLoader] = {"train": training}
-    files_of_splits = [_files(loaders["train"])]
+    files_of_splits = [loaders["train"].files]
     for split in get_args(Split)[1:]:
         try:
             loader = open_split(config, split, data_spec=training.data_spec)
@@ -94,15 +93,11 @@ def _loaders(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoade
             click.echo(f"Note: no {split} pairs: {error.what}", err=True)
             continue
         # Samples that are drawn have no files: their splits differ all the same.
-        if _files(loader) not in files_of_splits or not any(_files(loader)):
+        files = loader.files
+        if files not in files_of_splits or not any(files):
             loaders[split] = loader
-            files_of_splits.append(_files(loader))
+            files_of_splits.append(files)
     return loaders
-
-
-def _files(loader: "PairLoader") -> list[Sequence[Path]]:
-    dataset = loader.source.dataset
-    return [tuple(dataset.files(i)) for i in range(len(dataset))]
 
 
 def _unusable(report: "CheckReport") -> int:

@@ -28,8 +28,8 @@ def data_summary(config: RunConfig, training: PairLoader, validation: PairLoader
     lengths = {"train": f"{len(dataset):,}", "val": f"{len(validation.source.dataset):,}"}
     facts["splits"] = ", ".join(f"{split} {count}" for split, count in (description.splits() or lengths).items())
     # Files that are all alike are described with the first pairs.
-    for side, text in zip(("source", "target"), _as_trained(description.contents, training), strict=True):
-        facts |= {f"{side} files": text} if ", " in text or ";" in text else {}
+    as_trained = description.reversed() if training.is_reversed else description
+    facts |= {f"{side} files": text for side, text in as_trained.mixtures.items()}
     for number in range(min(SHOWN, len(dataset))):
         facts[f"pair {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
     notes = [*description.notes, *_enlarged(training, config.data.size)]

@@ -73,6 +73,12 @@ class PairLoader:
         identity = (self.source.identity, tuple(self.size), *more)
         return cache_dir() / folder / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}{suffix}"
 
+    @property
+    def files(self) -> list[tuple[Path, ...]]:
+        """The files of each sample."""
+        dataset = self.source.dataset
+        return [tuple(dataset.files(i)) for i in range(len(dataset))]
+
     def read(self, place: SampleIndex) -> LoadedSample:
         """The sample at this place; if it is bad and may be skipped another, which depends on the place alone."""
         try:

@@ -1,6 +1,5 @@
 """Two folders of pictures as what is evaluated: predictions that any program made, beside their targets."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,8 +13,8 @@ from imtrans.engine.evaluation.label_folders import check_pictures, read_encodin
 from imtrans.errors import ConfigError, DataError, ShapeError, join_names
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.formats import SUFFIXES
-from imtrans.kit.images import Array, decode, header, to_display, to_range, with_channels
-from imtrans.kit.images.conform import FLOAT, white
+from imtrans.kit.images import Array, to_display, to_range, with_channels
+from imtrans.kit.images.conform import FLOAT, decode_with_bits, white
 from imtrans.kit.images.survey import Survey
 from imtrans.kit.picture_files import find_pictures
 from imtrans.plugins.recipe import EvalProtocol
@@ -162,21 +161,21 @@ def _spec(files: Mapping[str, Path], side: str) -> ImageSpec:
     survey = Survey.of(side, [str(path) for path in files.values()])
     spec = survey.spec()
     if spec.bits == FLOAT:
-        raise DataError(
-            f"{next(iter(survey.examples.values()))}: float values have no known range",
-            hint="Give pictures of whole numbers, or evaluate the run that made them.",
-        )
+        raise _no_range(next(iter(survey.examples.values())))
     return spec
+
+
+def _no_range(path: object) -> DataError:
+    hint = "Give pictures of whole numbers, or evaluate the run that made them."
+    return DataError(f"{path}: float values have no known range", hint=hint)
 
 
 def _tensor(path: Path, spec: ImageSpec) -> Tensor:
     """A picture as (1, C, H, W) in [-1, 1], with the channels and the depth of the targets."""
-    array = decode(path)
-    bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
-    # As floats: 16 bits beside 8 are not rounded to these.
-    exact = dataclasses.replace(spec, low=0.0, high=1.0, bits=FLOAT)
-    scaled = array / np.float32(white(bits)) if bits != FLOAT else array
+    array, bits = decode_with_bits(path)
     if bits == FLOAT:
-        raise DataError(f"{path}: float values have no known range", hint="Give pictures of whole numbers.")
-    tensor = torch.from_numpy(np.ascontiguousarray(with_channels(scaled, spec.channels, name=str(path))))
-    return to_range(tensor.movedim(-1, 0)[None], exact)
+        raise _no_range(path)
+    # As floats from 0 to 1: 16 bits beside 8 are not rounded to these.
+    scaled = with_channels(array / np.float32(white(bits)), spec.channels, name=str(path))
+    tensor = torch.from_numpy(np.ascontiguousarray(scaled)).movedim(-1, 0)[None]
+    return to_range(tensor, ImageSpec(low=0.0, high=1.0))

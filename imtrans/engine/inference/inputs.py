@@ -6,9 +6,9 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec
-from imtrans.kit.images import Array, decode, header
+from imtrans.kit.images import Array, header
 from imtrans.kit.images.color import into_space
-from imtrans.kit.images.conform import FLOAT, check_range, conform, rescale
+from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_bits, rescale
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
 
 Range = tuple[float, float]
@@ -28,8 +28,7 @@ def read_file(path: Path, spec: ImageSpec, *, half: str = "", source_range: Rang
     """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
     if spec.kind == "labels":
         return _checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path))
-    array = decode(path, background=spec.background)
-    bits = header(path).bits if array.dtype == np.uint16 else 8 * array.dtype.itemsize
+    array, bits = decode_with_bits(path, background=spec.background)
     return read_array(_half(array, half), spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
 
 

@@ -65,7 +65,7 @@ def _without(config: RunConfig, loading: PairLoader, left_out: LeftOut, path: Pa
 
 
 def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
-    files = {split: _files(loading) for split, loading in splits.items()}
+    files = {split: loading.files for split, loading in splits.items()}
     heads = _headers([*chain(*files.values())], time.monotonic() + PATIENCE / 2)
     until = time.monotonic() + PATIENCE / 2
     for split, loading in splits.items():
@@ -81,11 +81,6 @@ def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
                 hint=f"{hint}List all faults and how to fix them: {command(config)}\n"
                 "Or train without them: --skip-invalid",
             )
-
-
-def _files(loading: PairLoader) -> list[Files]:
-    dataset = loading.source.dataset
-    return [tuple(dataset.files(i)) for i in range(len(dataset))]
 
 
 def _headers(samples: Sequence[Files], until: float) -> Heads:

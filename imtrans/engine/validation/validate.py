@@ -17,7 +17,7 @@ from imtrans.engine.validation import dataset_checks
 from imtrans.engine.validation.check_cache import CheckCache
 from imtrans.engine.validation.sample_report import SampleReport, check_sample
 from imtrans.errors import ResourceError
-from imtrans.interfaces import DatasetDescription, Issue, Split, Tick
+from imtrans.interfaces import Issue, Split, Tick
 
 FEW = 200  # samples; fewer are checked before other processes have started
 MAX_PROCESSES = 8
@@ -107,15 +107,9 @@ def _notes(loadings: Iterable[PairLoader]) -> list[str]:
     datasets = [loading.source.dataset for loading in loadings]
     # `Usable` adds a note of what it leaves out, which the issues say already.
     whole = [d.inner if isinstance(d, Usable) else d for d in datasets]
-    notes = [note for d in whole for note in (*_contents(d.description), *d.description.notes)]
+    contents = [f"the {side}s are {text}" for d in whole for side, text in d.description.mixtures.items()]
+    notes = [*contents, *(note for d in whole for note in d.description.notes)]
     return [*dict.fromkeys(map(str, notes))]
-
-
-def _contents(description: DatasetDescription) -> Iterator[str]:
-    """What the files of either side are, where they are not all alike."""
-    for side, text in zip(("source", "target"), description.contents, strict=True):
-        if ", " in text or ";" in text:
-            yield f"the {side}s are {text}"
 
 
 def _disjoint(loadings: Mapping[Split, PairLoader], issues: Iterable[LocatedIssue]) -> Iterator[str]:

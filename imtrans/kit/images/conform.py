@@ -1,12 +1,16 @@
 """Pictures brought to what a side is read as: its channels, its depth, its range. The same rules for training,
 evaluation and translation."""
 
+from pathlib import Path
+
 import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images.array import Array
+from imtrans.kit.images.array import WHITE, Array, Color
 from imtrans.kit.images.convert import with_channels
+from imtrans.kit.images.decode import decode
+from imtrans.kit.images.header import header
 
 FLOAT = 32  # bits
 
@@ -29,6 +33,15 @@ def white(bits: int) -> float:
 def is_ranged(spec: ImageSpec) -> bool:
     """Whether values can lie outside of the range: floats, and whole numbers with a range of their own."""
     return spec.bits == FLOAT or (spec.low, spec.high) != (0, white(spec.bits))
+
+
+def decode_with_bits(path: Path, *, background: Color | None = WHITE) -> tuple[Array, int]:
+    """The picture in a file, as `decode` gives it, and its significant bits.
+
+    Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
+    """
+    picture = decode(path, background=background)
+    return picture, header(path).bits if picture.dtype == np.uint16 else 8 * int(picture.dtype.itemsize)
 
 
 def conform(picture: Array, spec: ImageSpec, *, bits: int, name: str, option: str = "") -> Array:

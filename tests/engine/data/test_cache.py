@@ -76,7 +76,7 @@ def decodings(monkeypatch):
         seen.append(path.name)
         return decode(path, **options)
 
-    monkeypatch.setattr("imtrans_datasets.side_readers.decode", counted)
+    monkeypatch.setattr("imtrans.kit.images.conform.decode", counted)
     return seen
 
 
