@@ -118,7 +118,7 @@ class Geometry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a target that is declared with `needs_context` gets beside its options.
+    """What a target that is declared with `needs_context` gets as the keyword `context` beside its options.
 
     `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
     it, `size` the training crop.
@@ -127,14 +127,6 @@ class Context:
     make: Callable[[Kind, ComponentRef], Any]
     data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodContext(Context):
-    """What a method gets: its filled slots in `parts` and the inference policy in `policy`."""
-
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    policy: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,8 +342,8 @@ class Metric(Protocol):
 
 
 class Method(Protocol):
-    """The mathematics of one training step. Called with the filled slots, `policy` and its own options as keywords, or,
-    declared with `needs_context`, with options and context."""
+    """The mathematics of one training step. Its target is called with its filled slots, `policy` if it declares one,
+    and its own options as keywords."""
 
     networks: Mapping[str, "nn.Module"]
 

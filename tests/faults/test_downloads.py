@@ -452,6 +452,6 @@ LOADS = """
 from imtrans.errors import DataError
 from imtrans.kit.dataset_paths import present
 
-def load(options, context):
+def load(*, context):
     raise DataError(f"reached with {present('small')}", hint="Well done.")
 """

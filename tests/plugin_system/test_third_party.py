@@ -60,7 +60,7 @@ def test_the_python_code_of_the_docs_runs(installed):
     for test in tests:
         test()
     assert names["image"].shape == (1, 3, 64, 64)
-    squares = names["Squares"](None, DatasetContext(make=None, split="val"))
+    squares = names["Squares"](context=DatasetContext(make=None, split="val"))
     assert (len(squares), squares[3].target.max(), squares.files(0)) == (20, 252, ())
     assert [issue.code for issue in squares.check(0, squares[0])] == ["black"]
     assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest_error": 2.0}
