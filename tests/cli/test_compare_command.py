@@ -41,6 +41,7 @@ def told(capfd, *arguments):
     return capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_table_shows_what_differs_and_who_is_best(at_desk, capfd):
     lines = told(capfd, "narrow", "wide").splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines if line and not line.startswith("*")}

@@ -196,6 +196,7 @@ def test_a_protocols_policy_goes_before_the_runs_and_set_before_both(evaluate):
     assert told["choices"]["inference"] == {"dropout": False, "norm": "batch"}
 
 
+@pytest.mark.slow
 def test_every_choice_is_in_the_hash(evaluate):
     def of(*arguments):
         return json.loads(evaluate("one", "--protocol", "plain", *arguments, "--json").out)["hash"]
@@ -248,6 +249,7 @@ def test_exact_class_numbers_come_from_the_data_set_or_a_third_folder(evaluate, 
     assert told["numbers"]["number"]["value"] == 9.0
 
 
+@pytest.mark.slow
 def test_without_a_protocol_pictures_get_the_one_for_pictures(evaluate):
     assert json.loads(evaluate("one", "--json").out)["protocol"] == "image"
     assert list(json.loads(evaluate("one", "--protocol", "own", "--json").out)["numbers"]) == ["l1"]
@@ -322,6 +324,7 @@ def test_folders_may_differ_in_suffix_ending_depth_and_size(evaluate, tmp_path):
     assert told["numbers"]["l1"]["value"] == pytest.approx(0, abs=1e-6), "enlarged by the nearest pixel they are equal"
 
 
+@pytest.mark.slow
 def test_compare_sets_beside_each_other_only_what_was_measured_alike(evaluate, cli):
     for name in ("one", "two"):
         assert evaluate(name, "--protocol", "plain").code == 0

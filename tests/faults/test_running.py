@@ -217,6 +217,7 @@ def workers_of(process):
     return [n for n, text in lines.items() if "python" in text or "pt_data" in text or "pytest" in text]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes as Linux lists them")
 def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr(data_module, "LOOK", 1)

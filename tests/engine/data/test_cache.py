@@ -446,6 +446,7 @@ def test_moving_pixels_before_the_range_gives_the_same_bits(data):
     assert torch.equal(early.target, late.target)
 
 
+@pytest.mark.slow
 def test_a_run_with_the_cache_is_the_run_without(data, tmp_path, home):
     settings = {"train.steps": "5", "data.size": "32", "metrics": "l1"}
     for name, mode in (("off", "off"), ("auto", "auto")):

@@ -86,6 +86,7 @@ def test_clipping_shortens_a_long_gradient_and_leaves_a_short_one():
         assert update.norms["generator"] == pytest.approx(5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_learns_and_keeps_weights_whole(precision, tmp_path, data):
     made = job(tmp_path / "run", {"train.precision": precision, "train.steps": "6", "metrics": "l1"}, dataset=data)
@@ -94,6 +95,7 @@ def test_half_precision_learns_and_keeps_weights_whole(precision, tmp_path, data
     assert {p.dtype for n in made.model.networks.values() for p in n.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_fp16_comes_back_with_its_scale(tmp_path, data):
     from factories import go_on
 

@@ -24,6 +24,7 @@ def steps_of(folder):
     return sorted(checkpoint_paths.step_of(p) for p in checkpoint_paths.newest_first(folder))
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_stays_and_is_named(tmp_path, data):
     """At such a learning rate the first evaluation is the best; ssim counts upwards."""
     ever = {"train.steps": "9", "train.evaluate_every": "2", "train.save_every": "3", "train.keep_last": "1"} | SELDOM
@@ -41,6 +42,7 @@ def test_the_best_checkpoint_stays_and_is_named(tmp_path, data):
     assert not atomic_io.faults(tmp_path / "run" / told["checkpoint"])
 
 
+@pytest.mark.slow
 def test_milestones_stay(tmp_path, data):
     often = {
         "train.steps": "7",
@@ -53,6 +55,7 @@ def test_milestones_stay(tmp_path, data):
     assert steps_of(tmp_path / "run") == [3, 6, 7]
 
 
+@pytest.mark.slow
 def test_a_run_without_progress_ends_early_and_keeps_its_best(tmp_path, data):
     still = {
         "train.steps": "50",
@@ -66,6 +69,7 @@ def test_a_run_without_progress_ends_early_and_keeps_its_best(tmp_path, data):
     assert json.loads((tmp_path / "run" / "best.json").read_text())["step"] == 2
 
 
+@pytest.mark.slow
 def test_patience_goes_on_counting_after_a_stop(tmp_path, data):
     still = {
         "train.evaluate_every": "2",
@@ -78,6 +82,7 @@ def test_patience_goes_on_counting_after_a_stop(tmp_path, data):
     assert trainer.fit(go_on(tmp_path / "run", {**still, "train.steps": "50"}, dataset=data)).step == 8
 
 
+@pytest.mark.slow
 def test_an_unknown_metric_is_refused_by_name(tmp_path, data):
     made = job(tmp_path / "run", {"train.best_metric": "pnsr"}, dataset=data)
     with pytest.raises(ConfigError, match=r"train\.best_metric: no metric 'pnsr' in this run; did you mean 'psnr'"):
@@ -116,6 +121,7 @@ def one_event(folder, step, rng):
     return False
 
 
+@pytest.mark.slow
 def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path, data):
     """`train.best_metric` takes the metric's name or one of its numbers, and each number points its own way."""
     metrics = job(tmp_path / "run", {"metrics": '["ssim", "pixel-accuracy"]'}, dataset=data).metrics
@@ -130,6 +136,7 @@ def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path, data):
         of("accuracy_6")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("best", ["ssim", "ssim[window=7]"])
 def test_a_metric_with_options_tells_the_best_by_the_name_that_an_evaluation_gives_it(tmp_path, data, best):
     chosen = {"metrics": '["l1", "ssim"]', "metrics.ssim.window": "7", "train.best_metric": best, "train.steps": "2"}
