@@ -100,6 +100,7 @@ def evaluate(desk, monkeypatch, cli):
     return call
 
 
+@pytest.mark.slow
 def test_a_run_gives_numbers_intervals_a_table_and_its_protocol(evaluate, desk):
     told = json.loads(evaluate("one", "--protocol", "plain", "--json").out)
     assert (told["protocol"], told["version"], told["pictures"]) == ("plain", 2, 4)
@@ -381,6 +382,7 @@ def test_equal_pictures_have_a_psnr_of_inf_in_json_and_table(evaluate, tmp_path)
     assert "  psnr     inf" in evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "plain").out
 
 
+@pytest.mark.slow
 def test_options_that_are_not_the_default_are_in_the_name_of_the_number(evaluate, desk):
     seven = ("one", "--protocol", "plain", "--set", "metrics.ssim.window=7")
     told = json.loads(evaluate(*seven, "--json").out)
@@ -414,6 +416,7 @@ def label_run(desk):
     return "maps"
 
 
+@pytest.mark.slow
 def test_a_run_to_label_maps_is_measured_by_its_classes(evaluate, label_run):
     done = evaluate(label_run, "--json")
     assert done.code == 0, done.err

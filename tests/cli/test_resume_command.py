@@ -39,6 +39,7 @@ def cut(name, status="interrupted"):
     newest.rmdir()
 
 
+@pytest.mark.slow
 def test_the_same_command_points_out_an_unfinished_run_and_with_resume_goes_on_with_it(cli, data):
     every = ["--set", "train.save_every=2"]
     assert cli(*run(data, *every)).code == 0
@@ -139,6 +140,7 @@ def test_help_says_what_it_is(line, cli):
     assert "RUN" in cli(*line).out
 
 
+@pytest.mark.slow
 def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     import subprocess
 

@@ -46,6 +46,7 @@ def test_broken_pictures_are_listed_and_the_others_done(run, cli, tmp_path):
     assert (tmp_path / "out" / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_an_input_is_never_overwritten_unasked(run, cli, tmp_path):
     picture(tmp_path / "in" / "a.png")
     before = (tmp_path / "in" / "a.png").read_bytes()
@@ -56,6 +57,7 @@ def test_an_input_is_never_overwritten_unasked(run, cli, tmp_path):
     assert (tmp_path / "in" / "a.png").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_inputs_of_one_output_name_are_named_before_any_work(run, cli, tmp_path):
     picture(tmp_path / "in" / "a.png")
     picture(tmp_path / "in" / "a.jpg")
@@ -73,6 +75,7 @@ def test_outputs_that_exist_are_kept_unless_asked(run, cli, tmp_path):
     assert cli("translate", run, "a.png", "-o", "b.png", "--overwrite").code == 0
 
 
+@pytest.mark.slow
 def test_missing_pictures_and_empty_folders_are_said(run, cli, tmp_path):
     assert "no such file or folder" in cli("translate", run, "nothing.png", "-o", "out").err
     (tmp_path / "empty").mkdir()

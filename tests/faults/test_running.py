@@ -130,6 +130,7 @@ def test_s03_half_a_line_and_lines_after_the_checkpoint_are_cut(tmp_path):
     assert len((tmp_path / "metrics.discarded.jsonl").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
 def test_s10_and_s12_short_memory_names_a_batch_that_fits(error, tmp_path, data):
     """A step that finds room for two pictures, but not for three. (A real limit of the address space makes torch's own

@@ -31,6 +31,7 @@ def installed(plugin_dist, monkeypatch):
         del sys.modules[module]
 
 
+@pytest.mark.slow
 def test_it_is_listed_trained_and_translates_without_a_line_changed(installed, cli, tmp_path):
     (mine,) = [c for c in json.loads(cli("list", "generators", "--json").out) if c["name"] == "example-resnet"]
     assert mine["distribution"] == installed
@@ -66,6 +67,7 @@ def test_the_python_code_of_the_docs_runs(installed):
     assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest_error": 2.0}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_a_plugin_that_is_gone_names_what_to_install(installed, cli, tmp_path, monkeypatch):
     assert cli("run", "pix2pix", "--set", "generator=example-resnet", "--name", "theirs", *NARROW, *SMALL).code == 0
     monkeypatch.setenv("IMTRANS_DISABLE_PLUGINS", "1")

@@ -146,6 +146,7 @@ def test_the_number_of_loading_processes_may_change(tmp_path, data):
     assert {**mine, "model.safetensors": ""} == {**other, "model.safetensors": ""}
 
 
+@pytest.mark.slow
 def test_looking_and_saving_more_often_changes_no_weight(tmp_path, data):
     trainer.fit(job(tmp_path / "often", RUN, dataset=data))
     rarely = {"train.save_every": "100", "train.log_every": "100", "train.evaluate_every": "none"}

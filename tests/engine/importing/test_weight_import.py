@@ -205,6 +205,7 @@ def test_the_policy_may_be_chosen(cli, tmp_path):
     assert blocks == [(2, 3)]  # the innermost block of theirs has none
 
 
+@pytest.mark.slow
 def test_files_of_several_devices_and_of_old_versions_come_in(cli, tmp_path):
     network = drawn(resnet(6))
     wrapped = {f"module.{k}": v for k, v in network.state_dict().items()}

@@ -63,6 +63,7 @@ class Rates:
         self.seen.append([g.optimizer.param_groups[0]["lr"] for g in self.update.groups.values()])
 
 
+@pytest.mark.slow
 def test_every_group_follows_the_schedule_from_its_own_rate(tmp_path, data):
     two = {"train.optimizer.discriminator.lr": "0.001", "train.schedule": "linear", "train.steps": "4", "metrics": "[]"}
     made = job(tmp_path / "run", two, dataset=data)

@@ -28,6 +28,7 @@ class Killer:
             os.kill(os.getpid(), self.number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_after_the_step_and_leaves(number, code, tmp_path):
     made = job(tmp_path / "run", {"train.log_every": "1", "metrics": "[]"})

@@ -166,6 +166,7 @@ def test_a_file_longer_or_shorter_than_its_header_says_is_broken(tmp_path):
             decode(tmp_path / "x.npy")
 
 
+@pytest.mark.slow
 def test_any_changed_byte_ends_in_a_picture_or_in_one_error(tmp_path):
     stream = io.BytesIO()
     np.save(stream, values("uint16", 4, 4, 3))
