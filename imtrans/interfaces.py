@@ -52,17 +52,30 @@ class ImageSpec:
         return self.classes if self.kind == "labels" and self.classes else self.channels
 
 
+class StoredSizes(NamedTuple):
+    """Height and width, in pixels, of a data set's sources before they are brought to `data.size`.
+
+    `median` of each, the least and the greatest.
+    """
+
+    median: tuple[int, int]
+    low: tuple[int, int]
+    high: tuple[int, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What a data set gives on either side.
 
     `half_aspect`: width by height of one side, where both lie in one picture side by side; None where they do not.
+    `stored`: how large the sources are, which the engine finds out; None where they are never resized.
     """
 
     source: ImageSpec = field(default_factory=ImageSpec)
     target: ImageSpec = field(default_factory=ImageSpec)
     extras: Mapping[str, ImageSpec] = field(default_factory=dict)
     half_aspect: float | None = None
+    stored: StoredSizes | None = None
 
     def reversed(self) -> "DataSpec":
         """The same with source and target exchanged."""

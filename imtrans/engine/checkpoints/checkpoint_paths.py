@@ -19,12 +19,13 @@ _STEP = re.compile(r"step-(\d+)")
 def find(run: Path) -> Path:
     """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run it is the newest intact one. A safetensors file of any other name or place is returned as it is: it can be
-    a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
+    Of a run it is the newest intact one; RUN@best is the best, and RUN@step-400 or RUN@400 that of a step. A
+    safetensors file of any other name or place is returned as it is: it can be a model that was copied alone.
+    CheckpointError names what is wrong, and the runs that exist.
     """
     path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if path is None:
-        raise _not_found(run)
+        return _of_name(run)
     if path.is_file():
         return _of_file(path)
     if (path / WEIGHTS).exists() or _STEP.fullmatch(path.name):
@@ -128,6 +129,22 @@ def broken(folder: Path, fault: str) -> CheckpointError:
 def naming_checkpoint(folder: Path, error: CheckpointError) -> CheckpointError:
     """The same error, with the name of the checkpoint if it lacks it."""
     return error if str(folder) in error.what else broken(folder, error.what)
+
+
+def _of_name(text: Path) -> Path:
+    """The checkpoint that RUN@WHICH names."""
+    name, at, which = str(text).rpartition("@")
+    run = next((p for p in (Path(name), RUNS / name) if at and name and p.is_dir()), None)
+    if run is None:
+        raise _not_found(text)
+    present = {step: p for p in newest_first(run) if (step := step_of(p)) is not None}
+    best = best_step(run)
+    names = [*(["best"] if best in present else []), *(f"step-{step}" for step in sorted(present))]
+    number = which.removeprefix("step-")
+    step = best if which == "best" else int(number) if number.isdecimal() else None
+    if step not in present:
+        raise CheckpointError(f"run {name!r} has no checkpoint {which!r}", hint=f"It has: {', '.join(names) or 'none'}")
+    return _checked(present[step])
 
 
 def _of_file(file: Path) -> Path:

@@ -25,6 +25,7 @@ from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.hooks import HookCaller
 from imtrans.engine.training.job import TrainingJob, remaining_samples
+from imtrans.engine.training.stored_sizes import stored_sizes
 from imtrans.engine.validation.preflight import screen
 from imtrans.errors import ConfigError, join_names
 from imtrans.interfaces import Augmentation, Pair, Run
@@ -54,7 +55,8 @@ def setup_training(
     splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
-    model = build.model(config, splits.training.data_spec, factory=factory, device=device, seed=config.train.seed)
+    data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
+    model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
     _check_size(config, model, first)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
