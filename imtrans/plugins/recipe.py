@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imtrans.plugins.component import ComponentRef, Direction, WeightedRef
+from imtrans.plugins.interval import Interval
 from imtrans.plugins.options import option
 
 __all__ = [
@@ -71,17 +72,24 @@ class TrainOptions:
         0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1
     )
     log_every: int = option(10, "steps between two log lines", low=1)
-    sample_every: int | None = option(
-        None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1
+    sample_every: Interval | None = option(
+        None, "between two sample pictures; none: a tenth of the run, at most 500 steps"
     )
-    evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
-    save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
-    keep_last: int = option(
-        2, "newest checkpoints that are kept, beside the best and the milestones", low=1, former={"keep": None}
+    evaluate_every: Interval | None = option(None, "between two evaluations; none: about ten in a run")
+    save_every: Interval | None = option(None, "between two checkpoints; none: 2000 steps")
+    keep_last: int | None = option(
+        None,
+        "newest checkpoints that are kept, beside the best and the milestones; none: 2, and 1 when the run is finished",
+        low=1,
+        former={"keep": None},
     )
-    milestone_every: int | None = option(None, "steps between two checkpoints that are kept for good", low=1)
+    milestone_every: Interval | None = option(None, "between two checkpoints that are kept for good; none: no such")
     best_metric: str | None = option(
-        None, "metric that tells the best checkpoint; none: the first one; needs evaluate_every", former={"best": None}
+        None, "metric that tells the best checkpoint; none: the first one", former={"best": None}
+    )
+    best_checkpoint: Literal["weights", "full"] = option(
+        "weights",
+        "what the best checkpoint holds: the weights, or all that resuming from it needs, three times as much",
     )
     early_stopping_patience: int | None = option(
         None, "evaluations without a new best after which training ends", low=1, former={"patience": None}

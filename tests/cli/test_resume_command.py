@@ -8,6 +8,7 @@ from factories import SMALL, pairs
 from safetensors.torch import load_file
 
 SETTINGS = {**{k: v for k, v in SMALL.items() if k not in ("dataset.pairs", "train.steps")}, "metrics": "l1"}
+SETTINGS |= {"train.keep_last": "2"}  # of a finished run, too: tests take the last one away
 SETS = [text for k, v in SETTINGS.items() for text in ("--set", f"{k}={v}")]
 
 
@@ -162,3 +163,38 @@ def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     assert any(name.startswith("torch==") for name in known["packages"])
     plugins = json.loads((folder / "plugins.json").read_text())
     assert plugins["imtrans:unet"]["distribution"] == "imtrans"
+
+
+def test_the_best_checkpoint_is_used_like_any_other_and_resuming_from_it_says_what_to_use(cli, data):
+    Path("p.png").write_bytes(next(Path(data).rglob("*.png")).read_bytes())
+    every = ["--set", "train.evaluate_every=2 epochs", "--set", "train.optimizer.lr=1"]
+    assert cli(*run(data, "--name", "mine", *every, steps="10")).code == 0
+    best = json.loads(Path("runs/mine/best.json").read_text())["checkpoint"]
+    assert best.startswith("best-"), "at such a learning rate an early evaluation is the best"
+    assert cli("translate", f"runs/mine/{best}", "p.png", "-o", "out").code == 0
+    assert cli("evaluate", f"mine/{best}", "--protocol", "own", "--json").code == 0
+    assert cli(*run(data, "--name", "next", "--init", f"runs/mine/{best}")).code == 0
+    for name in (f"mine/{best}", f"runs/mine/{best}", f"runs/mine/{best}/model.safetensors"):
+        refused = cli("resume", name, "--steps", "12")
+        assert (refused.code, refused.err) == (
+            4,
+            f"Error: runs/mine/{best} holds the weights alone, without the state to resume from\n"
+            "To resume the run, from step-000010: imtrans resume runs/mine; "
+            f"to begin a new run with these weights: imtrans run RECIPE --init runs/mine/{best}\n",
+        )
+    Path("alone.safetensors").write_bytes(Path(f"runs/mine/{best}/model.safetensors").read_bytes())
+    refused = cli("resume", "alone.safetensors")
+    assert refused.code == 4
+    assert "To begin a new run with these weights: imtrans run RECIPE --init alone.safetensors" in refused.err
+
+
+def test_minutes_and_patience_are_refused_together(cli, data):
+    refused = cli(*run(data, "--set", "train.evaluate_every=5 minutes", "--set", "train.early_stopping_patience=3"))
+    assert refused.code == 2
+    assert "with train.early_stopping_patience the clock would decide when training ends" in refused.err
+    typo = cli(*run(data, "--set", "train.save_every=1 epcoh"))
+    assert (typo.code, typo.err) == (
+        2,
+        'Error: --set train.save_every \'1 epcoh\': must be "500 steps", "1 epoch", "5 minutes" or "never" '
+        "(a number counts steps)\n",
+    )

@@ -34,7 +34,8 @@ def data(tmp_path_factory):
 def trained(tmp_path_factory, data):
     """A run of four steps with a checkpoint after two and after four."""
     folder = tmp_path_factory.mktemp("trained") / "runs" / "mine"
-    trainer.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1"}, dataset=data))
+    kept = {"train.keep_last": "2"}
+    trainer.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1", **kept}, dataset=data))
     return folder
 
 

@@ -30,6 +30,7 @@ HARMLESS = (
         "train.keep_last",
         "train.milestone_every",
         "train.best_metric",
+        "train.best_checkpoint",
         "train.early_stopping_patience",
         "train.device",
         "train.init",

@@ -10,6 +10,7 @@ from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
 from imtrans.engine.checkpoints import init_weights, resume, state
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints.disk_use import disk_use
 from imtrans.engine.checkpoints.resume import ResumePoint
 from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.data import run_summary, skipped_samples
@@ -23,7 +24,9 @@ from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.evaluation.protocol import run_protocol
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
+from imtrans.engine.training.checkpoint_saver import KEEP
 from imtrans.engine.training.hooks import HookCaller
+from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.training.stored_sizes import stored_sizes
 from imtrans.engine.validation.preflight import screen
@@ -62,6 +65,7 @@ def setup_training(
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)
     job = _job(model, splits, metrics, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
+    job = replace(job, run=replace(job.run, facts={**job.run.facts, "disk": _disk_use(job)}))
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
     return replace(job, augment=augment)
 
@@ -138,6 +142,18 @@ def _job(
         start=checkpoint,
         random=random,
         world=world,
+    )
+
+
+def _disk_use(job: TrainingJob) -> str:
+    intervals, has_best = Intervals.of(job), bool(job.metrics) and job.run.config.dataset.component.info.is_paired
+    return disk_use(
+        job.model,
+        job.update,
+        job.run.folder,
+        checkpoints=job.run.config.train.keep_last or KEEP,
+        milestones=intervals.times("milestone"),
+        has_best=has_best and intervals.times("evaluation") > 0,
     )
 
 

@@ -160,7 +160,7 @@ def test_a_resumed_run_goes_on_with_the_same_page(tmp_path):
         **TRAINED,
         "train.steps": "8",
         "train.save_every": "4",
-        "train.evaluate_every": "",
+        "train.evaluate_every": "never",
         "train.keep_last": "5",
     }
     dataset = pairs(tmp_path / "pairs")
