@@ -23,9 +23,9 @@ _STEP, _BEST = re.compile(r"step-(\d+)"), re.compile(r"best-(\d+)")
 def find(run: Path) -> Path:
     """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run it is the newest intact one that could be resumed, else the best one; RUN@best is the best, and RUN@step-400
-    or RUN@400 that of a step. A safetensors file of any other name or place is returned as it is: it can be a model that
-    was copied alone. CheckpointError names what is wrong, and the runs that exist.
+    Of a run it is the newest intact one that could be resumed, else the best one; RUN@best is the best, and
+    RUN@step-400 or RUN@400 that of a step. A safetensors file of any other name or place is returned as it is: it can
+    be a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
     """
     path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if path is None:

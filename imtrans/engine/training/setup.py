@@ -22,13 +22,13 @@ from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.bound_metrics import BoundMetrics, bind_metrics
 from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.evaluation.protocol import run_protocol
+from imtrans.engine.inference.stored_sizes import stored_sizes
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.checkpoint_saver import KEEP
 from imtrans.engine.training.hooks import HookCaller
 from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
-from imtrans.engine.training.stored_sizes import stored_sizes
 from imtrans.engine.validation.preflight import screen
 from imtrans.errors import ConfigError, join_names
 from imtrans.interfaces import Augmentation, Pair, Run

@@ -11,8 +11,8 @@ import imtrans
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.evaluation.model_samples import batches, predict
 from imtrans.engine.inference.scale import fitted_size, magnification, size_of
+from imtrans.engine.inference.stored_sizes import stored_sizes
 from imtrans.engine.training import trainer
-from imtrans.engine.training.stored_sizes import stored_sizes
 from imtrans.errors import ConfigError
 from imtrans.interfaces import StoredSizes
 from imtrans.kit.images import decode, from_range
@@ -134,7 +134,7 @@ def test_the_command_says_what_it_resized_and_warns_of_another_scale(tmp_path, c
 
 
 def test_a_checkpoint_is_named_behind_the_run(tmp_path, cli):
-    settings = [*TINY, "--steps", "4", "--set", "train.save_every=2", "--set", "train.keep_last=9"]
+    settings = [*TINY, "--steps", "6", "--set", "train.save_every=2", "--set", "train.keep_last=9"]
     assert cli("run", "pix2pix", "--name", "r", *settings, "--set", "train.evaluate_every=2").code == 0
     best = json.loads((tmp_path / "runs" / "r" / "best.json").read_text())["step"]
     picture = str(tmp_path / "in.png")
