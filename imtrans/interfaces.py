@@ -223,7 +223,8 @@ class Sample:
 class Run:
     """What observers know of a run: its folder, configuration and length, and facts worth showing.
 
-    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better.
+    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better; `pairs`
+    is how many it is trained on.
     """
 
     folder: "Path"
@@ -233,6 +234,7 @@ class Run:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     is_quiet: bool = False
     numbers: Mapping[str, bool] = field(default_factory=dict)
+    pairs: int = 0
 
 
 class ImportedNetwork(NamedTuple):

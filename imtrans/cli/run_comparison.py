@@ -51,9 +51,9 @@ class RunSummary:
     @property
     def metrics(self) -> dict[str, float]:
         """The newest validation metrics."""
-        from imtrans.kit.report.metric_history import BASELINE
+        from imtrans.kit.report.metric_history import REFERENCES
 
-        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BASELINE)}
+        return {k: v for k, v in self.past.last("val").items() if not k.endswith(REFERENCES)}
 
 
 def read(run: str) -> RunSummary:

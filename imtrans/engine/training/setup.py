@@ -129,7 +129,7 @@ def _job(
     is_quiet = is_quiet or not world.is_first
     run = Run(folder=folder, config=config, steps=steps, start=progress.step, facts=facts, is_quiet=is_quiet)
     return TrainingJob(
-        run=replace(run, numbers=numbers),
+        run=replace(run, numbers=numbers, pairs=len(splits.training.source.dataset)),
         model=model,
         training=splits.training,
         validation=splits.validation,

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from factories import job, plugins
@@ -224,7 +225,8 @@ def on_a_terminal(tmp_path, columns, colour):
 
     code = (
         "from imtrans_observers.console import Console; from imtrans.interfaces import Run; from pathlib import Path\n"
-        "run, console = Run(folder=Path('run'), config=None, steps=5), Console()\n"
+        "from factories import config\n"
+        "run, console = Run(folder=Path('run'), config=config(), steps=5), Console()\n"
         "console.imtrans_run_started(run)\n"
         "for step in range(1, 6):\n"
         "    losses = {n: 0.123456 for n in ('discriminator', 'adversarial', 'reconstruction')}\n"
@@ -232,6 +234,7 @@ def on_a_terminal(tmp_path, columns, colour):
         "console.imtrans_run_finished(run, None)\n"
     )
     environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm-256color"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment.pop("NO_COLOR", None)
     environment |= {"NO_COLOR": colour} if colour else {}
     ours, theirs = pty.openpty()
