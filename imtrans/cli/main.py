@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ImtransError, ResourceError, Terminated, nearest, printable
+from imtrans.errors import ImtransError, Interrupted, ResourceError, Terminated, nearest, printable
 from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
@@ -102,6 +102,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         return 130
+    except Interrupted as stopped:  # as the user asked: no error
+        click.echo(f"{stopped}", err=True)
+        return stopped.exit_code
     except ImtransError as error:
         return _explain(error, is_debugging)
     except OSError as error:
