@@ -176,6 +176,7 @@ def unequal(tmp_path_factory):
     for name, steps in (("short", "20"), ("long", "30"), ("other", "25")):
         every = "7" if name == "other" else "10"
         settings = {**SETTINGS, "train.steps": steps, "train.evaluate_every": every}
+        settings["generator.width"] = "8" if name == "long" else "4"
         trainer.fit(job(top / "runs" / name, settings, dataset=same))
     return top
 
