@@ -42,14 +42,9 @@ def _part(key: str, value: Any) -> str:
         last = f"{above[-1]}-{last}" if last == "weight" else above[-1]
     if isinstance(value, bool):
         return last if value else f"no-{last}"
-    text = (
-        "x".join(map(str, value)) if isinstance(value, list | tuple) else f"{value:g}" if _is_number(value) else value
-    )
-    return f"{_SHORT.get(last, last)}{'' if _is_number(value) or isinstance(value, list | tuple) else '-'}{text}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, list | tuple):
+        return f"{_SHORT.get(last, last)}{'x'.join(map(str, value))}"
+    return f"{_SHORT.get(last, last)}{f'{value:g}' if isinstance(value, int | float) else f'-{value}'}"
 
 
 def _plain(text: str) -> str:
