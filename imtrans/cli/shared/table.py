@@ -23,8 +23,9 @@ def table(rows: Sequence[Sequence[str]], *, width: int | None = None, fixed: int
     """The rows as lines of equal columns, at most `width` wide: the widest columns are cut, the first `fixed` last."""
     columns = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     spare = sum(columns) + len(GAP) * (len(columns) - 1) - (width or sys.maxsize)
-    for group in (range(fixed, len(columns)), range(fixed)):
-        while spare > 0 and group and max(columns[i] for i in group) > LEAST:
+    others = range(fixed, len(columns))
+    for group, least in ((others, LEAST), (range(fixed), LEAST), (others, LEAST // 3)):
+        while spare > 0 and group and max(columns[i] for i in group) > least:
             columns[max(group, key=lambda i: columns[i])] -= 1
             spare -= 1
     return [GAP.join(f"{cut(c, n):<{n}}" for c, n in zip(row, columns, strict=True)).rstrip() for row in rows]
