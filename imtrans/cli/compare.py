@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from imtrans.cli import run_comparison
-from imtrans.cli.run_comparison import RunSummary
+from imtrans.cli.comparison import run_comparison
+from imtrans.cli.comparison.run_comparison import RunSummary
 from imtrans.cli.session import Session
 from imtrans.cli.shared.table import blocks, cut, paragraph, table, width_of_output
 from imtrans.errors import ConfigError, printable
@@ -33,7 +33,7 @@ def command(session: Session, runs: tuple[str, ...], output: str | None, as_json
     summaries = _distinct([run_comparison.read(run) for run in runs])
     best = run_comparison.best(summaries, session.catalog)
     if output:
-        from imtrans.cli import compare_page
+        from imtrans.cli.comparison import compare_page
 
         compare_page.write(Path(output), summaries, rows=list(rows(summaries, best)), notes=notes(summaries))
     click.echo(_as_json(summaries, best) if as_json else "\n".join(_lines(summaries, best, output=output)))

@@ -14,10 +14,7 @@ from imtrans import atomic_io
 from imtrans.cli.session import Session
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.table import table, width_of_output
-from imtrans.engine.checkpoints import checkpoint_paths
-from imtrans.engine.checkpoints.checkpoint_paths import RUNS
 from imtrans.errors import ConfigError, ImtransError
-from imtrans.kit.report.metric_history import BASELINE
 from imtrans.plugins.interval import Interval
 from imtrans.plugins.options import NONE
 
@@ -85,6 +82,8 @@ def command(session: Session, /, runs: tuple[str, ...], prune: bool, yes: bool, 
 
 def read_all() -> Iterator[RunRow]:
     """The runs of this folder, the newest first."""
+    from imtrans.engine.checkpoints.checkpoint_paths import RUNS
+
     folders = [p for p in RUNS.iterdir() if p.is_dir()] if RUNS.is_dir() else []
     yield from sorted(map(read, folders), key=lambda row: str(row.record.get("started", "")), reverse=True)
 
@@ -92,6 +91,7 @@ def read_all() -> Iterator[RunRow]:
 def read(folder: Path) -> RunRow:
     """One run folder."""
     from imtrans.config import io as config_io
+    from imtrans.engine.checkpoints import checkpoint_paths
 
     try:
         config = config_io.read(folder / "config.toml")
@@ -111,12 +111,17 @@ def read(folder: Path) -> RunRow:
 
 def _folder(run: str) -> Path:
     """The folder of a run, also of one that was killed before its first record."""
+    from imtrans.engine.checkpoints import checkpoint_paths
+    from imtrans.engine.checkpoints.checkpoint_paths import RUNS
+
     return RUNS / run if (RUNS / run).is_dir() else checkpoint_paths.folder_of(Path(run))
 
 
 def removable(rows: Sequence[RunRow]) -> list[Path]:
     """What nobody needs: runs without a model, and of finished runs the checkpoints beside the newest, the best and
     the milestones."""
+    from imtrans.engine.checkpoints import checkpoint_paths
+
     paths = [row.folder for row in rows if not row.has_model]
     for row in rows:
         if row.status == "finished":
@@ -155,6 +160,8 @@ def _moment(started: str) -> str:
 
 def _newest(log: Path) -> tuple[int, dict[str, float]]:
     """The last step of a log, and the metrics of its newest evaluation."""
+    from imtrans.kit.report.metric_history import BASELINE
+
     step, metrics = 0, dict[str, float]()
     try:
         with log.open("rb") as file:
