@@ -60,6 +60,7 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
         parts={slot: components[slot] for slot in selection.info.slots},
         augment=components["augment"],
         metrics=components["metrics"],
+        observers=components["observers"],
         dataset=components["dataset"][0],
         data=options.record("data", DataOptions()),
         train=train,

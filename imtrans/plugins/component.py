@@ -18,11 +18,12 @@ Kind = Literal[
     "metric",
     "method",
     "importer",
+    "observer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Direction = Literal["AtoB", "BtoA"]
 # Sections of config.toml: a slot of such a name would be overwritten by the section when a run is written and read.
-RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "augment", "metrics")
+RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "augment", "metrics", "observers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,14 @@ class Slot:
     group: str | None = None
     reverse: bool = False
     many: bool = False
+
+
+# What every run has beside the slots of its method: lists of components, empty unless something fills them.
+LIST_SLOTS = {
+    "augment": Slot(kind="augmentation", many=True),
+    "metrics": Slot(kind="metric", many=True),
+    "observers": Slot(kind="observer", many=True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

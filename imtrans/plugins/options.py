@@ -23,8 +23,13 @@ def option(
     kind: Kind | None = None,
     affects_hash: bool = True,
     former: Mapping[str, Mapping[Any, Any] | None] | None = None,
+    unit: str = "",
+    example: str = "",
 ) -> Any:
     """One field of an options record: its default, a line of help, inclusive bounds for numbers.
+
+    `unit` says what a number counts, `example` is another value than the default, as --set takes it: both are shown by
+    `imtrans explain`.
 
     `former` holds the names that the option had in earlier releases, each with what its values became (None: the same),
     so that checkpoints and run folders of those releases still load. `affects_hash` False: the option only says where
@@ -34,7 +39,8 @@ def option(
     A field of type ComponentRef (or tuple of ComponentRef) names in `kind` what kind of component it takes.
     """
     metadata = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash}
-    return dataclasses.field(default=default, metadata={**metadata, "former": former or {}})
+    shown = {"unit": unit, "example": example}
+    return dataclasses.field(default=default, metadata={**metadata, **shown, "former": former or {}})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +56,8 @@ class OptionSpec:
     kind: Kind | None = None
     affects_hash: bool = True
     former: Mapping[str, Mapping[Any, Any] | None] = dataclasses.field(default_factory=dict)
+    unit: str = ""
+    example: str = ""
 
     @property
     def item(self) -> Any:
@@ -158,7 +166,7 @@ def refs(spec: OptionSpec, value: Any) -> Iterator[ComponentRef]:
 
 
 def _spec(field: "dataclasses.Field[Any]", hint: Any, default: Any) -> OptionSpec:
-    names = ("help", "low", "high", "kind", "affects_hash", "former")
+    names = ("help", "low", "high", "kind", "affects_hash", "former", "unit", "example")
     metadata = {k: field.metadata[k] for k in names if k in field.metadata}
     return OptionSpec(name=field.name, type=hint, default=default, **metadata)
 

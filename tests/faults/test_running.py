@@ -71,7 +71,9 @@ def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_s06_stop_signals_save_and_leave(name, code, tmp_path, data):
     made = watched(tmp_path / "run", data, 3, send(getattr(signal, name)))
-    with pytest.raises(Interrupted, match=f"stopped by {name} after step 3") as caught:
+    with pytest.raises(
+        Interrupted, match=f"Stopped by {'Ctrl-C' if name == 'SIGINT' else name} after step 3"
+    ) as caught:
         trainer.fit(made)
     assert caught.value.exit_code == code
     assert caught.value.hint == f"To resume: imtrans resume {tmp_path / 'run'}"

@@ -106,10 +106,15 @@ def prune(run: Path, *, keep: int, milestone_every: Interval | None = None) -> N
     To be called when a new one is committed and has been read again. A checkpoint that lacks bytes is not counted and
     not removed: somebody may want to look at it.
     """
+    _remove(superfluous(run, keep=keep, milestone_every=milestone_every))
+
+
+def superfluous(run: Path, *, keep: int, milestone_every: Interval | None = None) -> list[Path]:
+    """What `prune` removes."""
     # Sizes alone: hashing gigabytes at each save would hold up the training.
     complete = [p for p in newest_first(run) if atomic_io.is_complete(p)]
     best_folder = best(run)
-    _remove(p for p in complete[keep:] if p != best_folder and not _is_milestone(p, milestone_every))
+    return [p for p in complete[keep:] if p != best_folder and not _is_milestone(p, milestone_every)]
 
 
 def prune_best(run: Path, *, keep: Collection[int]) -> None:

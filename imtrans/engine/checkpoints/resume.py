@@ -36,7 +36,7 @@ HARMLESS = (
         "train.init",
     ),
     *("train.timeout", "train.steps", "train.epochs", "data.workers", "data.cache", "dataset.root", "dataset.path"),
-    *("metrics", "inference"),
+    *("metrics", "observers", "inference"),
 )
 # Keys whose change makes the saved state useless: networks, method, averages, and the moments of an optimiser.
 MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")

@@ -156,10 +156,10 @@ class Trainer:
     def _leave_if_asked(self) -> None:
         self.requests.listen()
         if self.requests.stop:
-            name = signal.Signals(self.requests.stop).name
+            name = "Ctrl-C" if self.requests.stop == signal.SIGINT else signal.Signals(self.requests.stop).name
             path = self.saver.save(must=True, is_milestone=self.due.milestone)
             raise Interrupted(
-                f"stopped by {name} after step {self.progress.step}; checkpoint {path} is saved",
+                f"Stopped by {name} after step {self.progress.step}; checkpoint {path} is saved",
                 signal=self.requests.stop,
                 hint=f"To resume: imtrans resume {self.job.run.folder}",
             )

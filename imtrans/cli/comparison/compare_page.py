@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imtrans.cli.run_comparison import RunSummary
+from imtrans.cli.comparison.run_comparison import RunSummary
 from imtrans.errors import ResourceError
 
 if TYPE_CHECKING:
