@@ -176,7 +176,9 @@ class DatasetDescription:
     the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples
     (`DatasetContext.skip_invalid`). `is_undivided`: there is no place for validation, and every split holds all
     samples; runs then hold some out of training, by the keys of the samples. `contents`: how many files of which
-    channels and depth source and target have, and what they are read as.
+    channels and depth source and target have, and what they are read as. `doubts`: what a look at some pictures of all
+    splits speaks against; it is called before a run starts, which stops if one of them is a fault, and shows the
+    others. It takes a second or two at most, and gives the same each time.
     """
 
     layout: str = ""
@@ -186,6 +188,7 @@ class DatasetDescription:
     issues: Sequence[Issue] = ()
     is_undivided: bool = False
     contents: tuple[str, str] = ("", "")
+    doubts: Callable[[], Sequence[Issue]] = tuple
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""

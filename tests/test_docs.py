@@ -54,7 +54,7 @@ def small(arguments):
 
 def layouts(top, pictures):
     """The same pairs as docs/data.md lays them out, and label maps of four classes."""
-    for folder in ("suffixes", "sketches", "shop/photos", "streets/A", "streets/B", "masks/A", "masks/B"):
+    for folder in ("suffixes", "plate", "sketches", "shop/photos", "streets/A", "streets/B", "masks/A", "masks/B"):
         (top / folder).mkdir(parents=True)
     for number, picture in enumerate(pictures):
         split = "train" if number else "val"
@@ -63,6 +63,8 @@ def layouts(top, pictures):
         for places, half in zip((("1_A", "sketches/1"), ("1_B", "shop/photos/1")), halves, strict=True):
             half.save(top / "suffixes" / f"{places[0].replace('1', str(number))}.png")
             half.save(top / f"{places[1].replace('1', str(number))}.png")
+        halves[0].save(top / "plate" / f"{number}_phase.png")
+        halves[1].save(top / "plate" / f"{number}_fluor.png")
         halves[0].save(top / "streets" / "A" / f"{number}.png")
         halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
         halves[0].save(top / "masks" / "A" / f"{number}.png")

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError, ShapeError
+from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans.kit.images.survey import Survey
+from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
+from imtrans_datasets.pairing.evidence import doubts_of, explained
 from imtrans_datasets.pairing.file_index import Item, Listing
-from imtrans_datasets.pairing.layout import find, find_two
+from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
+from imtrans_datasets.pairing.patterns import is_pattern
 from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
 
 Array = np.ndarray[Any, Any]
 SIDES = ("source", "target")
+PARTS = {"halves": LEFT_RIGHT, "stacked": TOP_BOTTOM, "pages": PAGES}
 
 
 class FolderOfPairs(BaseDataset):
-    """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
+    """Pairs of two files (A, B), or of two parts of one, such as its halves (A left, B right, split in the middle).
 
     Channels and depth are those of all files of all splits: the most and the deepest, unless `data_spec` says what the
     sides are read as. With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes
@@ -51,7 +55,7 @@ class FolderOfPairs(BaseDataset):
 
     def __getitem__(self, index: int) -> Pair:
         item = self.items[index]
-        source, target = self._halves(item, self._readers)
+        source, target = self._sides(item)
         if source.shape[:2] != target.shape[:2]:
             target = self._resized(target, source, item)
         return Pair(source=source, target=target, key=item.key)
@@ -74,7 +78,8 @@ class FolderOfPairs(BaseDataset):
         source, its = self._survey("source", first, files[0])
         target, theirs = self._survey("target", second, files[1])
         self.description = replace(listing, contents=(its, theirs))
-        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if files[0] == files[1] else None)
+        are_halves = all(item.parts == LEFT_RIGHT for item in items)
+        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
 
     def _survey(self, side: str, survey: Survey, files: Sequence[str]) -> tuple[ImageSpec, str]:
         """What the files of a side are read as, and what they are in words."""
@@ -96,20 +101,17 @@ class FolderOfPairs(BaseDataset):
             return Labels(spec=spec)
         return Pictures(spec=spec, option=f"dataset.{side}_range")
 
-    def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
-        first, second = readers
-        files = item.files
-        if len(files) == 2:
-            return first.read(files[0]), second.read(files[1])
-        whole = first.read(files[0])
-        half, remainder = divmod(whole.shape[1], 2)
-        if remainder or not half:
-            raise ShapeError(
-                f"{files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width",
-                hint="Crop one column, or remove the picture.",
-            )
-        other = whole if first.is_like(second) else second.read(files[0])
-        return whole[:, :half], other[:, half:]
+    def _sides(self, item: Item) -> tuple[Array, Array]:
+        """Source and target; a file that holds both is read once, where both are read alike."""
+        (first, second), files = self._readers, item.files
+        one, two = item.parts or (None, None)
+        source = first.read(files[0], one)
+        is_same = len(files) == 1 and first.is_like(second) and (one and one.page) == (two and two.page)
+        target = source if is_same else second.read(files[-1], two)
+        return (
+            one.cut(source, name=str(files[0])) if one else source,
+            two.cut(target, name=str(files[-1])) if two else target,
+        )
 
     def _resized(self, target: Array, source: Array, item: Item) -> Array:
         if not self._is_resizing:
@@ -123,8 +125,16 @@ class FolderOfPairs(BaseDataset):
 
 def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
     """The data set `folder`."""
+    path = Path(options.path).expanduser()
+    try:
+        listing = _listing(options, context, path)
+    except DataError as error:
+        raise explained(error, path) if options.path and options.layout == "auto" else error from None
+    if options.layout == "auto":
+        places = path if options.path else Path(options.target).expanduser()
+        listing = replace(listing, doubts=doubts_of(listing, places))
     return FolderOfPairs(
-        _listing(options, context),
+        listing,
         options,
         size=context.size,
         skip_invalid=context.skip_invalid,
@@ -132,13 +142,26 @@ def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
     )
 
 
-def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
+def _listing(options: FolderOptions, context: DatasetContext, path: Path) -> Listing:
+    two, skip = (options.source, options.target), context.skip_invalid
+    _check_places(options)
+    if all(two) and options.path:
+        return find_by_pattern(path, two, context.split, skip_invalid=skip)
+    if all(two):
+        source, target = (Path(p).expanduser() for p in two)
+        return find_two(source, target, context.split, skip_invalid=skip)
+    return find(path, context.split, skip_invalid=skip, parts=PARTS.get(options.layout))
+
+
+def _check_places(options: FolderOptions) -> None:
+    """ConfigError unless the options name one place: a path, two folders, or a path and two patterns."""
     two = (options.source, options.target)
-    if options.path and any(two):
+    if options.path and any(name and not is_pattern(name) for name in two):
         raise ConfigError(
             f"dataset.path {options.path!r} and dataset.{'source' if two[0] else 'target'} {(two[0] or two[1])!r}: "
             "not both",
-            hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
+            hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target; "
+            "or with a path two patterns: dataset.source=*_in* dataset.target=*_out*",
         )
     if any(two) and not all(two):
         present, missing = ("source", "target") if two[0] else ("target", "source")
@@ -146,12 +169,10 @@ def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
             f"dataset.{present} {(two[0] or two[1])!r} is given without dataset.{missing}",
             hint=f"Give both: --set dataset.{missing}=PATH",
         )
-    if all(two):
-        source, target = (Path(p).expanduser() for p in two)
-        return find_two(source, target, context.split, skip_invalid=context.skip_invalid)
-    if not options.path:
+    if not options.path and any(map(is_pattern, two)):
+        raise ConfigError(f"dataset.source {two[0]!r}: a pattern needs a folder", hint="Give it: --dataset PATH.")
+    if not (options.path or all(two)):
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
-    return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
 
 
 def _size(picture: Array) -> str:

@@ -185,7 +185,7 @@ def test_rows_that_repeat_a_pair_are_taken_once(tmp_path):
 
 def test_a_run_keeps_its_split_when_pictures_are_added(tmp_path, cli):
     halves(tmp_path / "x")
-    done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY)
+    done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY, "--set", "dataset.layout=halves")
     assert done.code == 0, done.err
     before = read_record(tmp_path / "runs" / "r")
     assert {*before.values()} == {True, False}

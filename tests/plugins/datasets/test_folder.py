@@ -49,7 +49,7 @@ def test_halves_of_any_size_are_split_in_the_middle_exactly(width, height, tmp_p
 
 def test_pairs_of_another_shape_than_square_train(tmp_path):
     for name in "abc":
-        write(tmp_path / "x" / f"{name}.png", numbers(24, 96, 3))
+        write(tmp_path / "x" / f"{name}.png", np.tile(numbers(24, 48, 3), (1, 2, 1)))
     chosen = ComponentRef("folder", {"path": str(tmp_path / "x")})
     loading = open_split(config({"data.size": "[16, 32]"}, dataset=chosen), "train")
     assert loading.pair(SampleIndex(0, 0))[0].source.shape == (16, 32, 3)
