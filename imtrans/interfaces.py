@@ -27,7 +27,8 @@ class ImageSpec:
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1,
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
-    that stand for the classes in files, where these are not 0, 1, 2 and so on. Transparent pictures are laid on the
+    that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
+    refused, unless the side `clips` them. Transparent pictures are laid on the
     colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
@@ -43,6 +44,7 @@ class ImageSpec:
     palette: Sequence[Sequence[int]] | None = None
     values: Sequence[int] | None = None
     void: int | None = None
+    clips: bool = False
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 

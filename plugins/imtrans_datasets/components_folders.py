@@ -32,6 +32,9 @@ class FolderOptions:
         (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
     )
     source_range: tuple[float, ...] = option((), "low and high: stored values of the source that become -1 and 1")
+    percentiles: tuple[float, ...] = option(
+        (), "low and high, as in [0.1, 99.9]: the ranges of pictures are those of all files; values beyond are clipped"
+    )
     target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
 
 

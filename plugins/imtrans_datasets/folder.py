@@ -1,14 +1,16 @@
 """Pairs from files."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
-from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
+from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans.kit.images.survey import Survey
@@ -19,9 +21,12 @@ from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
 from imtrans_datasets.pairing.patterns import is_pattern
 from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
+from imtrans_datasets.stored_values import Place, stretched, value_doubts
 
 Array = np.ndarray[Any, Any]
 SIDES = ("source", "target")
+SAME = 8  # pairs that are compared before a run
+SAME_HINT = "A pair needs two pictures. All such pairs: imtrans data check. Or leave them out: --skip-invalid"
 PARTS = {"halves": LEFT_RIGHT, "stacked": TOP_BOTTOM, "pages": PAGES}
 
 
@@ -49,6 +54,8 @@ class FolderOfPairs(BaseDataset):
         self.description: DatasetDescription = listing
         self.data_spec = data_spec or self._surveyed(listing)
         self._readers = [self._reader(side) for side in SIDES]
+        if options:
+            self.description = replace(self.description, doubts=cache(lambda: (*listing.doubts(), *self._doubts())))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,22 +75,44 @@ class FolderOfPairs(BaseDataset):
         """The files of a pair."""
         return self.items[index].files
 
+    def check(self, index: int, pair: Pair) -> Iterable[Issue]:
+        """That source and target are not one picture, from which nothing is learned."""
+        if _is_same(pair):
+            names = " and ".join(self.items[index].paths)
+            yield Issue(code="same", what=f"{names}: source and target are the same picture", hint=SAME_HINT)
+
+    def _doubts(self) -> Iterator[Issue]:
+        """What the values of some pictures say against what they are read as, or against the pairs."""
+        count = len(self.items)
+        itself = sum(len(item.paths) == 2 and len({*item.paths}) == 1 for item in self.items)
+        if itself:
+            yield Issue(code="same", what=f"{itself:,} of {count:,} pairs are a picture and itself", hint=SAME_HINT)
+            return
+        for place, side in ((0, "source"), (-1, "target")):
+            spec = getattr(self.data_spec, side)
+            yield from value_doubts(side, spec, [item.place(place) for item in self.items])
+        with contextlib.suppress(DataError):  # bad files are reported as such
+            some = [i * count // min(SAME, count) for i in range(min(SAME, count))]
+            same = [] if self._skip_invalid else [issue for i in some for issue in self.check(i, self[i])]
+            yield from same[:1]
+
     def _surveyed(self, listing: Listing) -> DataSpec:
         """What all files of either side are read as; the description then says what they are."""
         items = [*dict.fromkeys((*listing.items, *(listing.everything() if listing.everything else ())))]
         if not items:
             return DataSpec()
-        files = [[item.paths[place] for item in items] for place in (0, -1)]
-        first, second = (Survey.of(side, files[place]) for place, side in enumerate(SIDES))
-        source, its = self._survey("source", first, files[0])
-        target, theirs = self._survey("target", second, files[1])
+        first, second = (
+            Survey.of(side, [item.paths[i] for item in items]) for i, side in ((0, "source"), (-1, "target"))
+        )
+        source, its = self._survey("source", first, [item.place(0) for item in items])
+        target, theirs = self._survey("target", second, [item.place(-1) for item in items])
         self.description = replace(listing, contents=(its, theirs))
         are_halves = all(item.parts == LEFT_RIGHT for item in items)
         return DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
 
-    def _survey(self, side: str, survey: Survey, files: Sequence[str]) -> tuple[ImageSpec, str]:
+    def _survey(self, side: str, survey: Survey, places: Sequence[Place]) -> tuple[ImageSpec, str]:
         """What the files of a side are read as, and what they are in words."""
-        options = self._options
+        options, files = self._options, [str(path) for path, _ in places]
         if self._skip_invalid:
             survey = survey.majority(as_labels=options.labels in (side, "both"))
         if options.labels in (side, "both"):
@@ -92,8 +121,11 @@ class FolderOfPairs(BaseDataset):
         option = f"dataset.{side}_range"
         range_ = getattr(options, f"{side}_range")
         spec = pictures_spec(survey, range_=range_, option=option, background=options.background)
+        if options.percentiles and not range_:
+            spec = stretched(spec, places, options.percentiles)
         laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
-        return spec, survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
+        text = survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
+        return spec, text + (f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)" if spec.clips else "")
 
     def _reader(self, side: str) -> Side:
         spec = getattr(self.data_spec, side)
@@ -173,6 +205,12 @@ def _check_places(options: FolderOptions) -> None:
         raise ConfigError(f"dataset.source {two[0]!r}: a pattern needs a folder", hint="Give it: --dataset PATH.")
     if not (options.path or all(two)):
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
+
+
+def _is_same(pair: Pair) -> bool:
+    """Whether source and target are the same pixels, and not of one colour, as an empty mask is."""
+    source, target = pair.source, pair.target
+    return bool(source.shape == target.shape and np.array_equal(source, target) and (source != source[0, 0]).any())
 
 
 def _size(picture: Array) -> str:

@@ -42,6 +42,9 @@ TITLES = {
     "jpeg-labels": "Labels compressed with loss",
     "direction": "Direction",
     "no-evidence": "Pairs that the pictures do not show",
+    "range": "Values that use little of their range, or leave it",
+    "labels": "Pictures that look like labels",
+    "same": "Source and target are one picture",
     "unrelated": "Pairs that do not look related",
 }
 

@@ -56,6 +56,8 @@ def conform(picture: Array, spec: ImageSpec, *, bits: int, name: str, option: st
     if max(bits, 8) != spec.bits and not is_raw:
         picture = _to_depth(picture, spec, bits=bits, name=name, option=option)
     picture = with_channels(picture, spec.channels, name=name)
+    if spec.clips:
+        return np.clip(picture, spec.low, spec.high).astype(picture.dtype)
     if is_ranged(spec):
         check_range(picture, spec, name=name, option=option)
     return picture

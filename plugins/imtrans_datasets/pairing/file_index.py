@@ -29,6 +29,10 @@ class Item:
         """The files of the pair: one with both halves, or two."""
         return tuple(map(Path, self.paths))
 
+    def place(self, side: int) -> tuple[Path, Part | None]:
+        """Where a side lies, 0 the source or -1 the target: the file, and the part of it."""
+        return Path(self.paths[side]), self.parts[side] if self.parts else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listing(DatasetDescription):

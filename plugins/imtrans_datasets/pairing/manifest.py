@@ -81,9 +81,7 @@ def _listing(path: Path, rows: Sequence[Row]) -> Listing:
         files = tuple(os.path.normpath(os.path.join(folder, name)) for name in dict.fromkeys((source, target)))
         key = key if times[key] == 1 else f"{key}-{times[key]}"
         items.append(Item(key, files, (one, two)) if one or two else Item(key, (*files, *files)[:2]))
-    twice = sum(row.source == row.target for row in rows)
-    notes = [f"{twice} pairs are a picture and itself"] if twice else []
-    notes += [f"{listed - len(rows)} rows repeat a pair: each pair is taken once"] if listed > len(rows) else []
+    notes = [f"{listed - len(rows)} rows repeat a pair: each pair is taken once"] if listed > len(rows) else []
     return Listing(items=items, layout=f"pairs listed in {path.name}", sides=("source", "target"), notes=notes)
 
 
