@@ -27,7 +27,7 @@ SMALL = [
     "--set",
     "metrics=l1",
 ]
-TOY = ["--set", "dataset.pairs=4", "--set", "data.size=64", "--set", "generator.depth=6"]
+TOY = ["--set", "dataset.pairs=8", "--set", "data.size=64", "--set", "generator.depth=6"]
 SETUP = ("python3 -m venv ", "source ", "python -m pip ")  # what makes, enters and extends the environment
 FIRST = "imtrans run pix2pix --name pix2pix-toy --resume"  # the first marked line, but for the installation
 

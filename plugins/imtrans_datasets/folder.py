@@ -1,6 +1,7 @@
 """Pairs from files."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -84,7 +85,7 @@ class FolderOfPairs(BaseDataset):
     def _doubts(self) -> Iterator[Issue]:
         """What the values of some pictures say against what they are read as, or against the pairs."""
         count = len(self.items)
-        itself = sum(len(item.paths) == 2 and len({*item.paths}) == 1 for item in self.items)
+        itself = sum(len({*map(os.path.realpath, item.paths)}) == 1 and not item.parts for item in self.items)
         if itself:
             yield Issue(code="same", what=f"{itself:,} of {count:,} pairs are a picture and itself", hint=SAME_HINT)
             return

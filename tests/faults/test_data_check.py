@@ -240,7 +240,7 @@ def test_constant_pictures_are_told_where_they_are_more_than_one_in_a_hundred(co
     for number in range(120):
         (tmp_path / "x" / "train").mkdir(parents=True, exist_ok=True)
         array = np.full((4, 8, 3), number, np.uint8)
-        array[0, 0] = array[0, 4] = 255
+        array[0, 0] = array[0, 5] = 255
         if number < count:
             array[:, :4] = 0
         Image.fromarray(array).save(tmp_path / "x" / "train" / f"{number}.png")

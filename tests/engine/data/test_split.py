@@ -209,7 +209,8 @@ def test_made_pairs_are_apart(tmp_path, cli):
 
 
 def smooth(seed, size):
-    coarse = np.random.default_rng(seed).integers(0, 255, (9, 18, 3), np.uint8)
+    half = np.random.default_rng(seed).integers(0, 255, (9, 9, 3), np.uint8)
+    coarse = np.hstack([half, 255 - half])
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
