@@ -27,7 +27,8 @@ class ImageSpec:
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1,
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
-    that stand for the classes in files, where these are not 0, 1, 2 and so on. Transparent pictures are laid on the
+    that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
+    refused, unless the side `clips` them. Transparent pictures are laid on the
     colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
@@ -43,6 +44,7 @@ class ImageSpec:
     palette: Sequence[Sequence[int]] | None = None
     values: Sequence[int] | None = None
     void: int | None = None
+    clips: bool = False
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
@@ -181,7 +183,9 @@ class DatasetDescription:
     the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples
     (`DatasetContext.skip_invalid`). `is_undivided`: there is no place for validation, and every split holds all
     samples; runs then hold some out of training, by the keys of the samples. `contents`: how many files of which
-    channels and depth source and target have, and what they are read as.
+    channels and depth source and target have, and what they are read as. `doubts`: what a look at some pictures of all
+    splits speaks against; it is called before a run starts, which stops if one of them is a fault, and shows the
+    others. It takes a second or two at most, and gives the same each time.
     """
 
     layout: str = ""
@@ -191,6 +195,7 @@ class DatasetDescription:
     issues: Sequence[Issue] = ()
     is_undivided: bool = False
     contents: tuple[str, str] = ("", "")
+    doubts: Callable[[], Sequence[Issue]] = tuple
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""

@@ -98,7 +98,7 @@ def test_a_model_sent_alone_translates_is_evaluated_and_is_begun_with(run, cli, 
     assert (tmp_path / told["table"]).parent.parent == tmp_path / "evaluation"
     small = ["--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=4", "--set", "metrics=[]"]
     small += ["--set", "discriminator=patchgan16", "--set", "discriminator.width=4", "--set", "train.num_samples=1"]
-    done = cli("run", "pix2pix", "--steps", "1", "--set", "dataset.pairs=4", *small, "--init", "mine.safetensors")
+    done = cli("run", "pix2pix", "--steps", "1", "--set", "dataset.pairs=8", *small, "--init", "mine.safetensors")
     assert done.code == 0, done.err
     assert "began with mine.safetensors" in done.out + done.err
 
@@ -109,7 +109,7 @@ def test_a_run_and_evaluate_speak_json(run, cli):
     assert told["pictures"] == 64
     assert told["numbers"]["rmse"]["value"] > 0
     small = ["--set", "data.size=16", "--set", "generator.depth=3", "--set", "generator.width=2", "--set", "metrics=l1"]
-    done = cli("run", "pix2pix", "--steps", "1", "--json", "--set", "dataset.pairs=4", *small)
+    done = cli("run", "pix2pix", "--steps", "1", "--json", "--set", "dataset.pairs=8", *small)
     result = json.loads(done.out)
     assert result["step"] == 1
     assert result["metrics"].keys() == result["mean_image"].keys() == {"l1"}

@@ -16,7 +16,7 @@ from imtrans.kit.images import decode
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "third_party_plugin"
-SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=4", "--set", "train.num_samples=1"]
+SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=8", "--set", "train.num_samples=1"]
 NARROW = ["--set", "generator.width=4", "--set", "metrics=l1"]
 
 

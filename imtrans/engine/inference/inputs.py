@@ -102,5 +102,6 @@ def _bits(array: Array, spec: ImageSpec, *, name: str) -> int:
         return 8 * int(array.dtype.itemsize)
     if array.dtype.kind not in "iub":
         raise DataError(f"{name}: values of type {array.dtype}", hint="Give uint8, uint16 or float32.")
-    check_range(array, spec, name=name, option=RANGE_HINT)
+    if not spec.clips:
+        check_range(array, spec, name=name, option=RANGE_HINT)
     return spec.bits

@@ -95,8 +95,18 @@ def _open_splits(
     validation = open_split(config, "val", run=run, data_spec=training.data_spec)
     check_disjoint(training.source.dataset, validation.source.dataset)
     training, plain, validation = screen(config, (training, plain, validation), folder=folder, start=start, world=world)
+    if not start:
+        _check_batch(config, len(training.source.dataset))
     training, validation = with_cache((training, validation), config.data.cache, is_silent=not world.is_first)
     return Splits(training, plain, validation), augment
+
+
+def _check_batch(config: RunConfig, count: int) -> None:
+    if config.data.batch_size > count:
+        what = (
+            f"data.batch_size {config.data.batch_size}: there {'is' if count == 1 else 'are'} only {count} to train on"
+        )
+        raise ConfigError(what, hint=f"Use at most all of them: --batch-size {count}")
 
 
 def _metrics(model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> BoundMetrics:

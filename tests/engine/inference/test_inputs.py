@@ -95,7 +95,8 @@ def test_transparent_pictures_are_laid_on_the_colour_of_training(tmp_path):
 def halves(tmp_path, cli):
     """A run that was trained on halves of pictures of 48 x 32 pixels each."""
     for i in range(4):
-        photo = np.random.default_rng(i).integers(0, 256, (32, 96, 3), np.uint8)
+        photo = np.random.default_rng(i).integers(0, 256, (32, 48, 3), np.uint8)
+        photo = np.hstack([photo, 255 - photo])
         for split in ("train", "val"):
             (tmp_path / "x" / split).mkdir(parents=True, exist_ok=True)
             Image.fromarray(photo).save(tmp_path / "x" / split / f"{split}{i}.png")

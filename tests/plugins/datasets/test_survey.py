@@ -34,7 +34,7 @@ def pairs(top, targets, *, split=8, suffix=".png"):
     """Ten pairs, the first `split` for training; `targets` gives the target of a number."""
     for i in range(10):
         place = top / ("train" if i < split else "val")
-        save(place / "A" / f"{i}.png", photo(i))
+        save(place / "A" / f"{i}.png", 255 - photo(i))
         save(place / "B" / f"{i}{suffix}", targets(i))
 
 
