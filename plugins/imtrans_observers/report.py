@@ -11,7 +11,7 @@ from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import html_report
 from imtrans.kit.report import samples as sample_files
-from imtrans.kit.report.metric_history import BASELINE, REFERENCES
+from imtrans.kit.report.metric_history import BASELINE, ON_TRAINING, REFERENCES
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import explanations, timelapse
 from imtrans_observers.buffered_writer import Throttle, Writer
@@ -130,7 +130,9 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
             "samples": pictures.encoded(pictures.fixed),
             "worst": pictures.encoded(pictures.worst),
             "scores": [
-                (k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(REFERENCES)
+                (k, f"{v:.4g}", _reference(metrics, k + ON_TRAINING), _reference(metrics, k + BASELINE))
+                for k, v in metrics.items()
+                if not k.endswith(REFERENCES)
             ],
             "scored_at": scored_at,
             "charts": html_report.charts_of(curves(history)),
@@ -159,8 +161,8 @@ def _encoded(grid: SampleGrid) -> dict[str, Any]:
     return {"step": grid.step, "by": grid.by, "higher": grid.higher_is_better, "pairs": pairs}
 
 
-def _baseline(metrics: Mapping[str, float], name: str) -> str:
-    value = metrics.get(name + BASELINE)
+def _reference(metrics: Mapping[str, float], name: str) -> str:
+    value = metrics.get(name)
     return "" if value is None else f"{value:.4g}"
 
 
