@@ -54,17 +54,30 @@ class ImageSpec:
         return self.classes if self.kind == "labels" and self.classes else self.channels
 
 
+class StoredSizes(NamedTuple):
+    """Height and width, in pixels, of a data set's sources before they are brought to `data.size`.
+
+    `median` of each, the least and the greatest.
+    """
+
+    median: tuple[int, int]
+    low: tuple[int, int]
+    high: tuple[int, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What a data set gives on either side.
 
     `half_aspect`: width by height of one side, where both lie in one picture side by side; None where they do not.
+    `stored`: how large the sources are, which the engine finds out; None where they are never resized.
     """
 
     source: ImageSpec = field(default_factory=ImageSpec)
     target: ImageSpec = field(default_factory=ImageSpec)
     extras: Mapping[str, ImageSpec] = field(default_factory=dict)
     half_aspect: float | None = None
+    stored: StoredSizes | None = None
 
     def reversed(self) -> "DataSpec":
         """The same with source and target exchanged."""
@@ -120,7 +133,7 @@ class Geometry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a target that is declared with `needs_context` gets beside its options.
+    """What a target that is declared with `needs_context` gets as the keyword `context` beside its options.
 
     `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
     it, `size` the training crop.
@@ -129,14 +142,6 @@ class Context:
     make: Callable[[Kind, ComponentRef], Any]
     data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodContext(Context):
-    """What a method gets: its filled slots in `parts` and the inference policy in `policy`."""
-
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    policy: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +228,8 @@ class Sample:
 class Run:
     """What observers know of a run: its folder, configuration and length, and facts worth showing.
 
-    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better.
+    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better; `pairs`
+    is how many it is trained on.
     """
 
     folder: "Path"
@@ -233,6 +239,7 @@ class Run:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     is_quiet: bool = False
     numbers: Mapping[str, bool] = field(default_factory=dict)
+    pairs: int = 0
 
 
 class ImportedNetwork(NamedTuple):
@@ -355,8 +362,8 @@ class Metric(Protocol):
 
 
 class Method(Protocol):
-    """The mathematics of one training step. Called with the filled slots, `policy` and its own options as keywords, or,
-    declared with `needs_context`, with options and context."""
+    """The mathematics of one training step. Its target is called with its filled slots, `policy` if it declares one,
+    and its own options as keywords."""
 
     networks: Mapping[str, "nn.Module"]
 

@@ -95,11 +95,11 @@ def desk(tmp_path, monkeypatch, pairs):
     return tmp_path
 
 
-# The README's commands run in every test session, those of the other pages in `nox -s docs` and in `.ci/run`.
-SLOW = [p if p.name == "README.md" else pytest.param(p, marks=pytest.mark.slow) for p in PAGES]
+# In `nox -s docs` and in `.ci/run`.
 
 
-@pytest.mark.parametrize("page", SLOW, ids=lambda p: p.name)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_command_runs(page, desk, capfd):
     lines = commands(page)
     if page.name in ("README.md", "configuration.md", "data.md", "plugins.md", "training.md", "evaluation.md"):

@@ -80,6 +80,7 @@ def test_binder_installs_this_repository_with_the_tested_versions_and_without_cu
     assert (folder / "runtime.txt").read_text().strip() == f"python-{project['requires-python'].removeprefix('>=')}"
 
 
+@pytest.mark.slow
 def test_a_recipe_in_one_file_is_listed_and_trains(cli):
     file = str(EXAMPLES / "one_file_recipe.py")
     assert "mish-hinge" in cli("-p", file, "list", "recipes").out

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from imtrans.cli import run_comparison
-from imtrans.cli.run_comparison import RunSummary
+from imtrans.cli.comparison import run_comparison
+from imtrans.cli.comparison.run_comparison import RunSummary
 from imtrans.cli.session import Session
+from imtrans.cli.shared.table import blocks, cut, paragraph, table, width_of_output
 from imtrans.errors import ConfigError, printable
 
 # Between these an empty line is enough in the table; a protocol's group gets its name as a heading.
@@ -32,7 +33,7 @@ def command(session: Session, runs: tuple[str, ...], output: str | None, as_json
     summaries = _distinct([run_comparison.read(run) for run in runs])
     best = run_comparison.best(summaries, session.catalog)
     if output:
-        from imtrans.cli import compare_page
+        from imtrans.cli.comparison import compare_page
 
         compare_page.write(Path(output), summaries, rows=list(rows(summaries, best)), notes=notes(summaries))
     click.echo(_as_json(summaries, best) if as_json else "\n".join(_lines(summaries, best, output=output)))
@@ -49,8 +50,14 @@ def rows(runs: Sequence[RunSummary], best: Mapping[str, str]) -> Iterator[tuple[
     for key, values in run_comparison.differences(runs).items():
         yield "configuration", key, [_text(v) for v in values], none_best
     for name in dict.fromkeys(n for r in runs for n in r.metrics):
-        is_best = [best.get(name) == r.name for r in runs]
+        is_fair = run_comparison.is_of_equal_steps(runs)
+        is_best = [is_fair and best.get(name) == r.name for r in runs]
         yield "metrics", name, [_number(r.metrics.get(name)) for r in runs], is_best
+    step = run_comparison.common_step(runs)
+    if step is not None:
+        for name in dict.fromkeys(n for r in runs for n in r.metrics_at(step)):
+            values = [_number(r.metrics_at(step).get(name)) for r in runs]
+            yield f"at step {step:,}", name, values, [best.get(name) == r.name for r in runs]
     protocol = ""
     for row in run_comparison.protocol_rows(runs):
         if row.protocol != protocol:
@@ -63,7 +70,10 @@ def rows(runs: Sequence[RunSummary], best: Mapping[str, str]) -> Iterator[tuple[
 
 def notes(runs: Sequence[RunSummary]) -> list[str]:
     """Why numbers of these runs cannot be compared, a line each; empty where they can."""
-    return [*run_comparison.obstacles(runs), *run_comparison.protocol_mismatches(runs)]
+    return [
+        *(run_comparison.obstacles(runs) or run_comparison.unequal_steps(runs)),
+        *run_comparison.protocol_mismatches(runs),
+    ]
 
 
 def _distinct(runs: list[RunSummary]) -> list[RunSummary]:
@@ -75,39 +85,33 @@ def _distinct(runs: list[RunSummary]) -> list[RunSummary]:
 
 
 def _lines(runs: Sequence[RunSummary], best: Mapping[str, str], *, output: str | None) -> Iterator[str]:
-    table = list(rows(runs, best))
-    cells = [
-        [_cut(v) + (" *" if b else "") for v, b in zip(values, is_best, strict=True)] for *_, values, is_best in table
+    entries, width = list(rows(runs, best)), width_of_output()
+    texts = [
+        [name, *(cut(v, WIDEST) + " *" * is_best for v, is_best in zip(values, stars, strict=True))]
+        for _, name, values, stars in entries
     ]
-    heads = [_cut(r.name) for r in runs]
-    # Not rich's table: where the output is no terminal that wraps cells at 80 columns, and scripts read these lines.
-    widths = [max(len(head), *(len(row[i]) for row in cells)) for i, head in enumerate(heads)]
-    first = max(len(name) for _, name, _, _ in table)
-    yield _joined("", heads, first=first, widths=widths)
-    group = "run"
-    for (group_of_row, name, _, _), row in zip(table, cells, strict=True):
-        if group_of_row != group:
-            group = group_of_row
-            yield "" if group in GROUPS else f"\n{group}"
-        yield _joined(name, row, first=first, widths=widths)
-    if any(any(is_best) for *_, is_best in table):
+    texts.insert(0, ["", *(cut(r.name, WIDEST) for r in runs)])
+    for columns in blocks(len(runs), width):
+        yield from [""] * (columns.start > 0)
+        lines = table([[row[0], *row[1:][columns]] for row in texts], width=width, fixed=1)
+        yield from _grouped(lines, ["run", *(group for group, *_ in entries)])
+    if any(any(stars) for *_, stars in entries):
         yield "\n* the best"
-    yield from (f"Note: {note}" for note in notes(runs))
+    for note in notes(runs):
+        yield from paragraph("Note:", note, width=width)
     for run in runs:
         if run.verdict["hint"]:
-            yield printable(f"To try for {run.name}: {run.verdict['hint']}")
+            yield from paragraph(f"To try for {run.name}:", printable(run.verdict["hint"]), width=width)
     if output:
         yield f"Page:     {output}" if output.endswith(".html") else f"Picture:  {output}"
 
 
-def _joined(name: str, cells: Sequence[str], *, first: int, widths: Sequence[int]) -> str:
-    padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)]
-    return "  ".join([f"{name:<{first}}", *padded]).rstrip()
-
-
-def _cut(text: str) -> str:
-    plain = printable(" ".join(text.split()))
-    return plain if len(plain) <= WIDEST else plain[: WIDEST - 3] + "..."
+def _grouped(lines: Sequence[str], groups: Sequence[str]) -> Iterator[str]:
+    """The lines with an empty one between groups, and the name of a group that needs one."""
+    for number, (line, group) in enumerate(zip(lines, groups, strict=True)):
+        if number and group != groups[number - 1]:
+            yield "" if group in GROUPS else f"\n{group}"
+        yield line
 
 
 def _number(value: float | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ImtransError, ResourceError, Terminated, nearest, printable
+from imtrans.errors import ImtransError, Interrupted, ResourceError, Terminated, nearest, printable
 from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
@@ -28,7 +28,13 @@ COMMANDS = {
     "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
     "list": "Show every component, recipe and data set.",
+    "explain": "Say what a configuration key means.",
+    "runs": "Show the runs of this folder, and remove some.",
+    "completion": "Print the shell completion of bash, zsh or fish.",
 }
+
+
+COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 
 
 class CommandLine(NamedTuple):
@@ -51,6 +57,10 @@ class Commands(click.Group):
             raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
         module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
+        if COMPLETION in os.environ:
+            from imtrans.cli.shared import complete
+
+            complete.attach(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
@@ -102,6 +112,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         return 130
+    except Interrupted as stopped:  # as the user asked: no error
+        click.echo(f"{stopped}", err=True)
+        return stopped.exit_code
     except ImtransError as error:
         return _explain(error, is_debugging)
     except OSError as error:
@@ -146,6 +159,10 @@ def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 def _invoke(arguments: list[str], is_debugging: bool) -> int:
     try:
+        if COMPLETION in os.environ:
+            from imtrans.cli.shared import complete
+
+            return complete.answer(cli, COMPLETION)
         context = cli.make_context("imtrans", list(arguments), obj=CommandLine(arguments, is_debugging))
         with context:
             result: Any = cli.invoke(context)

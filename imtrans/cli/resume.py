@@ -45,12 +45,15 @@ class ResumeOptions(ConfigFlags):
 def command(session: Session, options: ResumeOptions) -> None:
     """Resume RUN (a run folder, its name or one of its checkpoints) as if it had never stopped."""
     from imtrans.engine.checkpoints import checkpoint_paths
+    from imtrans.engine.checkpoints import io as checkpoints_io
 
     if options.devices:
         torchrun.launch_local(options.devices, session.arguments)
     path, catalog = Path(options.run), session.catalog
-    # A path with a step in its name is a checkpoint; of a run the newest one is found below.
-    checkpoint = checkpoint_paths.find(path) if checkpoint_paths.step_of(path) is not None else None
+    # Of a run the newest checkpoint is found below.
+    checkpoint = checkpoint_paths.find(path) if checkpoint_paths.is_checkpoint(path) else None
+    if checkpoint:
+        checkpoints_io.progress(checkpoint)  # one of the weights alone is refused
     folder = checkpoint.parent if checkpoint else checkpoint_paths.folder_of(path)
     start = checkpoint or checkpoint_paths.newest(folder)
     config = run_location.previous_config(catalog, folder, start, [layer(options)])

@@ -18,6 +18,7 @@ class RunOptions(ConfigFlags):
     recipe: str
     name: str | None
     resume: bool
+    again: bool
     devices: int | None
     accept_dataset_change: bool
     offline: bool
@@ -44,6 +45,7 @@ class RunOptions(ConfigFlags):
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--name", metavar="NAME", help="Name of the run's folder under runs/.")
 @click.option("--resume", is_flag=True, help="Resume this run where it is unfinished.")
+@click.option("--again", is_flag=True, help="Train once more what is finished already, in a new folder.")
 @click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
 @click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
 @click.option("--skip-invalid", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl.")
@@ -72,7 +74,7 @@ def command(session: Session, options: RunOptions) -> None:
     if options.resume or run_location.is_restart():
         where = lambda: run_location.unfinished(catalog, config, name, accepts)  # noqa: E731
     else:
-        where = lambda: run_location.new_run(catalog, config, name)  # noqa: E731
+        where = lambda: run_location.new_run(catalog, config, name, again=options.again)  # noqa: E731
     train(session, config, where, as_json=options.as_json)
 
 

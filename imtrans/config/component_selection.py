@@ -8,11 +8,11 @@ from imtrans.config.schema import ResolvedComponent
 from imtrans.config.sources import Layer, layer_of_advice, refs_of
 from imtrans.errors import ConfigError
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import Component, ComponentRef, MethodInfo, Slot
+from imtrans.plugins.component import LIST_SLOTS, Component, ComponentRef, MethodInfo, Slot
 from imtrans.plugins.defaults import default_dataset
 from imtrans.plugins.options import OptionSpec, coerce, default_record, specs
 
-_WEIGHT = OptionSpec(name="weight", type=float, default=1.0, help="factor of this term")
+WEIGHT = OptionSpec(name="weight", type=float, default=1.0, help="factor of this term")
 
 
 @dataclasses.dataclass
@@ -32,7 +32,7 @@ class Draft(OptionTable):
         # Not always `component.name`: "dist:name" must be found again when the run is restored.
         self.component = component
         self.is_weighted = component.kind in ("loss", "adversarial", "penalty")
-        options = {**({"weight": _WEIGHT} if self.is_weighted else {}), **specs(component.options)}
+        options = {**({"weight": WEIGHT} if self.is_weighted else {}), **specs(component.options)}
         super().__init__(key, options, {n: s.default for n, s in options.items()}, owner=name)
 
     def resolved(self, catalog: Catalog) -> ResolvedComponent:
@@ -63,8 +63,8 @@ class ComponentSelection:
         self.info: MethodInfo = self.drafts["method"][0].component.info
         for name, slot in self.info.slots.items():
             self._choose(name, slot, default=() if slot.many else None)
-        self._choose("augment", Slot(kind="augmentation", many=True), default=())
-        self._choose("metrics", Slot(kind="metric", many=True), default=())
+        for name, slot in LIST_SLOTS.items():
+            self._choose(name, slot, default=())
 
     def resolved(self) -> dict[str, tuple[ResolvedComponent, ...]]:
         """The components by key, with their values as they are now."""

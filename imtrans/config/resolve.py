@@ -47,6 +47,12 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
     train: TrainOptions = options.record("train", TrainOptions())
     if train.epochs is None and train.steps is None:
         raise ConfigError("neither train.epochs nor train.steps is set", hint="Give one: --epochs N or --steps N")
+    if train.early_stopping_patience and train.evaluate_every and train.evaluate_every.unit == "minutes":
+        raise ConfigError(
+            f"train.evaluate_every {train.evaluate_every}: with train.early_stopping_patience the clock would decide "
+            "when training ends",
+            hint='Give epochs or steps: --set train.evaluate_every="1 epoch"',
+        )
     components = selection.resolved()
     return RunConfig(
         recipe=recipe,
@@ -54,6 +60,7 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
         parts={slot: components[slot] for slot in selection.info.slots},
         augment=components["augment"],
         metrics=components["metrics"],
+        observers=components["observers"],
         dataset=components["dataset"][0],
         data=options.record("data", DataOptions()),
         train=train,

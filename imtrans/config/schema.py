@@ -48,6 +48,7 @@ class RunConfig:
     parts: Mapping[str, Sequence[ResolvedComponent]]
     augment: Sequence[ResolvedComponent]
     metrics: Sequence[ResolvedComponent]
+    observers: Sequence[ResolvedComponent] = ()
     dataset: ResolvedComponent
     data: DataOptions
     train: TrainOptions
@@ -80,6 +81,7 @@ class RunConfig:
             **slots,
             "augment": [c.tree(unset=unset) for c in self.augment],
             "metrics": [c.tree(unset=unset) for c in self.metrics],
+            "observers": [c.tree(unset=unset) for c in self.observers],
             "dataset": self.dataset.tree(unset=unset),
             "data": _plain(self.data, unset),
             "train": {**_plain(self.train, unset), "optimizer": optimizer},

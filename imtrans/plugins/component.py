@@ -18,19 +18,20 @@ Kind = Literal[
     "metric",
     "method",
     "importer",
+    "observer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Direction = Literal["AtoB", "BtoA"]
 # Sections of config.toml: a slot of such a name would be overwritten by the section when a run is written and read.
-RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "augment", "metrics")
+RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "augment", "metrics", "observers")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
     """One thing a plugin offers, declared without importing it.
 
-    `target` is "module:attribute", imported only when the component is used and called as `target(**options)`, or as
-    `target(options, context)` with `needs_context` (see `imtrans.interfaces.Context`). `options` is a frozen dataclass
+    `target` is "module:attribute", imported only when the component is used and called with its options as keywords;
+    with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
     components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set and a
     `MetricInfo` for a metric.
@@ -57,6 +58,14 @@ class Slot:
     group: str | None = None
     reverse: bool = False
     many: bool = False
+
+
+# What every run has beside the slots of its method: lists of components, empty unless something fills them.
+LIST_SLOTS = {
+    "augment": Slot(kind="augmentation", many=True),
+    "metrics": Slot(kind="metric", many=True),
+    "observers": Slot(kind="observer", many=True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

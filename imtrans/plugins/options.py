@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from imtrans.errors import ConfigError, PluginError, nearest
 from imtrans.plugins.component import KINDS, ComponentRef, Kind
+from imtrans.plugins.interval import ALLOWED, Interval
 
 
 def option(
@@ -22,18 +23,24 @@ def option(
     kind: Kind | None = None,
     affects_hash: bool = True,
     former: Mapping[str, Mapping[Any, Any] | None] | None = None,
+    unit: str = "",
+    example: str = "",
 ) -> Any:
     """One field of an options record: its default, a line of help, inclusive bounds for numbers.
+
+    `unit` says what a number counts, `example` is another value than the default, as --set takes it: both are shown by
+    `imtrans explain`.
 
     `former` holds the names that the option had in earlier releases, each with what its values became (None: the same),
     so that checkpoints and run folders of those releases still load. `affects_hash` False: the option only says where
     something is found, and stays out of a protocol's hash.
 
-    Types: bool, int, float, str, Literal, Path, ComponentRef, a tuple of one of them, or one of them | None.
+    Types: bool, int, float, str, Literal, Path, Interval, ComponentRef, a tuple of one of them, or one of them | None.
     A field of type ComponentRef (or tuple of ComponentRef) names in `kind` what kind of component it takes.
     """
     metadata = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash}
-    return dataclasses.field(default=default, metadata={**metadata, "former": former or {}})
+    shown = {"unit": unit, "example": example}
+    return dataclasses.field(default=default, metadata={**metadata, **shown, "former": former or {}})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +56,8 @@ class OptionSpec:
     kind: Kind | None = None
     affects_hash: bool = True
     former: Mapping[str, Mapping[Any, Any] | None] = dataclasses.field(default_factory=dict)
+    unit: str = ""
+    example: str = ""
 
     @property
     def item(self) -> Any:
@@ -73,6 +82,7 @@ class OptionSpec:
             " | ".join(str(a) for a in get_args(self.item)) if get_origin(self.item) is Literal else self.item.__name__
         )
         name = str(self.kind) if self.item is ComponentRef and self.kind else name
+        name = "steps, epochs or minutes" if self.item is Interval else name
         return name + ("..." if self.is_tuple else "") + (" | none" if self.is_optional else "")
 
 
@@ -144,6 +154,8 @@ def to_plain(value: Any) -> Any:
         return {k: to_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(v) for v in value]
+    if isinstance(value, Interval):
+        return value.plain()
     return str(value) if isinstance(value, Path) else value
 
 
@@ -154,7 +166,7 @@ def refs(spec: OptionSpec, value: Any) -> Iterator[ComponentRef]:
 
 
 def _spec(field: "dataclasses.Field[Any]", hint: Any, default: Any) -> OptionSpec:
-    names = ("help", "low", "high", "kind", "affects_hash", "former")
+    names = ("help", "low", "high", "kind", "affects_hash", "former", "unit", "example")
     metadata = {k: field.metadata[k] for k in names if k in field.metadata}
     return OptionSpec(name=field.name, type=hint, default=default, **metadata)
 
@@ -180,6 +192,8 @@ def _item(value: Any, spec: OptionSpec, *, where: str) -> Any:
         return _component_ref(value, where=where)
     if spec.item in (str, Path) and isinstance(value, str | Path):
         return spec.item(value)
+    if spec.item is Interval:
+        return _interval(value, where=where)
     # To Python a bool is an int: without the first condition "true" would pass for the number 1.
     fits = isinstance(value, bool) == (spec.item is bool) and isinstance(
         value, (int, float) if spec.item is float else spec.item
@@ -195,6 +209,13 @@ def _choice(value: Any, spec: OptionSpec, *, where: str) -> Any:
         guess = nearest(str(value), map(str, choices))
         raise ConfigError(f"{where} {_short(value)}: must be one of {', '.join(map(str, choices))}{guess}")
     return value
+
+
+def _interval(value: Any, *, where: str) -> Interval:
+    try:
+        return Interval.parse(value)
+    except ValueError as error:
+        raise ConfigError(f"{where} {_short(value)}: {error}") from None
 
 
 def _component_ref(value: Any, *, where: str) -> ComponentRef:
@@ -223,9 +244,8 @@ def _is_finite(value: float) -> bool:
 
 def allowed(spec: OptionSpec) -> str:
     """What the option takes, in words."""
-    noun = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}.get(
-        spec.item, "a value"
-    )
+    nouns = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text", Interval: ALLOWED}
+    noun = nouns.get(spec.item, "a value")
     low = f" of at least {spec.low:g}" if spec.low is not None else ""
     high = f"{' and' if low else ' of'} at most {spec.high:g}" if spec.high is not None else ""
     return noun + low + high

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imtrans.plugins.component import ComponentRef, Direction, WeightedRef
+from imtrans.plugins.interval import Interval
 from imtrans.plugins.options import option
 
 __all__ = [
@@ -23,13 +24,26 @@ __all__ = [
 class DataOptions:
     """The keys `data.*`. The `former` names are those in run folders and checkpoints of format 1."""
 
-    size: tuple[int, ...] = option((256,), "pixels of a side of a training crop; two numbers: height and width", low=1)
-    batch_size: int = option(1, "pictures per step, over all devices", low=1)
+    size: tuple[int, ...] = option(
+        (256,), "pixels of a side of a training crop; two numbers: height and width", low=1, unit="pixels"
+    )
+    batch_size: int = option(
+        1,
+        "pictures per step, over all devices",
+        low=1,
+        unit="pictures",
+    )
     direction: Direction | None = option(None, "which side is the source; none: as the data set says")
     interpolation: Literal["nearest", "bilinear", "bicubic", "area", "lanczos"] | None = option(
         None, "filter for resizing pictures (labels: always nearest); none: as the augmentation asks, else bilinear"
     )
-    workers: int = option(0, "processes that load pictures; 0: the main one", low=0, high=256)
+    workers: int = option(
+        0,
+        "processes that load pictures; 0: the main one",
+        low=0,
+        high=256,
+        unit="processes",
+    )
     cache: Literal["auto", "on", "off"] = option(
         "auto", "keep pictures decoded and resized, for the next epoch and run; auto: those from files, where they fit"
     )
@@ -43,13 +57,37 @@ class TrainOptions:
     """The keys `train.*`, but for the optimisers'."""
 
     # Neither has a default here: the one that a layer sets takes the other away, and 200 epochs come last.
-    epochs: int | None = option(None, "passes over the training pictures", low=1)
-    steps: int | None = option(None, "training steps, instead of epochs", low=1)
-    seed: int = option(0, "number from which all random draws follow", low=0, high=2**31 - 1)
-    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is")
-    init: str | None = option(None, "run, checkpoint or safetensors file whose weights to begin with, where they fit")
+    epochs: int | None = option(
+        None,
+        "passes over the training pictures",
+        low=1,
+        unit="epochs",
+    )
+    steps: int | None = option(
+        None,
+        "training steps, instead of epochs",
+        low=1,
+        unit="steps",
+    )
+    seed: int = option(
+        0,
+        "number from which all random draws follow",
+        low=0,
+        high=2**31 - 1,
+        unit="number",
+    )
+    device: str = option(
+        "auto",
+        "cpu, cuda, cuda:N, mps, or auto: the first accelerator there is",
+        example="cuda:1",
+    )
+    init: str | None = option(
+        None, "run, checkpoint or safetensors file whose weights to begin with, where they fit", example="runs/first"
+    )
     precision: Literal["float32", "bf16", "fp16"] = option("float32", "what the networks compute in (weights: float32)")
-    timeout: int = option(120, "seconds for which one of several devices may keep the others waiting", low=1)
+    timeout: int = option(
+        120, "seconds for which one of several devices may keep the others waiting", low=1, unit="seconds"
+    )
     compile: bool = option(False, "compile the networks (torch.compile): slow to start, faster on a GPU")
     deterministic: bool = option(False, "only operations that give the same bits each time, on a GPU, too")
     grad_accum_steps: int = option(
@@ -57,36 +95,72 @@ class TrainOptions:
         "parts into which each device cuts its share of a batch: less memory, the same gradients",
         low=1,
         former={"accumulate": None},
+        unit="parts",
     )
     clip_grad_norm: float | None = option(
-        None, "longest gradient of an optimiser group; none: as it is", low=0, former={"clip": None}
+        None,
+        "longest gradient of an optimiser group; none: as it is",
+        low=0,
+        former={"clip": None},
+        unit="length of the gradient",
     )
     schedule: Literal["constant", "linear", "cosine", "inverse-time"] = option(
         "constant", "schedule of the learning rate; linear: to 0 from train.decay_start on, as CycleGAN"
     )
     decay_start: float = option(0.5, "share of the run after which the linear schedule begins to fall", low=0, high=1)
-    decay_rate: float = option(1e-5, "fall per step of the inverse-time schedule", low=0)
-    warmup: int = option(0, "steps in which the learning rate rises from 0", low=0)
+    decay_rate: float = option(
+        1e-5,
+        "fall per step of the inverse-time schedule",
+        low=0,
+        unit="per step",
+    )
+    warmup: int = option(
+        0,
+        "steps in which the learning rate rises from 0",
+        low=0,
+        unit="steps",
+    )
     ema: float = option(
         0.0, "decay of the moving average of the weights that pictures are made with; 0: none", low=0, high=1
     )
-    log_every: int = option(10, "steps between two log lines", low=1)
-    sample_every: int | None = option(
-        None, "steps between two sample pictures; none: a tenth of the run, at most 500", low=1
+    log_every: int = option(
+        10,
+        "steps between two log lines",
+        low=1,
+        unit="steps",
     )
-    evaluate_every: int | None = option(None, "steps between two evaluations; none: only at the end", low=1)
-    save_every: int | None = option(None, "steps between two checkpoints; none: 2000", low=1)
-    keep_last: int = option(
-        2, "newest checkpoints that are kept, beside the best and the milestones", low=1, former={"keep": None}
+    sample_every: Interval | None = option(
+        None, "time between two sample pictures; none: a tenth of the run, at most 500 steps"
     )
-    milestone_every: int | None = option(None, "steps between two checkpoints that are kept for good", low=1)
+    evaluate_every: Interval | None = option(None, "time between two evaluations; none: about ten in a run")
+    save_every: Interval | None = option(None, "time between two checkpoints; none: 2000 steps")
+    keep_last: int | None = option(
+        None,
+        "newest checkpoints that are kept, beside the best and the milestones; none: 2, and 1 when the run is finished",
+        low=1,
+        former={"keep": None},
+        unit="checkpoints",
+    )
+    milestone_every: Interval | None = option(
+        None, "time between two checkpoints that are kept for good; none: no such"
+    )
     best_metric: str | None = option(
-        None, "metric that tells the best checkpoint; none: the first one; needs evaluate_every", former={"best": None}
+        None, "metric that tells the best checkpoint; none: the first one", former={"best": None}, example="psnr"
+    )
+    best_checkpoint: Literal["weights", "full"] = option(
+        "weights",
+        "what the best checkpoint holds: the weights, or all that resuming from it needs, three times as much",
     )
     early_stopping_patience: int | None = option(
-        None, "evaluations without a new best after which training ends", low=1, former={"patience": None}
+        None,
+        "evaluations without a new best after which training ends",
+        low=1,
+        former={"patience": None},
+        unit="evaluations",
     )
-    num_samples: int = option(6, "validation pictures on a sample grid", low=1, high=64, former={"samples": None})
+    num_samples: int = option(
+        6, "validation pictures on a sample grid", low=1, high=64, former={"samples": None}, unit="pictures"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +168,30 @@ class OptimizerOptions:
     """The keys `train.optimizer.*` (every group) and `train.optimizer.GROUP.*` (one)."""
 
     # Rate and betas are the paper's (section 3.3).
-    name: str = option("adam", "adam, or any optimiser that timm knows")
-    lr: float = option(2e-4, "learning rate", low=0)
+    name: str = option(
+        "adam",
+        "adam, or any optimiser that timm knows",
+        example="adamw",
+    )
+    lr: float = option(
+        2e-4,
+        "learning rate",
+        low=0,
+        unit="per step",
+    )
     betas: tuple[float, ...] = option((0.5, 0.999), "decay of the two moment estimates", low=0, high=1)
-    eps: float = option(1e-8, "added to the denominator", low=0)
-    weight_decay: float = option(0.0, "pull of the weights towards zero", low=0)
+    eps: float = option(
+        1e-8,
+        "added to the denominator",
+        low=0,
+        unit="added number",
+    )
+    weight_decay: float = option(
+        0.0,
+        "pull of the weights towards zero",
+        low=0,
+        unit="per step",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,8 +149,9 @@ class FolderOfPairs(BaseDataset):
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
 
 
-def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
+def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
     """The data set `folder`."""
+    options = FolderOptions(**given)
     path = Path(options.path).expanduser()
     try:
         listing = _listing(options, context, path)

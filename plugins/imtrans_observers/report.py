@@ -12,12 +12,12 @@ from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import html_report
 from imtrans.kit.report import samples as sample_files
-from imtrans.kit.report.metric_history import BASELINE
+from imtrans.kit.report.metric_history import BASELINE, REFERENCES
 from imtrans.kit.report.samples import SampleGrid
 from imtrans_observers import timelapse
 from imtrans_observers.buffered_writer import Throttle, Writer
 from imtrans_observers.curves import curves
-from imtrans_observers.run_diagnostics import Diagnostics
+from imtrans_observers.diagnosis.run_diagnostics import Diagnostics
 from imtrans_observers.samples import grid_of_worst, split_samples
 
 NAME = "report.html"
@@ -128,7 +128,9 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
             "diagnosis": diagnostics.diagnosis(),
             "samples": pictures.encoded(pictures.fixed),
             "worst": pictures.encoded(pictures.worst),
-            "scores": [(k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(BASELINE)],
+            "scores": [
+                (k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(REFERENCES)
+            ],
             "scored_at": scored_at,
             "charts": html_report.charts_of(curves(history)),
             "film": _timelapse(run.folder),

@@ -35,6 +35,7 @@ class SampleGrids:
             discard(run.folder, after=step)
             grid = SampleGrid(step=step, samples=fixed)
             self._write(lambda: sample_files.save(sample_files.path_of(run.folder, step), grid))
+            sample_files.thin(run.folder)
         if worst:
             worst_grid = grid_of_worst(run, step, worst)
             self._write(lambda: sample_files.save(run.folder / sample_files.FOLDER / sample_files.WORST, worst_grid))

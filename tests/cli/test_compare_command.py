@@ -41,6 +41,7 @@ def told(capfd, *arguments):
     return capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_table_shows_what_differs_and_who_is_best(at_desk, capfd):
     lines = told(capfd, "narrow", "wide").splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines if line and not line.startswith("*")}
@@ -166,3 +167,45 @@ def test_a_verdict_with_a_hint_says_what_to_try(at_desk, capfd, tmp_path):
     summary["verdict"]["hint"] = "a lower --lr"
     (run_folder / "summary.json").write_text(json.dumps(summary))
     assert "To try for hinted: a lower --lr" in told(capfd, str(run_folder))
+
+
+@pytest.fixture(scope="module")
+def unequal(tmp_path_factory):
+    """Two runs on the same pairs, of 20 and of 30 steps, both evaluated after every 10."""
+    top = tmp_path_factory.mktemp("unequal")
+    same = pairs(top / "pairs", val=3)
+    for name, steps in (("short", "20"), ("long", "30"), ("other", "25")):
+        every = "7" if name == "other" else "10"
+        settings = {**SETTINGS, "train.steps": steps, "train.evaluate_every": every}
+        settings["generator.width"] = "8" if name == "long" else "4"
+        trainer.fit(job(top / "runs" / name, settings, dataset=same))
+    return top
+
+
+def test_runs_of_unequal_steps_are_compared_at_equal_ones(unequal, monkeypatch, capfd):
+    monkeypatch.chdir(unequal)
+    whole = json.loads(told(capfd, "short", "long", "--json"))
+    assert whole["notes"] == ["trained for 20 and 30 steps: they are compared at step 20"]
+    lines = (unequal / "runs" / "long" / "metrics.jsonl").read_text().splitlines()
+    at_20 = next(row for row in map(json.loads, lines) if row["step"] == 20 and "psnr" in row)
+    short = whole["runs"][0]["metrics"]
+    assert whole["best"]["psnr"] == ("short" if short["psnr"] > at_20["psnr"] else "long")
+    above, below = told(capfd, "short", "long").split("\nat step 20\n")
+    assert "*" not in above, "the newest metrics are of unlike runs"
+    assert "Note: trained for 20 and 30 steps: they are compared at step 20" in below
+
+
+def test_runs_that_were_never_evaluated_after_equally_many_steps_have_no_best(unequal, monkeypatch, capfd):
+    monkeypatch.chdir(unequal)
+    whole = json.loads(told(capfd, "short", "other", "--json"))
+    assert (whole["best"], whole["notes"]) == ({}, ["trained for 20 and 25 steps: no metric says which run is better"])
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_the_table_is_as_wide_as_the_terminal(at_desk, capfd, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = told(capfd, *["narrow", "wide", "other"] * 3)
+    assert max(map(len, out.splitlines())) <= width
+    blocks = out.count("generator.width")
+    assert blocks == {60: 5, 80: 3, 160: 2}[width], "nine runs stand in so many tables"
+    assert out.count("runs/wide") == 3

@@ -8,6 +8,7 @@ from factories import SMALL, pairs
 from safetensors.torch import load_file
 
 SETTINGS = {**{k: v for k, v in SMALL.items() if k not in ("dataset.pairs", "train.steps")}, "metrics": "l1"}
+SETTINGS |= {"train.keep_last": "2"}  # of a finished run, too: tests take the last one away
 SETS = [text for k, v in SETTINGS.items() for text in ("--set", f"{k}={v}")]
 
 
@@ -39,6 +40,7 @@ def cut(name, status="interrupted"):
     newest.rmdir()
 
 
+@pytest.mark.slow
 def test_the_same_command_points_out_an_unfinished_run_and_with_resume_goes_on_with_it(cli, data):
     every = ["--set", "train.save_every=2"]
     assert cli(*run(data, *every)).code == 0
@@ -56,6 +58,7 @@ def test_the_same_command_points_out_an_unfinished_run_and_with_resume_goes_on_w
     assert all(v.equal(wanted[k]) for k, v in weights(first / "step-000004").items())
 
 
+@pytest.mark.slow
 def test_another_configuration_is_not_the_same_run(cli, data):
     cli(*run(data))
     (first,) = Path("runs").iterdir()
@@ -66,6 +69,7 @@ def test_another_configuration_is_not_the_same_run(cli, data):
     assert len(list(Path("runs").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_name_with_resume_begins_goes_on_and_is_content_when_all_is_done(cli, data):
     line = run(data, "--name", "mine", "--resume", "--set", "train.save_every=2")
     assert cli(*line).code == 0
@@ -77,6 +81,7 @@ def test_a_name_with_resume_begins_goes_on_and_is_content_when_all_is_done(cli, 
     assert (done.code, "already finished: 4 of 4 steps" in done.out) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_record_or_checkpoint_begins_again(cli, data):
     Path("runs/mine").mkdir(parents=True)
     assert cli(*run(data, "--name", "mine", "--resume")).code == 0
@@ -89,6 +94,7 @@ def test_a_run_that_was_killed_before_its_first_record_or_checkpoint_begins_agai
     assert [line["step"] for line in lines if line["split"] == "train"] == [1, 4]
 
 
+@pytest.mark.slow
 def test_one_checkpoint_of_several_may_be_named(cli, data):
     cli(*run(data, "--name", "mine", "--set", "train.save_every=1", "--set", "train.keep_last=9"))
     wanted = weights(Path("runs/mine/step-000004"))
@@ -98,6 +104,7 @@ def test_one_checkpoint_of_several_may_be_named(cli, data):
     assert all(v.equal(wanted[k]) for k, v in weights(Path("runs/mine/step-000004")).items())
 
 
+@pytest.mark.slow
 def test_epochs_extend_a_run_of_steps_and_the_other_way_round(cli, data):
     cli(*run(data, "--name", "mine"))
     assert cli("resume", "mine", "--epochs", "3").code == 0
@@ -108,6 +115,7 @@ def test_epochs_extend_a_run_of_steps_and_the_other_way_round(cli, data):
     assert "already finished: 7 of 7 steps" in again.out
 
 
+@pytest.mark.slow
 def test_rerun_repeats_a_run_to_the_bit(cli, data):
     cli(*run(data, "--name", "mine"))
     ended = cli("rerun", "mine", "--name", "again", "--json")
@@ -116,6 +124,7 @@ def test_rerun_repeats_a_run_to_the_bit(cli, data):
     assert all(v.equal(other[k]) for k, v in one.items())
 
 
+@pytest.mark.slow
 def test_rerun_names_what_is_not_as_it_was(cli, data):
     cli(*run(data, "--name", "mine"))
     place = Path("runs/mine/env.json")
@@ -132,6 +141,7 @@ def test_help_says_what_it_is(line, cli):
     assert "RUN" in cli(*line).out
 
 
+@pytest.mark.slow
 def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     import subprocess
 
@@ -153,3 +163,38 @@ def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     assert any(name.startswith("torch==") for name in known["packages"])
     plugins = json.loads((folder / "plugins.json").read_text())
     assert plugins["imtrans:unet"]["distribution"] == "imtrans"
+
+
+def test_the_best_checkpoint_is_used_like_any_other_and_resuming_from_it_says_what_to_use(cli, data):
+    Path("p.png").write_bytes(next(Path(data).rglob("*.png")).read_bytes())
+    every = ["--set", "train.evaluate_every=2 epochs", "--set", "train.optimizer.lr=1"]
+    assert cli(*run(data, "--name", "mine", *every, steps="10")).code == 0
+    best = json.loads(Path("runs/mine/best.json").read_text())["checkpoint"]
+    assert best.startswith("best-"), "at such a learning rate an early evaluation is the best"
+    assert cli("translate", f"runs/mine/{best}", "p.png", "-o", "out").code == 0
+    assert cli("evaluate", f"mine/{best}", "--protocol", "own", "--json").code == 0
+    assert cli(*run(data, "--name", "next", "--init", f"runs/mine/{best}")).code == 0
+    for name in (f"mine/{best}", f"runs/mine/{best}", f"runs/mine/{best}/model.safetensors"):
+        refused = cli("resume", name, "--steps", "12")
+        assert (refused.code, refused.err) == (
+            4,
+            f"Error: runs/mine/{best} holds the weights alone, without the state to resume from\n"
+            "To resume the run, from step-000010: imtrans resume runs/mine; "
+            f"to begin a new run with these weights: imtrans run RECIPE --init runs/mine/{best}\n",
+        )
+    Path("alone.safetensors").write_bytes(Path(f"runs/mine/{best}/model.safetensors").read_bytes())
+    refused = cli("resume", "alone.safetensors")
+    assert refused.code == 4
+    assert "To begin a new run with these weights: imtrans run RECIPE --init alone.safetensors" in refused.err
+
+
+def test_minutes_and_patience_are_refused_together(cli, data):
+    refused = cli(*run(data, "--set", "train.evaluate_every=5 minutes", "--set", "train.early_stopping_patience=3"))
+    assert refused.code == 2
+    assert "with train.early_stopping_patience the clock would decide when training ends" in refused.err
+    typo = cli(*run(data, "--set", "train.save_every=1 epcoh"))
+    assert (typo.code, typo.err) == (
+        2,
+        'Error: --set train.save_every \'1 epcoh\': must be "500 steps", "1 epoch", "5 minutes" or "never" '
+        "(a number counts steps)\n",
+    )

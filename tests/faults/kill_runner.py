@@ -30,9 +30,10 @@ SETTINGS = {
     **{k: v for k, v in SMALL.items() if k != "dataset.pairs"},
     "train.steps": str(STEPS),
     "train.save_every": str(INTERVAL),
+    "train.milestone_every": "4 epochs",
     "train.log_every": "1",
     "train.sample_every": "20",
-    "train.evaluate_every": "10",
+    "train.evaluate_every": "2 epochs",
     "metrics": "l1",
     "inference.dropout": "true",
 }
@@ -78,7 +79,8 @@ def state(folder: Path) -> dict[str, str]:
     found = {p.name: digest(p) for p in sorted(place.iterdir()) if p.name != "MANIFEST.json"}
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     plain = [{k: v for k, v in line.items() if k not in ("time", "health.waiting")} for line in lines]
-    return {**found, "metrics": json.dumps(plain)}
+    names = sorted(p.name for p in folder.glob("step-*")) + sorted(p.name for p in folder.glob("best-*"))[-1:]
+    return {**found, "metrics": json.dumps(plain), "best": (folder / "best.json").read_text(), "names": str(names)}
 
 
 def last_logged(folder: Path) -> int:

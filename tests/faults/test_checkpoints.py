@@ -34,7 +34,8 @@ def data(tmp_path_factory):
 def trained(tmp_path_factory, data):
     """A run of four steps with a checkpoint after two and after four."""
     folder = tmp_path_factory.mktemp("trained") / "runs" / "mine"
-    trainer.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1"}, dataset=data))
+    kept = {"train.keep_last": "2"}
+    trainer.fit(job(folder, {"train.steps": "4", "train.save_every": "2", "metrics": "l1", **kept}, dataset=data))
     return folder
 
 
@@ -162,6 +163,7 @@ def test_c06_and_c07_malformed_headers_are_refused_at_once(name, run):
     assert time.process_time() - began < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["optimizer.safetensors", "rank-000.safetensors"])
 @pytest.mark.parametrize("name", ["empty", "length of 2^63", "no JSON", "overlap", "no card"])
 def test_malformed_state_is_refused_as_well(name, part, run, data):

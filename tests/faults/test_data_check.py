@@ -447,7 +447,7 @@ class Plain:
         )
 
 
-def make(options, context):
+def make(*, context):
     from imtrans.interfaces import Issue, DatasetDescription, DataSpec
     from imtrans.kit.bases import BaseDataset
 

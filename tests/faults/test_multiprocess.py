@@ -188,7 +188,7 @@ def test_w09_a_signal_to_one_makes_all_save_and_leave(rank, room):
     assert done["codes"] == [143, 143], done["said"]
     step = checkpoint_paths.step_of(checkpoint_paths.newest(room / "runs" / "mine"))
     assert 6 <= step < 100
-    assert f"stopped by SIGTERM after step {step}" in done["said"][0]
+    assert f"Stopped by SIGTERM after step {step}" in done["said"][0]
 
 
 def test_w10_a_run_goes_on_with_another_number_of_processes(room):

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,3 +79,14 @@ def test_a_folder_that_cannot_be_written_is_a_resource(tmp_path):
     with pytest.raises(ResourceError, match="cannot be written"):
         samples.save(samples.path_of(tmp_path, 7), shown())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["samples"]
+
+
+def test_of_many_grids_a_hundred_stay_evenly_over_the_steps(tmp_path):
+    for step in range(10, 5010, 10):
+        path = samples.path_of(tmp_path, step)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+        samples.thin(tmp_path)
+    steps = list(samples.grids(tmp_path))
+    assert (len(steps), steps[0], steps[-1]) == (100, 10, 5000)
+    assert max(b - a for a, b in itertools.pairwise(steps)) <= 100  # all alike they would be 50

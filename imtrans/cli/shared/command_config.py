@@ -15,7 +15,6 @@ from imtrans.config.schema import RunConfig, flatten
 from imtrans.config.sources import Assignment, Layer
 from imtrans.errors import ConfigError, DataError
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.defaults import dataset_of_path, default_recipe
 from imtrans.plugins.options import CliText
 
@@ -86,8 +85,9 @@ def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunC
         _check_recipe(tree.pop("recipe", recipe), recipe, path)
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
     layers.append(layer(flags))
-    chosen = dataset(catalog, flags.dataset) if flags.dataset is not None else None
-    config = resolve(catalog, recipe, dataset=chosen, layers=layers)
+    if flags.dataset is not None:
+        layers.append(dataset_layer(catalog, flags.dataset))
+    config = resolve(catalog, recipe, layers=layers)
     for line in config.renamed:
         click.echo(f"Warning: {line}", err=True)
     return config
@@ -101,8 +101,8 @@ def layer(flags: ConfigFlags) -> Layer:
     return Layer("flag", [*(_setting(text) for text in flags.settings), *by_flag])
 
 
-def dataset(catalog: Catalog, text: str) -> ComponentRef:
-    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them.
+def dataset_layer(catalog: Catalog, text: str) -> Layer:
+    """What --dataset sets: a data set's name, or a folder of pairs, or a file that lists them.
 
     DataError for a path that is neither; a name is looked up later, with everything else of the configuration.
     """
@@ -115,14 +115,15 @@ def dataset(catalog: Catalog, text: str) -> ComponentRef:
     if text in names and os.path.isdir(path):
         click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
     if text in names or not (looks_like_path or (text and os.path.exists(path))):
-        return ComponentRef(text)
+        return Layer("flag", [Assignment(("dataset",), text, "--dataset")])
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
         fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
         kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
         hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
         raise DataError(f"--dataset {text}: {fault}", hint=hint)
     name, option = dataset_of_path(catalog)
-    return ComponentRef(name, {option: path})
+    values = {("dataset",): name, ("dataset", option): path}
+    return Layer("flag", [Assignment(key, value, "--dataset") for key, value in values.items()])
 
 
 def _check_recipe(recipe_of_file: Any, recipe: str, path: Path) -> None:

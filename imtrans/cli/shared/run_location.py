@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Layer
-from imtrans.errors import ImtransError
+from imtrans.errors import ConfigError, ImtransError
 from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
 RunLocation = tuple[Path, "ResumePoint | None"]
 
 
-def new_run(catalog: Catalog, config: RunConfig, name: str | None) -> RunLocation:
-    """A new folder. An unfinished run of the same configuration is named; on a terminal the user may resume it."""
+def new_run(catalog: Catalog, config: RunConfig, name: str | None, *, again: bool = False) -> RunLocation:
+    """A new folder. An unfinished run of the same configuration is named; on a terminal the user may resume it.
+
+    ConfigError where the same run is finished, unless it is to be trained `again` or has a name of its own.
+    """
     from imtrans.engine.runs import run_dir
 
     folder = run_dir.free_folder(config, name)
+    done = None if name or again else _same(catalog, config, is_finished=True)
+    if done:
+        record = run_dir.record(done)
+        raise ConfigError(
+            f"this run is finished: {done}, {record.get('step', 0):,} steps, begun {record.get('started', '')[:10]}",
+            hint=f"Use it: imtrans translate {done} PICTURES -o OUT; or train once more: --again, or --name NEW",
+        )
     other = None if name else _same(catalog, config)
     if other is None:
         return folder, None
@@ -94,28 +104,34 @@ def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, lay
     return restore(catalog, tree, origin="checkpoint" if checkpoint else "config.toml", layers=layers)
 
 
+def _whole(config: RunConfig) -> Any:
+    """What a finished run has to have in common: a longer one, or one with other metrics, is asked for on purpose."""
+    return [config.train.epochs, config.train.steps, config.train.init, config.dataset.tree(), config.tree()["metrics"]]
+
+
 def is_restart() -> bool:
     """Whether torch's launcher has started this process again after a fault."""
     # Set by torchrun in every process that it starts; 0 at the first start.
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
-def _same(catalog: Catalog, config: RunConfig) -> Path | None:
-    """The newest unfinished run of the same configuration, if no process has it."""
+def _same(catalog: Catalog, config: RunConfig, *, is_finished: bool = False) -> Path | None:
+    """The newest unfinished run of the same configuration, if no process has it; or the newest finished one, whose
+    length and data are the same, too."""
     from imtrans.engine.checkpoints import checkpoint_paths, resume
     from imtrans.engine.runs import run_dir
+    from imtrans.engine.runs.run_name import base_name
 
     runs = checkpoint_paths.RUNS
-    folders = (
-        [path.parent for path in runs.glob(f"{run_dir.stem_of(config)}*/{run_dir.RECORD}")] if runs.is_dir() else []
-    )
+    folders = [path.parent for path in runs.glob(f"{base_name(config)}*/{run_dir.RECORD}")] if runs.is_dir() else []
     for folder in sorted(folders, key=lambda p: str(run_dir.record(p).get("started")), reverse=True):
-        if run_dir.record(folder).get("status") == "finished" or run_dir.is_taken(folder):
+        if (run_dir.record(folder).get("status") == "finished") != is_finished or run_dir.is_taken(folder):
             continue
         try:
-            changes = resume.changes(previous_config(catalog, folder, None), config)
+            before = previous_config(catalog, folder, None)
+            changes = resume.changes(before, config)
         except ImtransError:  # it needs other plugins, or is broken: then it is another run
             continue
-        if not any(changes):
+        if not any(changes) and not (is_finished and _whole(before) != _whole(config)):
             return folder
     return None

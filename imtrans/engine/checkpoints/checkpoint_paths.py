@@ -4,32 +4,37 @@ import json
 import os
 import re
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from imtrans import atomic_io
 from imtrans.errors import CheckpointError, ResourceError, nearest
+from imtrans.plugins.interval import Interval
 
 RUNS = Path("runs")
 SUFFIX = ".safetensors"
 WEIGHTS, OPTIMIZER = f"model{SUFFIX}", f"optimizer{SUFFIX}"
+STATE = "state.json"
 BEST = "best.json"
-_STEP = re.compile(r"step-(\d+)")
+_STEP, _BEST = re.compile(r"step-(\d+)"), re.compile(r"best-(\d+)")
 
 
 def find(run: Path) -> Path:
     """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run it is the newest intact one. A safetensors file of any other name or place is returned as it is: it can be
-    a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
+    Of a run it is the newest intact one that could be resumed, else the best one; RUN@best is the best, and
+    RUN@step-400 or RUN@400 that of a step. A safetensors file of any other name or place is returned as it is: it can
+    be a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
     """
     path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if path is None:
-        raise _not_found(run)
+        return _of_name(run)
     if path.is_file():
         return _of_file(path)
-    if (path / WEIGHTS).exists() or _STEP.fullmatch(path.name):
+    if (path / WEIGHTS).exists() or is_checkpoint(path):
         return _checked(path)
-    checkpoint = newest(path)
+    checkpoint = newest(path) or best(path)
     if checkpoint is None:
         raise CheckpointError(f"run {str(run)!r} holds no checkpoint", hint="Train it further, or name another run.")
     return checkpoint
@@ -85,30 +90,60 @@ def step_of(folder: Path) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def prune(run: Path, *, keep: int, milestone_every: int | None = None) -> None:
+def is_checkpoint(path: Path) -> bool:
+    """Whether the name is that of a checkpoint's folder or of a file, not of a run."""
+    return bool(_STEP.fullmatch(path.name) or _BEST.fullmatch(path.name)) or path.is_file()
+
+
+def step_name(step: int, *, is_best: bool = False) -> str:
+    """The name of a checkpoint's folder; `is_best`: of one that holds the best weights alone."""
+    return f"{'best' if is_best else 'step'}-{step:06}"
+
+
+def prune(run: Path, *, keep: int, milestone_every: Interval | None = None) -> None:
     """Remove all checkpoints but the newest `keep` complete ones, the milestones and the best.
 
     To be called when a new one is committed and has been read again. A checkpoint that lacks bytes is not counted and
     not removed: somebody may want to look at it.
     """
+    _remove(superfluous(run, keep=keep, milestone_every=milestone_every))
+
+
+def superfluous(run: Path, *, keep: int, milestone_every: Interval | None = None) -> list[Path]:
+    """What `prune` removes."""
     # Sizes alone: hashing gigabytes at each save would hold up the training.
     complete = [p for p in newest_first(run) if atomic_io.is_complete(p)]
-    best = best_step(run)
-    try:
-        for folder in complete[keep:]:
-            step = step_of(folder)
-            if step != best and not (milestone_every and step and step % milestone_every == 0):
-                atomic_io.remove_folder(folder)
-    except ResourceError as error:  # a checkpoint too many is no reason to end a training
-        print(f"Warning: {error.what}", file=sys.stderr)  # noqa: T201
+    best_folder = best(run)
+    return [p for p in complete[keep:] if p != best_folder and not _is_milestone(p, milestone_every)]
 
 
-def best_step(run: Path) -> int | None:
-    """The step of the best checkpoint, from best.json; None without one."""
+def prune_best(run: Path, *, keep: Collection[int]) -> None:
+    """Remove the folders of best weights, but for those of the steps `keep`."""
+    folders = ((p, _BEST.fullmatch(p.name)) for p in run.iterdir() if p.is_dir())
+    _remove(p for p, match in folders if match and int(match[1]) not in keep)
+
+
+def best(run: Path) -> Path | None:
+    """The best checkpoint of a run, which best.json names; None where it names none that is there.
+
+    It holds the weights alone, unless the run was told otherwise or the newest one is also the best.
+    """
+    name = best_record(run).get("checkpoint")
+    return run / name if name and (run / name).is_dir() else None
+
+
+def best_record(run: Path) -> dict[str, Any]:
+    """What best.json says: step, metric, value and the name of the checkpoint; empty without one that can be read."""
     try:
-        return int(json.loads((run / BEST).read_text(encoding="utf-8"))["step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        record = json.loads((run / BEST).read_text(encoding="utf-8"))
+        return {
+            "step": int(record["step"]),
+            "metric": str(record["metric"]),
+            "value": float(record["value"]),
+            "checkpoint": str(record["checkpoint"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def broken(folder: Path, fault: str) -> CheckpointError:
@@ -128,6 +163,39 @@ def broken(folder: Path, fault: str) -> CheckpointError:
 def naming_checkpoint(folder: Path, error: CheckpointError) -> CheckpointError:
     """The same error, with the name of the checkpoint if it lacks it."""
     return error if str(folder) in error.what else broken(folder, error.what)
+
+
+def _of_name(text: Path) -> Path:
+    """The checkpoint that RUN@WHICH names."""
+    name, at, which = str(text).rpartition("@")
+    run = next((p for p in (Path(name), RUNS / name) if at and name and p.is_dir()), None)
+    if run is None:
+        raise _not_found(text)
+    chosen = best(run) if which == "best" else None
+    present = {f"step-{step_of(p)}": p for p in reversed(newest_first(run))}
+    chosen = chosen or present.get(f"step-{which.removeprefix('step-').lstrip('0') or '0'}")
+    if chosen is None:
+        names = ", ".join([*(["best"] if best(run) else []), *present])
+        raise CheckpointError(f"run {name!r} has no checkpoint {which!r}", hint=f"It has: {names or 'none'}")
+    return _checked(chosen)
+
+
+def _is_milestone(folder: Path, every: Interval | None) -> bool:
+    # Checkpoints do not say it of themselves where an earlier release wrote them; its milestones came after steps.
+    if every and every.unit == "steps" and every.amount and (step_of(folder) or 1) % every.amount == 0:
+        return True
+    try:
+        return bool(json.loads((folder / STATE).read_text(encoding="utf-8")).get("is_milestone"))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return True  # nobody knows: it stays
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    try:
+        for folder in folders:
+            atomic_io.remove_folder(folder)
+    except ResourceError as error:  # a checkpoint too many is no reason to end a training
+        print(f"Warning: {error.what}", file=sys.stderr)  # noqa: T201
 
 
 def _of_file(file: Path) -> Path:

@@ -22,19 +22,22 @@ from imtrans.engine import build
 from imtrans.engine.build import ComponentFactory, Model
 from imtrans.engine.checkpoints.checkpoint_paths import (
     OPTIMIZER,
+    STATE,
     WEIGHTS,
     broken,
     folder_of_file,
     naming_checkpoint,
+    newest_first,
+    step_name,
     weights_file,
 )
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
-from imtrans.interfaces import DataSpec, ImageSpec
+from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
 from imtrans.plugins.catalog import Catalog
 
 FORMAT = 4  # 2: some options had other names (`former` in imtrans.plugins.options); 3: fewer fields of ImageSpec
-STATE, _RANK = "state.json", "rank-{}.safetensors"
+_RANK = "rank-{}.safetensors"
 
 
 def save(
@@ -46,17 +49,21 @@ def save(
     progress: Mapping[str, Any] | None = None,
     shared: Any = None,
     ranks: Sequence[Any] = (),
+    is_best: bool = False,
+    is_milestone: bool = False,
 ) -> Path:
-    """Write `run`/step-NNNNNN atomically, and return its path.
+    """Write `run`/step-NNNNNN, or best-NNNNNN, atomically, and return its path.
 
     The metadata of the weights file hold everything that rebuilding the model needs: `translate` takes no other file
     and no flag. `progress`, `shared` and the state of each rank are what resuming needs besides
-    (`imtrans.engine.checkpoints.state`). Raises ResourceError where the folder cannot be written.
+    (`imtrans.engine.checkpoints.state`). `is_milestone`: it is kept for good. Raises ResourceError where the
+    folder cannot be written.
     """
-    final = run / f"step-{step:06}"
+    final = run / step_name(step, is_best=is_best)
     tree, moments = pack(shared, "shared")
     packed = [pack(state, f"rank-{rank:03}") for rank, state in enumerate(ranks)]
     fields = {"format": FORMAT, "step": step, "progress": progress, "shared": tree, "ranks": [t for t, _ in packed]}
+    fields |= {"is_milestone": True} if is_milestone else {}
     text = json.dumps(fields, indent=1)
     with atomic_io.staged_folder(final) as stage:
         metadata = {"imtrans": json.dumps(metadata_of(model, step, plugins))}
@@ -108,15 +115,14 @@ def restore_weights(model: Model, folder: Path) -> None:
 
 def progress(folder: Path) -> dict[str, Any]:
     """How far the run of a checkpoint was. CheckpointError if it cannot be resumed."""
+    if folder.is_file():
+        raise _weights_alone(folder)
     try:
         saved: dict[str, Any] | None = json.loads((folder / STATE).read_text(encoding="utf-8"))["progress"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise broken(folder, f"{STATE} has no readable progress ({error})") from None
     if saved is None:
-        raise CheckpointError(
-            f"checkpoint {folder} holds a model alone, without the state to resume from",
-            hint="Start a new run with its weights: --set train.init=PATH",
-        )
+        raise _weights_alone(folder)
     return saved
 
 
@@ -178,6 +184,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _weights_alone(checkpoint: Path) -> CheckpointError:
+    run = checkpoint.parent
+    newer = newest_first(run) if checkpoint.is_dir() else []
+    resume = f"To resume the run, from {newer[0].name}: imtrans resume {run}; to" if newer else "To"
+    return CheckpointError(
+        f"{checkpoint} holds the weights alone, without the state to resume from",
+        hint=f"{resume} begin a new run with these weights: imtrans run RECIPE --init {checkpoint}",
+    )
+
+
 def _first_rank(folder: Path) -> dict[str, Any]:
     """The state of the first rank, if there is any."""
     # Translating needs no more of the state; the two moments of each weight would triple the bytes.
@@ -229,8 +245,11 @@ def _data_spec(metadata: Mapping[str, Any], folder: Path) -> DataSpec:
         fields = metadata["signals"]  # files have had this key since format 1
         extras = {k: _image_spec(v) for k, v in fields["extras"].items()}
         sides = {side: _image_spec(fields[side]) for side in ("source", "target")}
-        return DataSpec(**sides, extras=extras, half_aspect=fields.get("half_aspect"))
-    except (KeyError, TypeError, AttributeError) as error:
+        # Checkpoints of earlier releases lack what later ones found out.
+        sizes = fields.get("stored")
+        stored = StoredSizes(*((int(height), int(width)) for height, width in sizes)) if sizes else None
+        return DataSpec(**sides, extras=extras, half_aspect=fields.get("half_aspect"), stored=stored)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 

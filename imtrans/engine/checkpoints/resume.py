@@ -30,12 +30,13 @@ HARMLESS = (
         "train.keep_last",
         "train.milestone_every",
         "train.best_metric",
+        "train.best_checkpoint",
         "train.early_stopping_patience",
         "train.device",
         "train.init",
     ),
     *("train.timeout", "train.steps", "train.epochs", "data.workers", "data.cache", "dataset.root", "dataset.path"),
-    *("metrics", "inference"),
+    *("metrics", "observers", "inference"),
 )
 # Keys whose change makes the saved state useless: networks, method, averages, and the moments of an optimiser.
 MEANING = ("recipe", "method", "train.ema", "dataset", "data.direction")

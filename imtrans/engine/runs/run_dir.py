@@ -17,8 +17,8 @@ from imtrans import atomic_io
 from imtrans.config import io as config_io
 from imtrans.config.schema import RunConfig
 from imtrans.engine.checkpoints.checkpoint_paths import RUNS
-from imtrans.engine.data import run_summary
 from imtrans.engine.runs import provenance
+from imtrans.engine.runs.run_name import run_name
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.interfaces import Run
 from imtrans.kit.report.metric_history import METRICS
@@ -54,18 +54,13 @@ def free_folder(config: RunConfig, name: str | None) -> Path:
                 hint=f"Resume it: imtrans resume {name}; or give another name: a run never mixes with another.",
             )
         return folder
-    return first_free(stem_of(config))
+    return first_free(run_name(config))
 
 
 def first_free(stem: str) -> Path:
     """The first folder called `stem`, or `stem` and a number, that does not exist yet."""
     names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 100_000))
     return next(RUNS / n for n in names if not (RUNS / n).exists())
-
-
-def stem_of(config: RunConfig) -> str:
-    """The name of runs of this recipe on this data set, without a number."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{config.recipe}-{run_summary.dataset_name(config)}").strip("-.")[:80]
 
 
 def make(run: Run, plugins: "Plugins") -> None:

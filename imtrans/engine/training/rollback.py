@@ -37,7 +37,8 @@ def roll_back(
         print(line, file=sys.stderr)  # noqa: T201
     # The same pictures in the same order, but other noise: else the same would happen again.
     state.seed(job.model.config.train.seed + SEED_STEP * count, rank=job.world.rank)
-    job.progress.rollbacks, saver.last = count, checkpoint
+    job.progress.rollbacks = count
+    saver.resume_at(checkpoint)
     job.update.faults = []
     return NonFiniteGuard(update=job.update, every=guard.every, skipped=guard.skipped)
 

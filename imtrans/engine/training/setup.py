@@ -10,6 +10,7 @@ from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
 from imtrans.engine.checkpoints import init_weights, resume, state
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints.disk_use import disk_use
 from imtrans.engine.checkpoints.resume import ResumePoint
 from imtrans.engine.checkpoints.state import Progress
 from imtrans.engine.data import run_summary, skipped_samples
@@ -21,9 +22,12 @@ from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.bound_metrics import BoundMetrics, bind_metrics
 from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.evaluation.protocol import run_protocol
+from imtrans.engine.inference.stored_sizes import stored_sizes
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
+from imtrans.engine.training.checkpoint_saver import KEEP
 from imtrans.engine.training.hooks import HookCaller
+from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.validation.preflight import screen
 from imtrans.errors import ConfigError, join_names
@@ -54,12 +58,14 @@ def setup_training(
     splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
-    model = build.model(config, splits.training.data_spec, factory=factory, device=device, seed=config.train.seed)
+    data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
+    model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
     _check_size(config, model, first)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)
     job = _job(model, splits, metrics, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
+    job = replace(job, run=replace(job.run, facts={**job.run.facts, "disk": _disk_use(job)}))
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
     return replace(job, augment=augment)
 
@@ -133,7 +139,7 @@ def _job(
     is_quiet = is_quiet or not world.is_first
     run = Run(folder=folder, config=config, steps=steps, start=progress.step, facts=facts, is_quiet=is_quiet)
     return TrainingJob(
-        run=replace(run, numbers=numbers),
+        run=replace(run, numbers=numbers, pairs=len(splits.training.source.dataset)),
         model=model,
         training=splits.training,
         validation=splits.validation,
@@ -146,6 +152,18 @@ def _job(
         start=checkpoint,
         random=random,
         world=world,
+    )
+
+
+def _disk_use(job: TrainingJob) -> str:
+    intervals, has_best = Intervals.of(job), bool(job.metrics) and job.run.config.dataset.component.info.is_paired
+    return disk_use(
+        job.model,
+        job.update,
+        job.run.folder,
+        checkpoints=job.run.config.train.keep_last or KEEP,
+        milestones=intervals.times("milestone"),
+        has_best=has_best and intervals.times("evaluation") > 0,
     )
 
 

@@ -6,7 +6,8 @@ from imtrans.engine.checkpoints import state
 from imtrans.engine.data.prefetch import Prefetcher
 from imtrans.engine.training import oom
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
-from imtrans.engine.training.intervals import Intervals
+from imtrans.engine.training.evaluation_cost import EvaluationCost
+from imtrans.engine.training.intervals import Due, Intervals
 from imtrans.engine.training.job import TrainingJob, TrainingResult, remaining_samples
 from imtrans.engine.training.meters import LossMeter
 from imtrans.engine.training.nonfinite import NonFiniteError, NonFiniteGuard
@@ -51,8 +52,9 @@ class Trainer:
         self.step = TrainStep(job, self.meter)
         self.guard = NonFiniteGuard(update=job.update, every=train.log_every)
         self.saver = CheckpointSaver(job)
-        self.saver.last = job.start
-        self.intervals = Intervals(train, last_step=job.run.steps)
+        self.saver.resume_at(job.start)
+        self.intervals, self.due = Intervals.of(job), Due()
+        self.cost = EvaluationCost(job, self.intervals)
         self.requests = StopRequests(flags, job.world)
         self.validation = ValidationLoop(job, tick=tick, between=self._between_pictures)
         self.is_over = False
@@ -63,8 +65,9 @@ class Trainer:
         while not self._train():
             continue
         scores = self.validation.evaluate(is_last=True)
-        path = self.saver.save(must=True)
+        path = self.saver.save(must=True, is_milestone=self.due.milestone)
         assert path is not None
+        self.saver.finish(scores.metrics)
         return TrainingResult(step=self.progress.step, scores=scores, checkpoint=path)
 
     def _prepare(self) -> None:
@@ -76,7 +79,6 @@ class Trainer:
         if train.compile:
             for network in job.model.networks.values():
                 network.compile()
-        self.saver.write_best()
 
     def _train(self) -> bool:
         """Whether training came to its end; False after going back to a checkpoint."""
@@ -111,14 +113,20 @@ class Trainer:
 
     def _after_step(self, *, waited: float) -> None:
         """Log, evaluate and save where it is due. What was done before an interruption is not done again."""
+        self.due = self.intervals.after(self.progress)
         self._log(waited)
-        is_best = self._evaluate()
+        is_best = False
+        if self.guard.is_calm:  # else the weights may not be finite any more: nothing to show, and no number of theirs
+            self.cost.step_ended()
+            is_best = self._evaluate()
         self.progress.settled = self.progress.step
         self._save(is_best=is_best)
+        self.intervals.restart(self.due)
+        self.cost.step_begins()
 
     def _log(self, waited: float) -> None:
         job, step = self.job, self.progress.step
-        if self.progress.since and self.intervals.is_log_due(step):
+        if self.progress.since and self.due.log:
             rates = {f"{HEALTH}lr.{n}": g.optimizer.param_groups[0]["lr"] for n, g in job.update.groups.items()}
             values = {**self.meter.read(waited=waited), **rates, f"{HEALTH}skipped": float(self.guard.skipped)}
             with state.preserve_rng(job.model.device):
@@ -126,20 +134,19 @@ class Trainer:
 
     def _evaluate(self) -> bool:
         """Evaluate, or show samples, where it is due; whether this evaluation is the best so far."""
-        step, patience = self.progress.step, self.job.model.config.train.early_stopping_patience
-        is_best = False
-        if self.intervals.is_evaluation_due(step):
-            is_best = self.saver.update_best(self.validation.evaluate().metrics)
+        patience, is_best = self.job.model.config.train.early_stopping_patience, False
+        if self.due.evaluation:
+            is_best = self.saver.best.update(self.validation.evaluate().metrics)
             self.is_over = patience is not None and self.progress.idle >= patience
-        elif self.intervals.is_sample_due(step):
+        elif self.due.sample:
             self.validation.show_samples()
         return is_best
 
     def _save(self, *, is_best: bool) -> None:
-        is_due = is_best or self.requests.wants_save or self.intervals.is_save_due(self.progress.step)
         # The last step is saved after the last evaluation; what may be on its way to NaN is not saved at all.
-        if is_due and self.progress.step < self.job.run.steps and self.guard.is_calm and self.saver.save() and is_best:
-            self.saver.write_best()
+        if self.progress.step < self.job.run.steps and self.guard.is_calm:
+            is_due = self.due.save or self.requests.wants_save
+            self.saver.save_due(is_due=is_due, is_best=is_best, is_milestone=self.due.milestone)
 
     def _between_pictures(self) -> None:
         """An evaluation may be long: a signal ends it, and it is done again when the run is resumed."""
@@ -149,9 +156,10 @@ class Trainer:
     def _leave_if_asked(self) -> None:
         self.requests.listen()
         if self.requests.stop:
-            path, name = self.saver.save(must=True), signal.Signals(self.requests.stop).name
+            name = "Ctrl-C" if self.requests.stop == signal.SIGINT else signal.Signals(self.requests.stop).name
+            path = self.saver.save(must=True, is_milestone=self.due.milestone)
             raise Interrupted(
-                f"stopped by {name} after step {self.progress.step}; checkpoint {path} is saved",
+                f"Stopped by {name} after step {self.progress.step}; checkpoint {path} is saved",
                 signal=self.requests.stop,
                 hint=f"To resume: imtrans resume {self.job.run.folder}",
             )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # numpy, Pillow and torch are imported in functions: every command loads the observers, and they load this module.
 FOLDER, WORST = "samples", "worst.png"
+MAX_GRIDS = 100
 _NAME = re.compile(r"step-(\d+)\.png")
 _TEXT = "imtrans"  # the key of the PNG's text chunk
 
@@ -82,6 +83,16 @@ def load(path: Path) -> SampleGrid | None:
         )
     except (OSError, ValueError, TypeError, KeyError, IndexError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+def thin(run: Path, most: int = MAX_GRIDS) -> None:
+    """Delete grids until at most `most` are left, evenly over the steps; the first and the newest stay."""
+    left = grids(run)
+    while len(left) > most:
+        steps = list(left)
+        # The one whose neighbours are closest to each other tells the least; a run that goes on thins evenly so.
+        gaps = {steps[i]: steps[i + 1] - steps[i - 1] for i in range(1, len(steps) - 1)}
+        left.pop(min(gaps, key=lambda step: gaps[step])).unlink(missing_ok=True)
 
 
 def newest(run: Path) -> SampleGrid | None:

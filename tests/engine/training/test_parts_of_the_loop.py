@@ -10,7 +10,6 @@ from torch import nn
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.training import trainer
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
-from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import remaining_samples
 from imtrans.engine.training.meters import LossMeter
 from imtrans.engine.training.nonfinite import NonFiniteError, NonFiniteGuard
@@ -19,30 +18,11 @@ from imtrans.engine.training.signal_handlers import SignalFlags, StopRequests
 from imtrans.engine.training.train_step import TrainStep
 from imtrans.engine.training.validation_loop import ValidationLoop
 from imtrans.errors import DivergedError, PluginError
-from imtrans.plugins.recipe import TrainOptions
 
 
 @pytest.fixture
 def data(tmp_path):
     return pairs(tmp_path / "pairs")
-
-
-def steps_of(intervals, question):
-    return [step for step in range(1, intervals.last_step + 1) if getattr(intervals, question)(step)]
-
-
-def test_what_is_due_after_which_step():
-    options = TrainOptions(log_every=4, evaluate_every=6, sample_every=5, save_every=7, milestone_every=9)
-    due = Intervals(options, last_step=18)
-    assert steps_of(due, "is_log_due") == [1, 4, 8, 12, 16, 18]
-    assert steps_of(due, "is_evaluation_due") == [6, 12]  # the last step is evaluated anyway
-    assert steps_of(due, "is_sample_due") == [5, 10, 15]
-    assert steps_of(due, "is_save_due") == [7, 9, 14, 18]
-
-
-def test_samples_come_ten_times_a_run_and_at_least_every_500_steps():
-    assert steps_of(Intervals(TrainOptions(), last_step=40), "is_sample_due") == [*range(4, 40, 4)]
-    assert steps_of(Intervals(TrainOptions(), last_step=20_000), "is_sample_due")[:2] == [500, 1000]
 
 
 def test_requests_are_heard_once_and_a_stop_stays():

@@ -66,6 +66,7 @@ def test_nearest_resizing_of_the_whole_is_that_of_the_halves():
         assert np.array_equal(one, other) == is_same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.float32), (2, np.uint16), (5, np.uint8), (1, np.uint16)])
 def test_any_number_of_channels_trains_and_is_written_as_deep_as_it_was(channels, dtype, tmp_path, cli):
     if dtype == np.float32:

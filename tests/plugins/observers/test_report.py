@@ -59,6 +59,7 @@ def report(run):
     return (run.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(trained):
     text = report(trained)
     assert not re.search(r"https?:|//[a-z]", re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", text))
@@ -152,13 +153,14 @@ def test_a_page_of_many_large_pictures_stays_small(tmp_path):
     assert 500_000 < len(report(run)) < 3_000_000
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_with_the_same_page(tmp_path):
     """Stopped after step 8 of 12 with a checkpoint at 4: what came after it is made anew, and is there once."""
     settings = {
         **TRAINED,
         "train.steps": "8",
         "train.save_every": "4",
-        "train.evaluate_every": "",
+        "train.evaluate_every": "never",
         "train.keep_last": "5",
     }
     dataset = pairs(tmp_path / "pairs")

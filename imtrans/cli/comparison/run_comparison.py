@@ -51,9 +51,22 @@ class RunSummary:
     @property
     def metrics(self) -> dict[str, float]:
         """The newest validation metrics."""
+        from imtrans.kit.report.metric_history import REFERENCES
+
+        return {k: v for k, v in self.past.last("val").items() if not k.endswith(REFERENCES)}
+
+    @property
+    def evaluated(self) -> set[int]:
+        """The steps after which it was evaluated."""
+        return {step for (split, _), column in self.past.columns.items() if split == "val" for step in column.steps}
+
+    def metrics_at(self, step: int) -> dict[str, float]:
+        """The validation metrics of that step."""
         from imtrans.kit.report.metric_history import BASELINE
 
-        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BASELINE)}
+        columns = {name: c for (split, name), c in self.past.columns.items() if split == "val"}
+        at_step = {n: v for n, c in columns.items() for s, v in zip(c.steps, c.values, strict=True) if s == step}
+        return {name: value for name, value in at_step.items() if not name.endswith(BASELINE)}
 
 
 def read(run: str) -> RunSummary:
@@ -117,13 +130,36 @@ def obstacles(runs: Sequence[RunSummary]) -> list[str]:
     return []
 
 
+def is_of_equal_steps(runs: Sequence[RunSummary]) -> bool:
+    """Whether all runs were trained for the same number of steps."""
+    return len({run.past.step for run in runs}) <= 1
+
+
+def common_step(runs: Sequence[RunSummary]) -> int | None:
+    """The last step after which all were evaluated, where the runs are not equally long."""
+    if is_of_equal_steps(runs):
+        return None
+    return max(set.intersection(*(run.evaluated for run in runs)), default=None)
+
+
+def unequal_steps(runs: Sequence[RunSummary]) -> list[str]:
+    """A line where the newest metrics are not of equally many steps."""
+    if is_of_equal_steps(runs):
+        return []
+    step, steps = common_step(runs), " and ".join(f"{n:,}" for n in sorted({run.past.step for run in runs}))
+    instead = f"they are compared at step {step:,}" if step is not None else "no metric says which run is better"
+    return [f"trained for {steps} steps: {instead}"]
+
+
 def best(runs: Sequence[RunSummary], catalog: Catalog) -> dict[str, str]:
-    """For each metric that all runs have the name of the best run; empty where runs cannot be compared."""
-    if obstacles(runs) or len(runs) < 2:
+    """For each metric that all runs have the name of the best run, after equally many steps; empty where runs cannot be
+    compared."""
+    step = common_step(runs)
+    if obstacles(runs) or len(runs) < 2 or (step is None and not is_of_equal_steps(runs)):
         return {}
-    best_runs = {}
-    for name in runs[0].metrics:
-        values = [run.metrics.get(name) for run in runs]
+    best_runs, metrics = {}, [run.metrics if step is None else run.metrics_at(step) for run in runs]
+    for name in metrics[0]:
+        values = [each.get(name) for each in metrics]
         is_higher = _is_higher(name, catalog)
         known = [v for v in values if v is not None and v == v]  # NaN is not equal to itself
         if is_higher is None or len(known) < len(values) or len(set(known)) == 1:
@@ -142,7 +178,8 @@ def protocol_rows(runs: Sequence[RunSummary]) -> Iterator[ProtocolRow]:
             values = [_value(t.get(name, {}).get("value")) for t in tables]
             is_higher = any(t.get(name, {}).get("higher_is_better") for t in tables)
             known = [v for v in values if v is not None]
-            can_compare = is_same_protocol and len(known) == len(runs) > 1 and len(set(known)) > 1
+            is_alike = is_same_protocol and len({_step_of(r) for r in records if r}) == 1
+            can_compare = is_alike and len(known) == len(runs) > 1 and len(set(known)) > 1
             best = values.index(max(known) if is_higher else min(known)) if can_compare else None
             yield ProtocolRow(protocol, name, values, best)
 
@@ -164,6 +201,11 @@ def _evaluations(folder: Path) -> dict[str, dict[str, Any]]:
     # Other programs may write JSON into these folders.
     whole = [r for r in records if isinstance(r.get("numbers"), dict) and {"hash", "protocol", "version"} <= r.keys()]
     return {f"{r['protocol']} v{r['version']}": r for r in sorted(whole, key=lambda r: str(r.get("time")))}
+
+
+def _step_of(record: Mapping[str, Any]) -> str:
+    """The step of the checkpoint that was evaluated, as its name has it."""
+    return Path(str(record.get("checkpoint", ""))).name.rpartition("-")[2]
 
 
 def _value(value: Any) -> float | None:

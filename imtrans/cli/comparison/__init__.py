@@ -1,0 +1,1 @@
+"""What `imtrans compare` reads and writes."""
