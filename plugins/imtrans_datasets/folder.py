@@ -96,7 +96,8 @@ class FolderOfPairs(BaseDataset):
         if not items:
             return DataSpec()
         first, second = (
-            Survey.of(side, [item.paths[i] for item in items]) for i, side in ((0, "source"), (-1, "target"))
+            Survey.of(side, [item.paths[i] for item in items], with_pages=self._options.pages == "channels")
+            for i, side in ((0, "source"), (-1, "target"))
         )
         source, its = self._survey("source", first, [item.place(0) for item in items])
         target, theirs = self._survey("target", second, [item.place(-1) for item in items])
@@ -117,9 +118,7 @@ class FolderOfPairs(BaseDataset):
         spec = pictures_spec(survey, range_=range_, option=option, background=options.background)
         if options.percentiles and not range_:
             spec = stretched(spec, places, options.percentiles)
-        laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
-        text = survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
-        return spec, text + (f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)" if spec.clips else "")
+        return spec, survey.text(kind_of(spec)) + _heeded(spec, survey, places)
 
     def _reader(self, side: str) -> Side:
         spec = getattr(self.data_spec, side)
@@ -200,6 +199,17 @@ def _check_places(options: FolderOptions) -> None:
         raise ConfigError(f"dataset.source {two[0]!r}: a pattern needs a folder", hint="Give it: --dataset PATH.")
     if not (options.path or all(two)):
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
+
+
+def _heeded(spec: ImageSpec, survey: Survey, places: Sequence[Place]) -> str:
+    """What else is to be said of the pictures of a side: transparency, clipped values, pages that are not read."""
+    laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
+    text = f"; transparency is {laid}" if survey.has_alpha else ""
+    if spec.clips:
+        text += f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)"
+    if survey.most_pages > spec.pages and not any(part and part.kind == "page" for _, part in places[:1]):
+        text += f"; of up to {survey.most_pages:,} pages the first is read (dataset.pages=channels reads all)"
+    return text
 
 
 def _is_same(pair: Pair) -> bool:
