@@ -28,8 +28,8 @@ class ImageSpec:
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
     that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
-    refused, unless the side `clips` them. Transparent pictures are laid on the
-    colour `background` when they are read (None: their hidden colours are taken).
+    refused, unless the side `clips` them. So many `pages` of a file are its channels, one after the other. Transparent
+    pictures are laid on the colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
     (`imtrans.kit.images.color`).
@@ -45,6 +45,7 @@ class ImageSpec:
     values: Sequence[int] | None = None
     void: int | None = None
     clips: bool = False
+    pages: int = 1
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imtrans.errors import ResourceError, join_names, printable
-from imtrans.kit.formats import is_picture
+from imtrans.kit.formats import is_picture, is_unread
 
 JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 @dataclass
 class PictureFiles:
-    """The picture files below a folder, relative to it, in the order of their bytes, and what else it holds."""
+    """The picture files below a folder, relative to it, in the order of their bytes, and what else it holds.
+
+    `unread` are pictures of formats that are not read.
+    """
 
     names: Sequence[str] = ()
     folders: list[str] = field(default_factory=list)
     suffixes: "Counter[str]" = field(default_factory=Counter)
     junk: int = 0
     loops: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def rest_text(self) -> str:
         """What lies there beside pictures, in words; empty where there is nothing."""
@@ -33,6 +37,9 @@ class PictureFiles:
         """What was passed over, a line each."""
         if self.junk:
             yield f"{self.junk} hidden or system files passed over"
+        if self.unread:
+            suffixes = join_names({os.path.splitext(name)[1].lower() for name in self.unread})
+            yield f"{len(self.unread):,} files of formats that are not read: {suffixes}"
         if self.loops:
             names = join_names(map(key_of, self.loops), most=3)
             yield f"{names}: links to a folder that has been read; not followed twice"
@@ -73,6 +80,8 @@ def _pictures(top: str, others: PictureFiles, *, deep: bool, skip: Collection[st
             elif is_picture(entry.name):
                 yield name
             else:
+                if is_unread(entry.name):
+                    others.unread.append(name)
                 others.suffixes[os.path.splitext(entry.name)[1] or "no suffix"] += 1
 
 

@@ -22,6 +22,9 @@ class FolderOptions:
         "pages; auto: found by names and folders, and halves where the pictures show that they fit",
     )
     resize_pairs: bool = option(False, "where the two of a pair differ in size, resize the target to the source")
+    pages: Literal["first", "channels"] = option(
+        "first", "what is read of a file of several pages: the first, or all as channels, one after the other"
+    )
     labels: Literal["none", "source", "target", "both"] = option(
         "none", "which side is label maps: palette indices, or grey values, as classes"
     )

@@ -1,7 +1,6 @@
 """Pairs from files."""
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -17,7 +16,7 @@ from imtrans.kit.images import resize
 from imtrans.kit.images.survey import Survey
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
-from imtrans_datasets.pairing.evidence import doubts_of, explained
+from imtrans_datasets.pairing.evidence import SAME_HINT, doubts_of, explained, itself
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
 from imtrans_datasets.pairing.patterns import is_pattern
@@ -27,7 +26,6 @@ from imtrans_datasets.stored_values import Place, stretched, value_doubts
 Array = np.ndarray[Any, Any]
 SIDES = ("source", "target")
 SAME = 8  # pairs that are compared before a run
-SAME_HINT = "A pair needs two pictures. All such pairs: imtrans data check. Or leave them out: --skip-invalid"
 PARTS = {"halves": LEFT_RIGHT, "stacked": TOP_BOTTOM, "pages": PAGES}
 
 
@@ -79,23 +77,18 @@ class FolderOfPairs(BaseDataset):
     def check(self, index: int, pair: Pair) -> Iterable[Issue]:
         """That source and target are not one picture, from which nothing is learned."""
         if _is_same(pair):
-            names = " and ".join(self.items[index].paths)
-            yield Issue(code="same", what=f"{names}: source and target are the same picture", hint=SAME_HINT)
+            what = f"{' and '.join(self.items[index].paths)}: source and target are the same picture"
+            yield Issue(code="same", what=what, hint=SAME_HINT)
 
     def _doubts(self) -> Iterator[Issue]:
-        """What the values of some pictures say against what they are read as, or against the pairs."""
+        """What some pictures say against the pairs, and their values against what they are read as."""
         count = len(self.items)
-        itself = sum(len({*map(os.path.realpath, item.paths)}) == 1 and not item.parts for item in self.items)
-        if itself:
-            yield Issue(code="same", what=f"{itself:,} of {count:,} pairs are a picture and itself", hint=SAME_HINT)
-            return
+        yield from itself(self.items)
         for place, side in ((0, "source"), (-1, "target")):
-            spec = getattr(self.data_spec, side)
-            yield from value_doubts(side, spec, [item.place(place) for item in self.items])
+            yield from value_doubts(side, getattr(self.data_spec, side), [item.place(place) for item in self.items])
         with contextlib.suppress(DataError):  # bad files are reported as such
-            some = [i * count // min(SAME, count) for i in range(min(SAME, count))]
-            same = [] if self._skip_invalid else [issue for i in some for issue in self.check(i, self[i])]
-            yield from same[:1]
+            some = [] if self._skip_invalid else [i * count // min(SAME, count) for i in range(min(SAME, count))]
+            yield from [issue for i in some for issue in self.check(i, self[i])][:1]
 
     def _surveyed(self, listing: Listing) -> DataSpec:
         """What all files of either side are read as; the description then says what they are."""
@@ -103,7 +96,8 @@ class FolderOfPairs(BaseDataset):
         if not items:
             return DataSpec()
         first, second = (
-            Survey.of(side, [item.paths[i] for item in items]) for i, side in ((0, "source"), (-1, "target"))
+            Survey.of(side, [item.paths[i] for item in items], with_pages=self._options.pages == "channels")
+            for i, side in ((0, "source"), (-1, "target"))
         )
         source, its = self._survey("source", first, [item.place(0) for item in items])
         target, theirs = self._survey("target", second, [item.place(-1) for item in items])
@@ -124,9 +118,7 @@ class FolderOfPairs(BaseDataset):
         spec = pictures_spec(survey, range_=range_, option=option, background=options.background)
         if options.percentiles and not range_:
             spec = stretched(spec, places, options.percentiles)
-        laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
-        text = survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
-        return spec, text + (f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)" if spec.clips else "")
+        return spec, survey.text(kind_of(spec)) + _heeded(spec, survey, places)
 
     def _reader(self, side: str) -> Side:
         spec = getattr(self.data_spec, side)
@@ -207,6 +199,17 @@ def _check_places(options: FolderOptions) -> None:
         raise ConfigError(f"dataset.source {two[0]!r}: a pattern needs a folder", hint="Give it: --dataset PATH.")
     if not (options.path or all(two)):
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
+
+
+def _heeded(spec: ImageSpec, survey: Survey, places: Sequence[Place]) -> str:
+    """What else is to be said of the pictures of a side: transparency, clipped values, pages that are not read."""
+    laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
+    text = f"; transparency is {laid}" if survey.has_alpha else ""
+    if spec.clips:
+        text += f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)"
+    if survey.most_pages > spec.pages and not any(part and part.kind == "page" for _, part in places[:1]):
+        text += f"; of up to {survey.most_pages:,} pages the first is read (dataset.pages=channels reads all)"
+    return text
 
 
 def _is_same(pair: Pair) -> bool:

@@ -29,7 +29,8 @@ class Pictures:
 
     def read(self, file: Path, part: Part | None = None) -> Array:
         """The page of a part, or the first, as (H, W, C). DataError names a file that cannot be read so."""
-        picture, bits = decode_with_bits(file, background=self.spec.background, page=part.page if part else None)
+        page, pages = part.page if part else None, self.spec.pages
+        picture, bits = decode_with_bits(file, background=self.spec.background, page=page, pages=pages)
         return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
 
     def is_like(self, other: "Side") -> bool:

@@ -65,7 +65,8 @@ def _stored(sample: Sequence[Place], spec: ImageSpec) -> list[Array]:
     arrays = []
     for path, part in sample:
         try:
-            picture, bits = decode_with_bits(path, background=spec.background, page=part.page if part else None)
+            page = part.page if part else None
+            picture, bits = decode_with_bits(path, background=spec.background, page=page, pages=spec.pages)
             arrays += [part.cut(picture) if part else picture] if bits == spec.bits else []
         except DataError:  # it is a fault of its sample
             continue

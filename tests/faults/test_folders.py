@@ -53,10 +53,10 @@ def test_what_is_no_data_set_is_said_with_what_to_give(text, code, message, hint
 
 def test_the_commonest_other_files_and_the_folders_are_named(tmp_path):
     """D05."""
-    for name in ("a.gif", "b.gif", "c.gif", "d.txt", "e.txt", "f.pdf", "g.doc"):
+    for name in ("a.xyz", "b.xyz", "c.xyz", "d.txt", "e.txt", "f.pdf", "g.doc"):
         (tmp_path / name).write_text("x")
     (tmp_path / "deeper").mkdir()
-    with pytest.raises(DataError, match=r"it holds 3 \.gif, 2 \.txt, 1 \.(pdf|doc), the folders deeper"):
+    with pytest.raises(DataError, match=r"it holds 3 \.xyz, 2 \.txt, 1 \.(pdf|doc), the folders deeper"):
         find(tmp_path, "train")
 
 

@@ -47,14 +47,14 @@ def test_orientation_is_applied(tmp_path):
 def broken(tmp_path):
     whole = save(tmp_path / "whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).read_bytes()
     png = save(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).read_bytes()
-    gif = tmp_path / "x.gif"
-    Image.new("L", (4, 4)).save(gif)
+    spoof = tmp_path / "x.pcx"
+    Image.new("L", (4, 4)).save(spoof)
     return {
         "empty.png": (b"", "the file is empty"),
         "text.png": (b"hello", "not a picture"),
         "cut.jpg": (whole[: len(whole) // 2], "broken or cut off"),
         "cut.png": (png[: len(png) // 2], "broken or cut off"),
-        "spoof.png": (gif.read_bytes(), "not a picture"),
+        "spoof.png": (spoof.read_bytes(), "not a picture"),
         "eps.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "not a picture"),
     }
 

@@ -29,6 +29,7 @@ TITLES = {
     "broken": "Pictures that cannot be decoded",
     "shape": "Sizes or channels that do not fit",
     "values": "Values that do not fit",
+    "not-read": "Partners of formats that are not read",
     "no-partner": "Pictures without a partner",
     "same-name": "Pictures of one name",
     "swapped": "Pairs the other way round than most",

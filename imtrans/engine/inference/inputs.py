@@ -32,7 +32,7 @@ def read_file(
     """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
     if spec.kind == "labels":
         return _fitted(_checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path)), fit)
-    array, bits = decode_with_bits(path, background=spec.background)
+    array, bits = decode_with_bits(path, background=spec.background, pages=spec.pages)
     array = _half(array, half)
     return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range, fit=fit)
 

@@ -35,12 +35,19 @@ def is_ranged(spec: ImageSpec) -> bool:
     return spec.bits == FLOAT or (spec.low, spec.high) != (0, white(spec.bits))
 
 
-def decode_with_bits(path: Path, *, background: Color | None = WHITE, page: int | None = None) -> tuple[Array, int]:
+def decode_with_bits(
+    path: Path, *, background: Color | None = WHITE, page: int | None = None, pages: int = 1
+) -> tuple[Array, int]:
     """The picture in a file, as `decode` gives it, and its significant bits.
 
     Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
     """
     picture = decode(path, background=background, page=page)
+    if pages > 1:
+        others = [decode(path, background=background, page=number) for number in range(1, pages)]
+        if any(other.shape[:2] != picture.shape[:2] or other.dtype != picture.dtype for other in others):
+            raise DataError(f"{path}: its pages differ in size or depth", hint="Pages that are channels must be alike.")
+        picture = np.concatenate([picture, *others], axis=-1)
     return picture, header(path).bits if picture.dtype == np.uint16 else 8 * int(picture.dtype.itemsize)
 
 

@@ -14,7 +14,7 @@ from imtrans.kit.images.readers import Reader, reader_of
 from imtrans.kit.images.readers.pillow_formats import FAULTS, QUIET
 
 Result = TypeVar("Result")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "NPY")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "TGA", "JPEG2000", "AVIF", "HEIF", "EXR", "NPY", "NPZ")
 
 
 def decode(path: Path, *, as_labels: bool = False, background: Color | None = WHITE, page: int | None = None) -> Array:
@@ -75,4 +75,5 @@ def _reason(error: BaseException) -> str:
         return error.strerror
     if "MAX_TEXT" in str(error):
         return "holds more text than a picture may (1 MB packed, 64 MB in all)"
-    return str(error) if isinstance(error, ValueError) and str(error) else f"broken or cut off ({error})"
+    text = " ".join(str(error).split())  # some libraries end theirs with a line break
+    return text if isinstance(error, ValueError) and text else f"broken or cut off ({text})"

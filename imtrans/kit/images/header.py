@@ -10,14 +10,14 @@ from typing import BinaryIO
 from PIL import Image
 
 from imtrans.errors import DataError
-from imtrans.kit.images.readers import npy, reader_of, tiff
+from imtrans.kit.images.readers import MAGIC, container_reader, npy, reader_of, tiff
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.pillow_formats import (
     FAULTS,
     MAX_PIXELS,
-    PILLOW_FORMATS,
     QUIET,
     channels,
+    formats_of,
     is_deep,
     raw_mode,
 )
@@ -69,9 +69,7 @@ def header(path: Path) -> ImageHeader:
             warnings.simplefilter("ignore")
             # Opened once: that costs more than reading where a disk is in a network.
             with path.open("rb") as file:
-                reader = reader_of(file)
-                read = _tiff_header if reader is tiff else _npy_header if reader is npy else _header
-                record = read(path, file)
+                record = _read(path, file)
     except Image.DecompressionBombError:
         raise TooLarge(f"{path}: has far more than {MAX_PIXELS:,} pixels") from None
     except FAULTS as error:
@@ -79,6 +77,18 @@ def header(path: Path) -> ImageHeader:
     if record.width * record.height > MAX_PIXELS:
         raise TooLarge(f"{path}: {record.width} x {record.height} pixels are more than {MAX_PIXELS:,}")
     return record
+
+
+def _read(path: Path, file: BinaryIO) -> ImageHeader:
+    begin = file.read(MAGIC)
+    file.seek(0)
+    container = container_reader(begin, file)
+    if container:
+        layout = container.layout(path, file)
+        names = ("format", "mode", "width", "height", "channels", "dtype", "bits", "has_alpha")
+        return ImageHeader(**{name: getattr(layout, name) for name in names})
+    reader = reader_of(file)
+    return (_tiff_header if reader is tiff else _npy_header if reader is npy else _header)(path, file)
 
 
 def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
@@ -115,8 +125,8 @@ def _npy_header(path: Path, file: BinaryIO) -> ImageHeader:
     )
 
 
-def _header(_: Path, file: BinaryIO) -> ImageHeader:
-    with Image.open(file, formats=PILLOW_FORMATS) as image:
+def _header(path: Path, file: BinaryIO) -> ImageHeader:
+    with Image.open(file, formats=formats_of(path)) as image:
         orientation, kind = _orientation(image), image.format or ""
         # Orientations 5 to 8 are quarter turns.
         width, height = image.size if orientation < 5 else image.size[::-1]

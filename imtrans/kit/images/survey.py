@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import decode
+from imtrans.kit.images import ImageHeader, decode
 from imtrans.kit.images.conform import FLOAT, spec_of
 from imtrans.kit.images.header_cache import headers
 
@@ -33,18 +33,24 @@ class FileKind(NamedTuple):
 @dataclass(frozen=True)
 class Survey:
     """How many files of each kind a side has, and the path of the first of each; the least and the greatest width by
-    height."""
+    height; how many pages of a file are its channels, and how many there are at most."""
 
     side: str
     counts: Mapping[FileKind, int]
     examples: Mapping[FileKind, str]
     aspects: tuple[float, float] = (0.0, 0.0)
+    pages: int = 1
+    most_pages: int = 1
 
     @classmethod
-    def of(cls, side: str, paths: Sequence[str]) -> "Survey":
-        """The survey of these files; what is no picture is passed over. DataError, as decoding says it, if all are."""
+    def of(cls, side: str, paths: Sequence[str], *, with_pages: bool = False) -> "Survey":
+        """The survey of these files; what is no picture is passed over. DataError, as decoding says it, if all are.
+
+        `with_pages`: all pages of a file are its channels. DataError where the files have not the same number of them.
+        """
         heads = headers(paths)
-        kinds = [FileKind(h.channels, h.bits, h.is_indexed, h.has_alpha) if h else None for h in heads]
+        pages = _pages(side, paths, heads) if with_pages else 1
+        kinds = [FileKind(pages * h.channels, h.bits, h.is_indexed, h.has_alpha) if h else None for h in heads]
         aspects = [h.width / h.height for h in heads if h and h.height] or [0.0]
         examples: dict[FileKind, str] = {}
         for path, kind in zip(paths, kinds, strict=True):
@@ -52,7 +58,14 @@ class Survey:
                 examples.setdefault(kind, path)
         if not examples:
             decode(Path(paths[0]))
-        return cls(side, Counter(kind for kind in kinds if kind), examples, (min(aspects), max(aspects)))
+        return cls(
+            side,
+            Counter(kind for kind in kinds if kind),
+            examples,
+            (min(aspects), max(aspects)),
+            pages,
+            max(h.pages for h in heads if h),
+        )
 
     def spec(self) -> ImageSpec:
         """What all are read as: the most channels and the deepest of the side. DataError for what no rule brings there.
@@ -65,7 +78,8 @@ class Survey:
         channels = {kind.channels for kind in self.counts}
         if len(channels) > 1 and channels != {1, 3}:
             raise self._mixture("Save all pictures of a side with the same channels.")
-        return spec_of(channels=max(channels), bits=max(kind.bits for kind in self.counts))
+        spec = spec_of(channels=max(channels), bits=max(kind.bits for kind in self.counts))
+        return replace(spec, pages=self.pages)
 
     def is_indexed(self) -> bool:
         """Whether label maps have palettes. DataError if some have and some do not: their numbers may differ."""
@@ -104,6 +118,15 @@ class Survey:
     def _mixture(self, hint: str) -> DataError:
         rarest = self._commonest()[-1][0]
         return DataError(f"{self.examples[rarest]}: {rarest}, where the {self.side}s are {self.text()}", hint=hint)
+
+
+def _pages(side: str, paths: Sequence[str], heads: Sequence[ImageHeader | None]) -> int:
+    counts = {head.pages: path for path, head in zip(paths, heads, strict=True) if head}
+    if len(counts) > 1:
+        least = min(counts)
+        what = f"{counts[least]}: {least} page{'s' * (least != 1)}, where other {side}s have {max(counts)}"
+        raise DataError(what, hint="Pages that are channels must be as many in all files of a side.")
+    return next(iter(counts), 1)
 
 
 def _group(kind: FileKind, *, as_labels: bool) -> Hashable:

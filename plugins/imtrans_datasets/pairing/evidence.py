@@ -1,6 +1,7 @@
 """What speaks for pairs that nobody has declared: the look of the pictures; and what a folder could be instead."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from imtrans_datasets.pairing.file_index import Item, Listing
 
 ENOUGH = 8  # pairs by name, of which few that do not fit say nothing
 DECLARED = "--set dataset.layout=halves"
+SAME_HINT = "A pair needs two pictures. All such pairs: imtrans data check. Or leave them out: --skip-invalid"
 MAKERS = "imtrans run pix2pix --dataset pencil --data-root {folder} (or grey, lab, edges, inpaint)"
 
 
@@ -36,6 +38,13 @@ def _doubts(items: Sequence[Item], path: Path) -> Sequence[Issue]:
     guess = _best(path)
     hint = f"{advice(guess, path)}\nIf each picture is a pair side by side: {DECLARED}"
     return (Issue(code="no-evidence", what=f"{what} {guess.says}", hint=hint),)
+
+
+def itself(items: Sequence[Item]) -> Iterator[Issue]:
+    """That pairs are one file twice, also through links."""
+    count = sum(len({*map(os.path.realpath, item.paths)}) == 1 and not item.parts for item in items)
+    if count:
+        yield Issue(code="same", what=f"{count:,} of {len(items):,} pairs are a picture and itself", hint=SAME_HINT)
 
 
 def explained(error: DataError, path: Path) -> DataError:

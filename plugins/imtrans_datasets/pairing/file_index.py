@@ -51,12 +51,14 @@ class Listing(DatasetDescription):
 class Scan:
     """The pictures of a folder by stem (with the folders below it), in the order of their bytes, and notes.
 
-    Of several pictures of one stem none is among them: they are in `doubles`.
+    Of several pictures of one stem none is among them: they are in `doubles`. `unread` are those of formats that are
+    not read, by stem.
     """
 
     files: Mapping[str, str]
     notes: tuple[str, ...]
     doubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -87,7 +89,8 @@ def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Sca
     if not first:
         raise DataError(f"0 pictures in {folder}{pictures.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
     files = {stem: path for stem, path in first.items() if stem not in doubles} if doubles else first
-    return Scan(files, (*pictures.notes(), *_same_but_case(first)), doubles)
+    unread = {os.path.splitext(name)[0].replace(os.sep, "/"): os.path.join(folder, name) for name in pictures.unread}
+    return Scan(files, (*pictures.notes(), *_same_but_case(first)), doubles, unread)
 
 
 def one_name(paths: Sequence[str]) -> Issue:

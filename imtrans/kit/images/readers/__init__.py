@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.readers import npy, pillow_formats, tiff
+from imtrans.kit.images.readers import deep_codecs, exr, heif, npy, npz, pillow_formats, tiff
+from imtrans.kit.images.readers.container import ContainerLayout
 
-MAGIC = 8  # bytes that tell the format
+MAGIC = 40  # bytes that tell the format
 
 
 class Reader(Protocol):
@@ -22,8 +23,28 @@ class Reader(Protocol):
         """The label map in the file."""
 
 
+class ContainerReader(Reader, Protocol):
+    """A reader whose headers say the same as they are for all of its kind."""
+
+    def layout(self, path: Path, file: BinaryIO, /) -> ContainerLayout:
+        """The layout of an open file; no pixel is decoded."""
+
+
 def reader_of(file: BinaryIO) -> Reader:
     """What reads an open file, by its first bytes; it is left at its beginning."""
     begin = file.read(MAGIC)
     file.seek(0)
-    return tiff if begin.startswith(tiff.MAGIC) else npy if begin.startswith(npy.MAGIC) else pillow_formats
+    if begin.startswith(tiff.MAGIC):
+        return tiff
+    return npy if begin.startswith(npy.MAGIC) else container_reader(begin, file) or pillow_formats
+
+
+def container_reader(begin: bytes, file: BinaryIO) -> ContainerReader | None:
+    """What reads an open file with a library of its own, by its first bytes; None for what Pillow reads."""
+    if begin.startswith(exr.MAGIC):
+        return exr
+    if begin.startswith(npz.MAGIC):
+        return npz
+    if deep_codecs.is_avif(begin) or deep_codecs.is_jpeg_2000(begin):
+        return deep_codecs if deep_codecs.is_deep(file) else None
+    return heif if heif.is_heif(begin) else None

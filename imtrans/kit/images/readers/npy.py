@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -54,8 +54,8 @@ class NpyLayout:
         return mode_name(self.shape[-1], bits=self.bits, is_float=self.is_float)
 
 
-def npy_layout(path: Path, file: BinaryIO) -> NpyLayout:
-    """The layout of an array file, read from its beginning. DataError, naming the file, for arrays that are not read.
+def npy_layout(path: Path, file: IO[bytes], *, size: int | None = None) -> NpyLayout:
+    """The layout of an array file of so many bytes, from its beginning. DataError for arrays that are not read.
 
     ValueError for broken headers.
     """
@@ -72,10 +72,10 @@ def npy_layout(path: Path, file: BinaryIO) -> NpyLayout:
             f"{path}: an array of {'Python objects' if stored.hasobject else f'type {stored}'} is not read",
             hint="Save it as uint8, uint16 or float32.",
         )
-    size = _picture_size(path, shape)
-    place = file.tell()
-    is_whole = os.fstat(file.fileno()).st_size == place + math.prod(size) * stored.itemsize
-    return NpyLayout(shape=size, stored=stored, is_fortran=is_fortran, offset=place, is_whole=is_whole)
+    spatial = _picture_size(path, shape)
+    place, total = file.tell(), os.fstat(file.fileno()).st_size if size is None else size
+    is_whole = total == place + math.prod(spatial) * stored.itemsize
+    return NpyLayout(shape=spatial, stored=stored, is_fortran=is_fortran, offset=place, is_whole=is_whole)
 
 
 def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -97,7 +97,11 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
     """The array as (H, W, C) uint8, uint16 or float32; there is no alpha, so that the background is not used."""
     if page:
         raise ValueError(f"has no page {page + 1}")
-    values, layout = _values(path)
+    return as_picture(path, *_values(path))
+
+
+def as_picture(path: Path, values: Array, layout: NpyLayout) -> Array:
+    """Values as stored as a picture, (H, W, C) uint8, uint16 or float32."""
     if layout.is_float:
         return real_numbers(values)
     return whole_numbers(path, values, bits=layout.bits) * np.uint8(255 if layout.bits == 1 else 1)
@@ -105,7 +109,11 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
 
 def labels(path: Path) -> LabelMap:
     """The label map in an array of one channel: its whole numbers, or 0 and 1 of truth values."""
-    values, layout = _values(path)
+    return as_labels(path, *_values(path))
+
+
+def as_labels(path: Path, values: Array, layout: NpyLayout) -> LabelMap:
+    """Values as stored as a label map. DataError for several channels, and for floats."""
     if layout.shape[-1] != 1 or layout.is_float:
         raise not_labels(path, layout.mode)
     return LabelMap(whole_numbers(path, values, bits=layout.bits), layout.mode, None)
@@ -118,14 +126,19 @@ def encode(picture: Array) -> bytes:
     return stream.getvalue()
 
 
+def check_size(path: Path, layout: NpyLayout) -> None:
+    """DataError for too many pixels, ValueError for a file that is not as long as its header says."""
+    height, width, channels = layout.shape
+    if height * width > MAX_PIXELS or height * width * channels > 4 * MAX_PIXELS:
+        raise DataError(f"{path}: {width} x {height} pixels of {channels} channels are more than {MAX_PIXELS:,}")
+    if not layout.is_whole:
+        raise ValueError("broken or cut off (its size is not what its header says)")
+
+
 def _values(path: Path) -> tuple[Array, NpyLayout]:
     """All values, (H, W, C), as stored. Size and type are checked before anything is allocated."""
     with path.open("rb") as file:
         layout = npy_layout(path, file)
-        height, width, channels = layout.shape
-        if height * width > MAX_PIXELS or height * width * channels > 4 * MAX_PIXELS:
-            raise DataError(f"{path}: {width} x {height} pixels of {channels} channels are more than {MAX_PIXELS:,}")
-        if not layout.is_whole:
-            raise ValueError("broken or cut off (its size is not what its header says)")
+        check_size(path, layout)
         flat = np.fromfile(file, layout.stored, count=math.prod(layout.shape))
         return flat.reshape(layout.shape, order="F" if layout.is_fortran else "C"), layout

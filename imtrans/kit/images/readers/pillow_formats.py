@@ -1,4 +1,7 @@
-"""Pictures that Pillow opens: PNG, JPEG, WebP, BMP and PPM. Of more than 8 bits in colour it reads the header only."""
+"""Pictures that Pillow opens: PNG, JPEG, WebP, BMP, PPM, GIF, TGA, and JPEG 2000 and AVIF of 8 bits.
+
+Of more than 8 bits in colour it reads the header only.
+"""
 
 import contextlib
 import logging
@@ -16,7 +19,7 @@ from imtrans.kit.images.array import Array, Color, LabelMap, Palette
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.orientation import ORIENTATION, upright
 
-PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
+PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF", "JPEG2000", "AVIF")
 MAX_PIXELS = 64_000_000
 # What decoders raise for files that are no valid picture: found by changing bytes of valid ones.
 BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError)
@@ -28,13 +31,18 @@ QUIET = logging.NullHandler()
 _log = logging.getLogger(__name__)
 
 
+def formats_of(path: Path) -> tuple[str, ...]:
+    """What a file may be. TGA has no mark at its beginning: only the name tells that it is meant."""
+    return (*PILLOW_FORMATS, "TGA") if path.suffix.lower() == ".tga" else PILLOW_FORMATS
+
+
 @contextlib.contextmanager
 def opened(path: Path, frame: int | None = None) -> Iterator[ImageFile]:
     """A picture whose header was read and checked; no pixel is decoded. What Pillow raises for broken ones.
 
     Of an animation it is the first frame, which is logged, unless one is chosen.
     """
-    with Image.open(path, formats=PILLOW_FORMATS) as image:
+    with Image.open(path, formats=formats_of(path)) as image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
         if frame:
