@@ -12,7 +12,7 @@ from imtrans.cli.session import Session
 from imtrans.config import io as config_io
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig, flatten
-from imtrans.config.sources import Assignment, Layer
+from imtrans.config.sources import Assignment, Layer, refs_of
 from imtrans.errors import ConfigError, DataError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
@@ -21,6 +21,7 @@ from imtrans.plugins.options import CliText
 
 Options = TypeVar("Options")
 
+TRACKERS = ("tensorboard", "wandb")  # flags that are short for observers of these names
 FLAGS = {
     "epochs": "train.epochs",
     "steps": "train.steps",
@@ -54,6 +55,8 @@ class ConfigFlags:
     init: str | None = None
     deterministic: bool = False
     skip_invalid: bool = False
+    tensorboard: bool = False
+    wandb: bool = False
 
 
 def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Options], Any]], Callable[..., Any]]:
@@ -98,7 +101,13 @@ def layer(flags: ConfigFlags) -> Layer:
     values = {flag: getattr(flags, flag) for flag in FLAGS}
     texts = {flag: "true" if value is True else value for flag, value in values.items() if value not in (None, False)}
     by_flag = [Assignment(tuple(FLAGS[f].split(".")), CliText(t), f"--{f.replace('_', '-')}") for f, t in texts.items()]
-    return Layer("flag", [*(_setting(text) for text in flags.settings), *by_flag])
+    settings = [_setting(text) for text in flags.settings]
+    trackers = [ComponentRef(name) for name in TRACKERS if getattr(flags, name)]
+    if trackers:  # beside those of --set
+        named = [ref for a in settings if a.path == ("observers",) for ref in refs_of(a, many=True)]
+        others = [ref for ref in named if ref.name not in TRACKERS or not getattr(flags, ref.name)]
+        settings.append(Assignment(("observers",), (*others, *trackers), " ".join(f"--{t.name}" for t in trackers)))
+    return Layer("flag", [*settings, *by_flag])
 
 
 def dataset(catalog: Catalog, text: str) -> ComponentRef:

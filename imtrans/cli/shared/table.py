@@ -1,6 +1,5 @@
 """Tables and paragraphs as wide as the terminal; as wide as they need to be where the output is no terminal."""
 
-import os
 import shutil
 import sys
 import textwrap
@@ -13,10 +12,9 @@ LEAST = 12  # characters of a column that is cut
 
 
 def width_of_output() -> int | None:
-    """The columns of the terminal, or what COLUMNS says; None where there is neither: a script reads whole lines."""
-    if not os.environ.get("COLUMNS", "").isdigit() and not sys.stdout.isatty():
-        return None
-    return max(20, shutil.get_terminal_size().columns)
+    """The columns of the terminal; None where the output goes elsewhere: a script reads whole lines."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: the caller closed it
+    return max(20, shutil.get_terminal_size().columns) if is_terminal else None
 
 
 def table(rows: Sequence[Sequence[str]], *, width: int | None = None, fixed: int = 0) -> list[str]:

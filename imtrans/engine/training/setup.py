@@ -25,7 +25,7 @@ from imtrans.engine.evaluation.protocol import run_protocol
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.checkpoint_saver import KEEP
-from imtrans.engine.training.hooks import HookCaller
+from imtrans.engine.training.hooks import HookCaller, register
 from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.validation.preflight import screen
@@ -62,6 +62,8 @@ def setup_training(
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)
+    # In the first process alone: it calls the observers, and may find that one is not installed.
+    world.on_first(lambda: register(plugins.manager, {c.name: factory.from_resolved(c) for c in config.observers}))
     job = _job(model, splits, metrics, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
     job = replace(job, run=replace(job.run, facts={**job.run.facts, "disk": _disk_use(job)}))
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
