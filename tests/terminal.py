@@ -20,7 +20,7 @@ def shown(width: int, *commands: list[str]) -> list[str]:
     environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
     line = [sys.executable, "-c", SCRIPT, json.dumps(commands)]
     child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+        line,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

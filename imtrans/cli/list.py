@@ -60,7 +60,7 @@ def table(entries: Sequence[CatalogEntry]) -> str:
         if number == 0 or entries[number - 1].kind != entry.kind:
             lines += ["", entry.kind] if lines else [entry.kind]
         origin = "" if entry.plugin.is_builtin else f"  [{entry.plugin.origin}]"
-        lines += paragraph(f"  {entry.name}", f" {entry.thing.summary}{origin}", indent=indent, width=width)
+        lines += paragraph(f"  {entry.name}", f"{entry.thing.summary}{origin}", indent=indent, width=width)
     return "\n".join(lines)
 
 

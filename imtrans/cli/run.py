@@ -7,6 +7,7 @@ import click
 
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import ConfigFlags, as_record, configured
+from imtrans.cli.shared.mistakes import check_recipe
 from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
@@ -62,6 +63,7 @@ class RunOptions(ConfigFlags):
 @as_record(RunOptions)
 def command(session: Session, options: RunOptions) -> None:
     """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
+    check_recipe(session.catalog, options.recipe)
     config = configured(session.catalog, options.recipe, options)
     if options.dry_run:
         click.echo(table(config))

@@ -1,7 +1,7 @@
 """The configuration that a command line describes: its flags as a record, and the layers that they make."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +12,12 @@ from imtrans.cli.session import Session
 from imtrans.config import io as config_io
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig, flatten
-from imtrans.config.sources import Assignment, Layer, refs_of
-from imtrans.errors import ConfigError, DataError
+from imtrans.config.sources import Assignment, Layer, recipe_chain, refs_of
+from imtrans.errors import ConfigError, DataError, nearest
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.defaults import dataset_of_path, default_recipe
-from imtrans.plugins.options import CliText
+from imtrans.plugins.options import CliText, specs
 
 Options = TypeVar("Options")
 
@@ -91,9 +91,26 @@ def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunC
     layers.append(layer(flags))
     chosen = dataset(catalog, flags.dataset) if flags.dataset is not None else None
     config = resolve(catalog, recipe, dataset=chosen, layers=layers)
+    for line in _photo_notes(catalog, config, flags):
+        click.echo(f"Note: {line}", err=True)
     for line in config.renamed:
         click.echo(f"Warning: {line}", err=True)
     return config
+
+
+def _photo_notes(catalog: Catalog, config: RunConfig, flags: ConfigFlags) -> Iterator[str]:
+    """What a recipe that makes its pairs of another data set's photos needs, to make them of one's own."""
+    own = next((r.dataset for r in reversed(recipe_chain(catalog, config.recipe)) if r.dataset), None)
+    options = specs(catalog.component("dataset", own.name).options) if own else {}
+    of_photos = next((name for name, spec in options.items() if spec.kind == "dataset"), "")
+    if own is None or not of_photos or "root" not in options:
+        return
+    if flags.dataset is not None and config.dataset.name != own.name:
+        flag = f"--data-root {flags.dataset} --set dataset.{of_photos}=none"
+        yield f"recipe {config.recipe} makes its pairs of photos ({own.name}); for photos of your own, no pairs: {flag}"
+    photos = getattr(config.dataset.options, of_photos, None)
+    if flags.data_root and photos and not os.path.exists(os.path.join(flags.data_root, photos.name)):
+        yield f"for your own photos in {flags.data_root} instead of {photos.name}: --set dataset.{of_photos}=none"
 
 
 def layer(flags: ConfigFlags) -> Layer:
@@ -123,7 +140,12 @@ def dataset(catalog: Catalog, text: str) -> ComponentRef:
     path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
     if text in names and os.path.isdir(path):
         click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
-    if text in names or not (looks_like_path or (text and os.path.exists(path))):
+    if text in names or ":" in text or not (looks_like_path or (text and os.path.exists(path))):
+        if text and text not in names and not nearest(text, names, cutoff=0.75) and ":" not in text:
+            raise ConfigError(
+                f"--dataset {text}: there is no folder {text!r} here, and no data set of that name",
+                hint="Give the path of your folder, as in --dataset ~/pictures/pairs, or a name: imtrans list datasets",
+            )
         return ComponentRef(text)
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
         fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"

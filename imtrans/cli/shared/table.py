@@ -37,7 +37,7 @@ def cut(text: str, length: int) -> str:
 
 def paragraph(label: str, text: str, *, indent: int = 6, width: int | None = None) -> list[str]:
     """A label, and beside it the text, which is wrapped and continues at column `indent`."""
-    line = f"{label:<{indent - 1}} {text}"
+    line = f"{label:<{indent}}{text}" if len(label) < indent else f"{label} {text}"
     if width is None:
         return [line]
     return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

@@ -1,10 +1,12 @@
 """From a RunConfig to a job that is ready to train, in its run folder."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
@@ -58,7 +60,7 @@ def setup_training(
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
     model = build.model(config, splits.training.data_spec, factory=factory, device=device, seed=config.train.seed)
-    _check_size(config, model, first)
+    _check_size(config, model, first, factory=factory, catalog=catalog)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)
@@ -220,7 +222,9 @@ def _check_pairs(config: RunConfig) -> None:
         raise ConfigError(f"method {config.method.name!r} needs pairs, and data set {config.dataset.name!r} has none")
 
 
-def _check_size(config: RunConfig, model: build.Model, first: Pair) -> None:
+def _check_size(
+    config: RunConfig, model: build.Model, first: Pair, *, factory: build.ComponentFactory, catalog: Catalog
+) -> None:
     """Refuse a training size that the network cannot take, before the first step."""
     spatial = first.source.shape[:-1]
     size = [*config.data.size] * len(spatial) if len(config.data.size) == 1 else [*(config.data.size or spatial)]
@@ -231,5 +235,26 @@ def _check_size(config: RunConfig, model: build.Model, first: Pair) -> None:
         )
         raise ConfigError(
             f"data.size {size}: the network takes multiples of {stride}",
-            hint=f"Use --set data.size={near}, or a generator of less depth.",
+            hint=f"Use --set data.size={near}, or {_generator_for(size, model, factory, catalog)}.",
         )
+
+
+def _generator_for(size: Sequence[int], model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> str:
+    """How to choose a generator of the same family that takes the size; of the deepest of them."""
+    config, strides = model.config, dict[str, int]()
+    slot = next((name for name, s in config.info.slots.items() if s.kind == "generator"), "")
+    if not slot:
+        return "another size"
+    present, target = config.parts[slot][0].name, config.parts[slot][0].component.target
+    for entry in catalog.entries("generator"):
+        if entry.name != present and getattr(entry.thing, "target", "") == target:
+            tree = {**config.tree(), slot: {"name": entry.name}}
+            other = restore(catalog, tree, origin=slot)
+            made = build.model(other, model.data_spec, factory=factory, device=model.device, seed=0)
+            strides[entry.name] = made.method.geometry.stride
+    fitting = {name: stride for name, stride in strides.items() if not any(n % stride for n in size)}
+    if fitting:
+        # The deepest; of several the one whose name is most like that of the present one.
+        deepest = [name for name, stride in fitting.items() if stride == max(fitting.values())]
+        return f"--set {slot}={(difflib.get_close_matches(present, deepest, n=1, cutoff=0) or deepest)[0]}"
+    return "a generator of less depth"
