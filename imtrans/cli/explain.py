@@ -8,6 +8,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import FLAGS
 from imtrans.cli.shared.table import cut, paragraph, table, width_of_output
 from imtrans.config.keys import Key, all_keys, example, settings, text, values_in_words
+from imtrans.config.synonyms import suggestion
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.catalog import Catalog
 
@@ -55,7 +56,7 @@ def find(keys: Sequence[Key], name: str) -> list[Key]:
         if matches:
             return matches
     names = [k.key for k in keys]
-    guess = nearest(name, names) or nearest(name, [n.rpartition(".")[2] for n in names])
+    guess = suggestion(name, names) or nearest(name, names) or nearest(name, [n.rpartition(".")[2] for n in names])
     raise ConfigError(f"no key {name!r}{guess}", hint="All keys: imtrans explain")
 
 

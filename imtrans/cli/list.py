@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imtrans.cli.session import Session
+from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.catalog import LISTED_KINDS, Catalog, CatalogEntry
 from imtrans.plugins.component import Component, ComponentRef
@@ -52,13 +53,14 @@ def kind_named(text: str) -> str:
 
 def table(entries: Sequence[CatalogEntry]) -> str:
     """All entries, by kind, one line each; those of other distributions name it."""
-    width = max((len(entry.name) for entry in entries), default=0)
+    indent = max((len(entry.name) for entry in entries), default=0) + 4
+    width = width_of_output()
     lines: list[str] = []
     for number, entry in enumerate(entries):
         if number == 0 or entries[number - 1].kind != entry.kind:
             lines += ["", entry.kind] if lines else [entry.kind]
         origin = "" if entry.plugin.is_builtin else f"  [{entry.plugin.origin}]"
-        lines.append(f"  {entry.name:<{width}}  {entry.thing.summary}{origin}")
+        lines += paragraph(f"  {entry.name}", f"{entry.thing.summary}{origin}", indent=indent, width=width)
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ImtransError, Interrupted, ResourceError, Terminated, nearest, printable
+from imtrans.errors import ImtransError, Interrupted, ResourceError, Terminated, printable
 from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "Show every component, recipe and data set.",
     "explain": "Say what a configuration key means.",
     "runs": "Show the runs of this folder, and remove some.",
+    "watch": "Show the report of a run while it trains.",
     "completion": "Print the shell completion of bash, zsh or fish.",
 }
 
@@ -54,7 +55,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The command of this name, from its file. UsageError names the nearest one if there is none."""
         if cmd_name not in COMMANDS:
-            raise click.UsageError(f"no command {cmd_name!r}{nearest(cmd_name, COMMANDS)}")
+            from imtrans.cli.shared.mistakes import command_like
+
+            raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
         module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
@@ -174,7 +177,9 @@ def _invoke(arguments: list[str], is_debugging: bool) -> int:
         return 2
     except click.UsageError as error:
         usage = f"{error.ctx.command_path} --help" if error.ctx and error.ctx.parent else "imtrans --help"
-        click.echo(f"Error: {printable(error.format_message())}\nSee: {usage}", err=True)
+        from imtrans.cli.shared.mistakes import explained
+
+        click.echo(f"Error: {printable(explained(error))}\nSee: {usage}", err=True)
         return 2
 
 

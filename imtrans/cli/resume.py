@@ -39,6 +39,8 @@ class ResumeOptions(ConfigFlags):
 @click.option("--data-root", metavar="DIR", help="Where the data set lies now.")
 @click.option("--accept-dataset-change", is_flag=True, help="Resume although the pictures have changed.")
 @click.option("--resume-weights-only", is_flag=True, help="Take the weights; optimisers and random numbers begin anew.")
+@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard as well (extra tensorboard).")
+@click.option("--wandb", is_flag=True, help="Log to Weights & Biases as well (extra wandb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
 @as_record(ResumeOptions)

@@ -7,6 +7,9 @@ import click
 
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import ConfigFlags, as_record, configured
+from imtrans.cli.shared.mistakes import check_recipe
+from imtrans.cli.shared.table import paragraph, width_of_output
+from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
 from imtrans.config.schema import RunConfig
 
@@ -53,11 +56,14 @@ class RunOptions(ConfigFlags):
 @click.option("--accept-dataset-change", is_flag=True, help="With --resume: resume although the pictures have changed.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a named data set that is missing is an error.")
 @click.option("--dry-run", is_flag=True, help="Show every key, its value and where it comes from; train nothing.")
+@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard as well (extra tensorboard).")
+@click.option("--wandb", is_flag=True, help="Log to Weights & Biases as well (extra wandb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 @click.pass_obj
 @as_record(RunOptions)
 def command(session: Session, options: RunOptions) -> None:
     """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
+    check_recipe(session.catalog, options.recipe)
     config = configured(session.catalog, options.recipe, options)
     if options.dry_run:
         click.echo(table(config))
@@ -81,6 +87,13 @@ def command(session: Session, options: RunOptions) -> None:
 def table(config: RunConfig) -> str:
     """Every key, its value and its origin; then the values that apply to nothing."""
     rows = [(key, "none" if value is None else json.dumps(value), origin) for key, value, origin in config.rows()]
-    key_width, value_width = (max(len(row[i]) for row in rows) for i in (0, 1))
-    lines = [f"{key:<{key_width}}  {value:<{min(value_width, 40)}}  {origin}".rstrip() for key, value, origin in rows]
-    return "\n".join([*lines, *(f"left out: {line}" for line in config.dropped)])
+    width = width_of_output()
+    if width is None:  # for scripts: no value is cut
+        key_width, value_width = (max(len(row[i]) for row in rows) for i in (0, 1))
+        lines = [
+            f"{key:<{key_width}}  {value:<{min(value_width, 40)}}  {origin}".rstrip() for key, value, origin in rows
+        ]
+    else:
+        lines = fitted(rows, width=width, fixed=1)
+    dropped = (line for text in config.dropped for line in paragraph("left out:", text, width=width))
+    return "\n".join([*lines, *dropped])

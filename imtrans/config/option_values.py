@@ -6,6 +6,7 @@ from typing import Any
 
 from imtrans.config.component_selection import ComponentSelection, Draft, OptionTable
 from imtrans.config.sources import Assignment, Layer, check_exclusive, nested, refs_of
+from imtrans.config.synonyms import suggestion
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.component import ComponentRef, WeightedRef
 from imtrans.plugins.options import OptionSpec, coerce, default_record, specs, values
@@ -45,7 +46,7 @@ class OptionValues:
                     self._assign(section, assignment.path[-1], assignment, layer)
             else:
                 known = [*self.drafts, "data", "train", "inference"]
-                guess = nearest(assignment.key, self._all_keys()) or f"; there are {join_names(known)}"
+                guess = _guess(assignment.key, self._all_keys()) or f"; there are {join_names(known)}"
                 self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
 
     def record(self, section: str, default: Any) -> Any:
@@ -63,7 +64,7 @@ class OptionValues:
             return [table for section, table in self.sections.items() if section.startswith(_GROUP)]
         if key not in self.sections:
             groups = f"; the optimiser groups are {join_names(self.optimizers())}" if "optimizer" in key else ""
-            guess = nearest(assignment.key, self._all_keys()) or groups
+            guess = _guess(assignment.key, self._all_keys()) or groups
             self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
             return []
         return [self.sections[key]]
@@ -106,7 +107,7 @@ class OptionValues:
         if field != former and not layer.is_record:
             self.renamed.append(f"{assignment.where}: the option is now called {field!r}")
         if field not in known:
-            guess = nearest(field, known) or (f"; it has {join_names(known)}" if known else "; it has none")
+            guess = nearest(field, known) or suggestion(field, self._all_keys()) or _those_of(known)
             owner = f" in {table.owner}" if table.owner else ""
             self._refuse(assignment, layer, f"no option {field!r}{owner}{guess}", is_soft=is_soft)
             return
@@ -134,6 +135,14 @@ class OptionValues:
     def _all_keys(self) -> list[str]:
         tables = [*(d for drafts in self.drafts.values() for d in drafts), *self.sections.values()]
         return [*self.drafts, *(f"{table.key}.{name}" for table in tables for name in table.specs)]
+
+
+def _guess(key: str, known: list[str]) -> str:
+    return suggestion(key, known) or nearest(key, known)
+
+
+def _those_of(known: Mapping[str, OptionSpec]) -> str:
+    return f"; it has {join_names(known)}" if known else "; it has none"
 
 
 def _addressed(assignment: Assignment, drafts: list[Draft], *, is_many: bool) -> tuple[Draft, tuple[str, ...]] | None:

@@ -1,41 +1,41 @@
-"""The same numbers and images as an event file for TensorBoard, if the environment asks for it."""
+"""The same numbers and images as an event file for TensorBoard."""
 
-import os
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imtrans import hookimpl
+from imtrans.errors import NotInstalledError
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report.metric_history import HEALTH, REFERENCES
-from imtrans_observers.buffered_writer import warn
 from imtrans_observers.samples import split_samples
 
-VARIABLE = "IMTRANS_TENSORBOARD"
 FOLDER = "tensorboard"
 
 
-class TensorBoard:
-    """Writes tensorboard/ in the run folder if IMTRANS_TENSORBOARD=1; does nothing otherwise."""
+class TensorBoardObserver:
+    """Writes tensorboard/ in the run folder. NotInstalledError without the package."""
 
     def __init__(self) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise NotInstalledError(
+                "observer 'tensorboard': tensorboard is not installed",
+                hint='Install it: python -m pip install "imtrans[tensorboard]"',
+            )
         self._writer: Any = None
         self._step = 0
 
     @hookimpl
     def imtrans_run_started(self, run: Run) -> None:
-        """Open an event file, if the environment asks for it."""
-        self._writer = None
-        if os.environ.get(VARIABLE, "") not in ("", "0"):
-            self._open(run, run.start)
+        """Open an event file."""
+        self._open(run, run.start)
 
     @hookimpl
     def imtrans_logged(self, run: Run, step: int, values: Mapping[str, float]) -> None:
         """Add the losses and the health values."""
         self._reopen_after_rollback(run, step)
         for name, value in values.items() if self._writer else ():
-            is_health = name.startswith(HEALTH)
-            tag = f"health/{name.removeprefix(HEALTH)}" if is_health else f"train/{name}"
-            self._writer.add_scalar(tag, value, step)
+            self._writer.add_scalar(tag_of(name), value, step)
 
     @hookimpl
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:
@@ -67,12 +67,13 @@ class TensorBoard:
         self._step = step
 
     def _open(self, run: Run, step: int) -> None:
-        # Imported here: tensorboard is optional, and torch must not be imported by loading the observer.
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            warn(f'{VARIABLE} is set, but tensorboard is not installed: python -m pip install "imtrans[tensorboard]"')
-            return
+        from torch.utils.tensorboard import SummaryWriter  # optional
+
         untyped: Any = SummaryWriter  # its constructor has no annotations
         self._writer = untyped(str(run.folder / FOLDER), purge_step=step + 1)
         self._step = step
+
+
+def tag_of(name: str) -> str:
+    """A logged number's name in a tracker: losses and health values stand apart."""
+    return f"health/{name.removeprefix(HEALTH)}" if name.startswith(HEALTH) else f"train/{name}"

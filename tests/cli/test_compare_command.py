@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from factories import job, pairs
 from PIL import Image
+from terminal import shown
 
 from imtrans.cli.main import run
 from imtrans.engine.runs import run_dir
@@ -202,10 +203,10 @@ def test_runs_that_were_never_evaluated_after_equally_many_steps_have_no_best(un
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
-def test_the_table_is_as_wide_as_the_terminal(at_desk, capfd, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", str(width))
-    out = told(capfd, *["narrow", "wide", "other"] * 3)
-    assert max(map(len, out.splitlines())) <= width
+def test_the_table_is_as_wide_as_the_terminal(at_desk, width):
+    lines = shown(width, ["compare", *["narrow", "wide", "other"] * 3])
+    assert max(map(len, lines)) <= width
+    out = "\n".join(lines)
     blocks = out.count("generator.width")
     assert blocks == {60: 5, 80: 3, 160: 2}[width], "nine runs stand in so many tables"
     assert out.count("runs/wide") == 3

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from terminal import shown
 
 from imtrans.cli import explain
 from imtrans.config.keys import all_keys, example, settings
@@ -95,10 +96,12 @@ def test_who_sets_a_key_is_found(catalog):
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
-def test_explanations_fit_the_terminal(cli, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", str(width))
-    for arguments in ((), ("generator.encoder_activation",), ("dataset",)):
-        assert max(map(len, cli("explain", *arguments).out.splitlines())) <= width
+def test_what_is_listed_fits_the_terminal(width, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = [["explain"], ["explain", "generator.encoder_activation"], ["explain", "dataset"], ["list"]]
+    lines = shown(width, *one, ["run", "pix2pix", "--dry-run"])
+    assert max(map(len, lines)) <= width
+    assert max(map(len, lines)) > width - 12, "the width is used"
 
 
 @pytest.mark.parametrize("command", [["explain"], ["runs"], ["completion", "bash"], ["list"], ["explain", "lr"]])

@@ -216,7 +216,7 @@ def test_u18_a_cache_that_cannot_be_made_is_named_with_its_variable(
         ("./" + "x" * 300, 3, "does not exist"),
         ("file", 3, "--dataset file: is a file, not a folder of pairs"),
         ("cityscape", 2, "--dataset: no dataset 'cityscape'; did you mean 'cityscapes'?"),
-        ("x" * 300, 2, "; there are anime, cad, cifar10, "),
+        ("x" * 300, 2, "no data set of that name"),
         ("", 2, "--dataset: no dataset ''; there are anime, cad, cifar10, "),
     ],
 )

@@ -62,11 +62,11 @@ class RunSummary:
 
     def metrics_at(self, step: int) -> dict[str, float]:
         """The validation metrics of that step."""
-        from imtrans.kit.report.metric_history import BASELINE
+        from imtrans.kit.report.metric_history import REFERENCES
 
         columns = {name: c for (split, name), c in self.past.columns.items() if split == "val"}
         at_step = {n: v for n, c in columns.items() for s, v in zip(c.steps, c.values, strict=True) if s == step}
-        return {name: value for name, value in at_step.items() if not name.endswith(BASELINE)}
+        return {name: value for name, value in at_step.items() if not name.endswith(REFERENCES)}
 
 
 def read(run: str) -> RunSummary:

@@ -1,7 +1,7 @@
 """The configuration that a command line describes: its flags as a record, and the layers that they make."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +12,16 @@ from imtrans.cli.session import Session
 from imtrans.config import io as config_io
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig, flatten
-from imtrans.config.sources import Assignment, Layer
-from imtrans.errors import ConfigError, DataError
+from imtrans.config.sources import Assignment, Layer, recipe_chain, refs_of
+from imtrans.errors import ConfigError, DataError, nearest
 from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.defaults import dataset_of_path, default_recipe
-from imtrans.plugins.options import CliText
+from imtrans.plugins.options import CliText, specs
 
 Options = TypeVar("Options")
 
+TRACKERS = ("tensorboard", "wandb")  # flags that are short for observers of these names
 FLAGS = {
     "epochs": "train.epochs",
     "steps": "train.steps",
@@ -53,6 +55,8 @@ class ConfigFlags:
     init: str | None = None
     deterministic: bool = False
     skip_invalid: bool = False
+    tensorboard: bool = False
+    wandb: bool = False
 
 
 def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Options], Any]], Callable[..., Any]]:
@@ -88,9 +92,26 @@ def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunC
     if flags.dataset is not None:
         layers.append(dataset_layer(catalog, flags.dataset))
     config = resolve(catalog, recipe, layers=layers)
+    for line in _photo_notes(catalog, config, flags):
+        click.echo(f"Note: {line}", err=True)
     for line in config.renamed:
         click.echo(f"Warning: {line}", err=True)
     return config
+
+
+def _photo_notes(catalog: Catalog, config: RunConfig, flags: ConfigFlags) -> Iterator[str]:
+    """What a recipe that makes its pairs of another data set's photos needs, to make them of one's own."""
+    own = next((r.dataset for r in reversed(recipe_chain(catalog, config.recipe)) if r.dataset), None)
+    options = specs(catalog.component("dataset", own.name).options) if own else {}
+    of_photos = next((name for name, spec in options.items() if spec.kind == "dataset"), "")
+    if own is None or not of_photos or "root" not in options:
+        return
+    if flags.dataset is not None and config.dataset.name != own.name:
+        flag = f"--data-root {flags.dataset} --set dataset.{of_photos}=none"
+        yield f"recipe {config.recipe} makes its pairs of photos ({own.name}); for photos of your own, no pairs: {flag}"
+    photos = getattr(config.dataset.options, of_photos, None)
+    if flags.data_root and photos and not os.path.exists(os.path.join(flags.data_root, photos.name)):
+        yield f"for your own photos in {flags.data_root} instead of {photos.name}: --set dataset.{of_photos}=none"
 
 
 def layer(flags: ConfigFlags) -> Layer:
@@ -98,7 +119,13 @@ def layer(flags: ConfigFlags) -> Layer:
     values = {flag: getattr(flags, flag) for flag in FLAGS}
     texts = {flag: "true" if value is True else value for flag, value in values.items() if value not in (None, False)}
     by_flag = [Assignment(tuple(FLAGS[f].split(".")), CliText(t), f"--{f.replace('_', '-')}") for f, t in texts.items()]
-    return Layer("flag", [*(_setting(text) for text in flags.settings), *by_flag])
+    settings = [_setting(text) for text in flags.settings]
+    trackers = [ComponentRef(name) for name in TRACKERS if getattr(flags, name)]
+    if trackers:  # beside those of --set
+        named = [ref for a in settings if a.path == ("observers",) for ref in refs_of(a, many=True)]
+        others = [ref for ref in named if ref.name not in TRACKERS or not getattr(flags, ref.name)]
+        settings.append(Assignment(("observers",), (*others, *trackers), " ".join(f"--{t.name}" for t in trackers)))
+    return Layer("flag", [*settings, *by_flag])
 
 
 def dataset_layer(catalog: Catalog, text: str) -> Layer:
@@ -114,7 +141,12 @@ def dataset_layer(catalog: Catalog, text: str) -> Layer:
     path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
     if text in names and os.path.isdir(path):
         click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
-    if text in names or not (looks_like_path or (text and os.path.exists(path))):
+    if text in names or ":" in text or not (looks_like_path or (text and os.path.exists(path))):
+        if text and text not in names and not nearest(text, names, cutoff=0.75) and ":" not in text:
+            raise ConfigError(
+                f"--dataset {text}: there is no folder {text!r} here, and no data set of that name",
+                hint="Give the path of your folder, as in --dataset ~/pictures/pairs, or a name: imtrans list datasets",
+            )
         return Layer("flag", [Assignment(("dataset",), text, "--dataset")])
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
         fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"

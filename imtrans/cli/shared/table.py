@@ -1,6 +1,5 @@
 """Tables and paragraphs as wide as the terminal; as wide as they need to be where the output is no terminal."""
 
-import os
 import shutil
 import sys
 import textwrap
@@ -13,10 +12,9 @@ LEAST = 12  # characters of a column that is cut
 
 
 def width_of_output() -> int | None:
-    """The columns of the terminal, or what COLUMNS says; None where there is neither: a script reads whole lines."""
-    if not os.environ.get("COLUMNS", "").isdigit() and not sys.stdout.isatty():
-        return None
-    return max(20, shutil.get_terminal_size().columns)
+    """The columns of the terminal; None where the output goes elsewhere: a script reads whole lines."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: the caller closed it
+    return max(20, shutil.get_terminal_size().columns) if is_terminal else None
 
 
 def table(rows: Sequence[Sequence[str]], *, width: int | None = None, fixed: int = 0) -> list[str]:
@@ -39,7 +37,7 @@ def cut(text: str, length: int) -> str:
 
 def paragraph(label: str, text: str, *, indent: int = 6, width: int | None = None) -> list[str]:
     """A label, and beside it the text, which is wrapped and continues at column `indent`."""
-    line = f"{label:<{indent - 1}} {text}"
+    line = f"{label:<{indent}}{text}" if len(label) < indent else f"{label} {text}"
     if width is None:
         return [line]
     return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

@@ -1,9 +1,24 @@
 """The hooks of a run, called so that an observer that fails is left out and never stops training."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pluggy
+
+from imtrans.errors import PluginError
+
+
+def register(manager: pluggy.PluginManager, observers: Mapping[str, Any]) -> None:
+    """Let the hooks of these observers, by their names, be called. PluginError for one whose hooks are wrong."""
+    for name, observer in observers.items():
+        full_name = f"observer:{name}"
+        manager.unregister(name=full_name) if manager.has_plugin(full_name) else None
+        try:
+            manager.register(observer, name=full_name)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(f"observer {name!r}: {error}", hint="Tell its authors.") from None
 
 
 class HookCaller:

@@ -1,10 +1,12 @@
 """From a RunConfig to a job that is ready to train, in its run folder."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
@@ -26,7 +28,7 @@ from imtrans.engine.inference.stored_sizes import stored_sizes
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.checkpoint_saver import KEEP
-from imtrans.engine.training.hooks import HookCaller
+from imtrans.engine.training.hooks import HookCaller, register
 from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.validation.preflight import screen
@@ -60,10 +62,12 @@ def setup_training(
     devices.prepare(config.train)
     data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
     model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
-    _check_size(config, model, first)
+    _check_size(config, model, first, factory=factory, catalog=catalog)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)
+    # In the first process alone: it calls the observers, and may find that one is not installed.
+    world.on_first(lambda: register(plugins.manager, {c.name: factory.from_resolved(c) for c in config.observers}))
     job = _job(model, splits, metrics, folder=folder, start=start, world=world, plugins=plugins, is_quiet=is_quiet)
     job = replace(job, run=replace(job.run, facts={**job.run.facts, "disk": _disk_use(job)}))
     world.on_first(lambda: _record(job.run, plugins, splits.as_stored, start))
@@ -230,7 +234,9 @@ def _check_pairs(config: RunConfig) -> None:
         raise ConfigError(f"method {config.method.name!r} needs pairs, and data set {config.dataset.name!r} has none")
 
 
-def _check_size(config: RunConfig, model: build.Model, first: Pair) -> None:
+def _check_size(
+    config: RunConfig, model: build.Model, first: Pair, *, factory: build.ComponentFactory, catalog: Catalog
+) -> None:
     """Refuse a training size that the network cannot take, before the first step."""
     spatial = first.source.shape[:-1]
     size = [*config.data.size] * len(spatial) if len(config.data.size) == 1 else [*(config.data.size or spatial)]
@@ -241,5 +247,26 @@ def _check_size(config: RunConfig, model: build.Model, first: Pair) -> None:
         )
         raise ConfigError(
             f"data.size {size}: the network takes multiples of {stride}",
-            hint=f"Use --set data.size={near}, or a generator of less depth.",
+            hint=f"Use --set data.size={near}, or {_generator_for(size, model, factory, catalog)}.",
         )
+
+
+def _generator_for(size: Sequence[int], model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> str:
+    """How to choose a generator of the same family that takes the size; of the deepest of them."""
+    config, strides = model.config, dict[str, int]()
+    slot = next((name for name, s in config.info.slots.items() if s.kind == "generator"), "")
+    if not slot:
+        return "another size"
+    present, target = config.parts[slot][0].name, config.parts[slot][0].component.target
+    for entry in catalog.entries("generator"):
+        if entry.name != present and getattr(entry.thing, "target", "") == target:
+            tree = {**config.tree(), slot: {"name": entry.name}}
+            other = restore(catalog, tree, origin=slot)
+            made = build.model(other, model.data_spec, factory=factory, device=model.device, seed=0)
+            strides[entry.name] = made.method.geometry.stride
+    fitting = {name: stride for name, stride in strides.items() if not any(n % stride for n in size)}
+    if fitting:
+        # The deepest; of several the one whose name is most like that of the present one.
+        deepest = [name for name, stride in fitting.items() if stride == max(fitting.values())]
+        return f"--set {slot}={(difflib.get_close_matches(present, deepest, n=1, cutoff=0) or deepest)[0]}"
+    return "a generator of less depth"

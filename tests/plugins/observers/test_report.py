@@ -80,6 +80,11 @@ def test_the_page_has_every_section(trained):
     assert "mean training picture" in page.words
     assert "generator.width" in page.words
     assert "torch==" in page.words
+    assert "What the numbers mean" in page.words
+    assert "100 x l1: mean absolute difference. The weight is in the number." in page.words
+    assert "higher is better, without any weight" in page.words
+    assert f"imtrans translate {trained.folder}@best PICTURES -o OUT" in page.words
+    assert "It was made by" in page.words
 
 
 def test_the_curves_are_those_of_the_log(trained):
@@ -95,8 +100,9 @@ def test_the_curves_are_those_of_the_log(trained):
 
 def test_every_picture_can_be_compared_by_mouse_and_keyboard(trained):
     text, page = report(trained), Page(report(trained))
-    sliders = re.findall(r'<input type="range" min="0" max="100" value="50" aria-label="([^"]+)"', text)
-    assert len(sliders) == 2 + 8
+    enlarged = re.findall(r'<button type="button" class="still" title="(\w+) of [^"]+: enlarge"', text)
+    assert enlarged == ["source", "prediction", "target"] * (2 + 8)
+    assert text.count('value="source"> slider over the source') == 2
     assert all(p.get("alt") is not None for p in page.pictures)
 
 

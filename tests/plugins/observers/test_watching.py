@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import config
+from factories import config, job
 from PIL import Image, ImageSequence
 
 from imtrans import atomic_io
+from imtrans.errors import NotInstalledError
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import samples as shelf
 from imtrans.kit.report.samples import SampleGrid
@@ -247,28 +248,52 @@ def test_work_keeps_below_its_share_of_the_time():
     assert not pace.is_due
 
 
-def test_tensorboard_is_silent_unless_it_is_asked_for(run, monkeypatch):
-    from imtrans_observers.tensorboard import TensorBoard
+@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+def test_a_tracker_that_is_asked_for_and_missing_is_refused_before_the_run(name, tmp_path, monkeypatch):
+    import importlib.util
 
-    monkeypatch.delenv("IMTRANS_TENSORBOARD", raising=False)
-    board = TensorBoard()
-    board.imtrans_run_started(run)
-    board.imtrans_logged(run, 1, {"a": 1.0})
-    board.imtrans_run_finished(run, None)
-    assert list(run.folder.iterdir()) == []
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *more: None if n == name else found(n, *more))
+    with pytest.raises(NotInstalledError, match=f"observer '{name}': {name} is not installed") as caught:
+        job(tmp_path / "run", {"observers": name})
+    assert caught.value.hint == f'Install it: python -m pip install "imtrans[{name}]"'
+    assert not (tmp_path / "run").exists()
 
 
-def test_tensorboard_that_is_asked_for_and_missing_is_named(run, monkeypatch, capsys):
-    import sys
+def test_trackers_are_chosen_by_key_or_flag(cli):
+    def rows(*arguments):
+        out = cli("run", "pix2pix", "--dry-run", *arguments).out
+        return [line.split()[0] for line in out.splitlines() if line.startswith("observers")]
 
-    from imtrans_observers.tensorboard import TensorBoard
+    assert rows() == ["observers"]
+    assert rows("--tensorboard") == ["observers.tensorboard"]
+    both = ["observers.wandb", *(f"observers.wandb.{k}" for k in ("project", "entity", "mode"))]
+    assert rows("--set", "observers=wandb") == both
+    assert rows("--set", "observers=wandb", "--tensorboard", "--set", "observers.wandb.mode=offline") == [
+        *both,
+        "observers.tensorboard",
+    ]
+    wrong = cli("run", "pix2pix", "--dry-run", "--set", "observers=tensorbord")
+    assert (wrong.code, "did you mean 'tensorboard'?" in wrong.err) == (2, True)
 
-    monkeypatch.setenv("IMTRANS_TENSORBOARD", "1")
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    board = TensorBoard()
-    board.imtrans_run_started(run)
-    board.imtrans_logged(run, 1, {"a": 1.0})
-    assert 'python -m pip install "imtrans[tensorboard]"' in capsys.readouterr().err
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_gets_the_numbers_and_a_resumed_run_is_the_same_one(run, monkeypatch):
+    pytest.importorskip("wandb")
+    from imtrans_observers.wandb import WandbObserver
+
+    for _ in range(2):
+        tracker = WandbObserver(mode="offline")
+        tracker.imtrans_run_started(run)
+        for step, value in ((10, 1.0), (20, 2.0), (15, 9.0)):
+            tracker.imtrans_logged(run, step, {"a": value, "health.waiting": 0.5})
+        tracker.imtrans_evaluated(run, 15, {"psnr": 20.0, "psnr_of_mean_image": 9.0}, samples(50, worst=1))
+        assert tracker._run.summary["val/psnr"] == 20.0
+        assert "val/psnr_of_mean_image" not in dict(tracker._run.summary)
+        tracker.imtrans_run_finished(run, None)
+    made = json.loads((run.folder / "wandb.json").read_text())["id"]
+    assert len(list(run.folder.glob(f"wandb/offline-run-*-{made}"))) >= 1
 
 
 @pytest.mark.slow
@@ -277,10 +302,9 @@ def test_tensorboard_gets_the_same_numbers_and_forgets_what_a_run_went_back_befo
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from imtrans_observers.tensorboard import TensorBoard
+    from imtrans_observers.tensorboard import TensorBoardObserver
 
-    monkeypatch.setenv("IMTRANS_TENSORBOARD", "1")
-    board = TensorBoard()
+    board = TensorBoardObserver()
     board.imtrans_run_started(run)
     for step, value in ((10, 1.0), (20, 2.0), (30, 3.0), (15, 9.0)):
         board.imtrans_logged(run, step, {"a": value, "health.waiting": 0.5})
