@@ -102,7 +102,7 @@ WAYS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {
     "nothing in it": ("empty", lambda a, b: a.write_bytes(b"")),
     "text": ("not-a-picture", lambda a, b: a.write_text("no picture")),
     "a page of errors": ("not-a-picture", lambda a, b: b.write_text("<html>404</html>")),
-    "GIF in .png": ("not-a-picture", lambda a, b: Image.open(a).convert("P").save(a, "GIF")),
+    "PCX in .png": ("not-a-picture", lambda a, b: Image.open(a).convert("P").save(a, "PCX")),
     "bomb": ("too-large", lambda a, b: bomb(a)),
     "PNG cut off": ("broken", lambda a, b: cut(a)),
     "target cut off": ("broken", lambda a, b: cut(b)),
