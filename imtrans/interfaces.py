@@ -27,7 +27,8 @@ class ImageSpec:
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1,
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
-    that stand for the classes in files, where these are not 0, 1, 2 and so on. Transparent pictures are laid on the
+    that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
+    refused, unless the side `clips` them. Transparent pictures are laid on the
     colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
@@ -43,6 +44,7 @@ class ImageSpec:
     palette: Sequence[Sequence[int]] | None = None
     values: Sequence[int] | None = None
     void: int | None = None
+    clips: bool = False
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
@@ -52,17 +54,30 @@ class ImageSpec:
         return self.classes if self.kind == "labels" and self.classes else self.channels
 
 
+class StoredSizes(NamedTuple):
+    """Height and width, in pixels, of a data set's sources before they are brought to `data.size`.
+
+    `median` of each, the least and the greatest.
+    """
+
+    median: tuple[int, int]
+    low: tuple[int, int]
+    high: tuple[int, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """What a data set gives on either side.
 
     `half_aspect`: width by height of one side, where both lie in one picture side by side; None where they do not.
+    `stored`: how large the sources are, which the engine finds out; None where they are never resized.
     """
 
     source: ImageSpec = field(default_factory=ImageSpec)
     target: ImageSpec = field(default_factory=ImageSpec)
     extras: Mapping[str, ImageSpec] = field(default_factory=dict)
     half_aspect: float | None = None
+    stored: StoredSizes | None = None
 
     def reversed(self) -> "DataSpec":
         """The same with source and target exchanged."""
@@ -118,7 +133,7 @@ class Geometry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a target that is declared with `needs_context` gets beside its options.
+    """What a target that is declared with `needs_context` gets as the keyword `context` beside its options.
 
     `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
     it, `size` the training crop.
@@ -127,14 +142,6 @@ class Context:
     make: Callable[[Kind, ComponentRef], Any]
     data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodContext(Context):
-    """What a method gets: its filled slots in `parts` and the inference policy in `policy`."""
-
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    policy: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +183,9 @@ class DatasetDescription:
     the lengths are shown. `notes`: lines to heed. `issues`: what was left out of the samples
     (`DatasetContext.skip_invalid`). `is_undivided`: there is no place for validation, and every split holds all
     samples; runs then hold some out of training, by the keys of the samples. `contents`: how many files of which
-    channels and depth source and target have, and what they are read as.
+    channels and depth source and target have, and what they are read as. `doubts`: what a look at some pictures of all
+    splits speaks against; it is called before a run starts, which stops if one of them is a fault, and shows the
+    others. It takes a second or two at most, and gives the same each time.
     """
 
     layout: str = ""
@@ -186,6 +195,7 @@ class DatasetDescription:
     issues: Sequence[Issue] = ()
     is_undivided: bool = False
     contents: tuple[str, str] = ("", "")
+    doubts: Callable[[], Sequence[Issue]] = tuple
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""
@@ -218,7 +228,8 @@ class Sample:
 class Run:
     """What observers know of a run: its folder, configuration and length, and facts worth showing.
 
-    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better.
+    A resumed run begins at the step `start`. `numbers` are those of its metrics, and whether higher is better; `pairs`
+    is how many it is trained on.
     """
 
     folder: "Path"
@@ -228,6 +239,7 @@ class Run:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     is_quiet: bool = False
     numbers: Mapping[str, bool] = field(default_factory=dict)
+    pairs: int = 0
 
 
 class ImportedNetwork(NamedTuple):
@@ -350,8 +362,8 @@ class Metric(Protocol):
 
 
 class Method(Protocol):
-    """The mathematics of one training step. Called with the filled slots, `policy` and its own options as keywords, or,
-    declared with `needs_context`, with options and context."""
+    """The mathematics of one training step. Its target is called with its filled slots, `policy` if it declares one,
+    and its own options as keywords."""
 
     networks: Mapping[str, "nn.Module"]
 

@@ -113,7 +113,7 @@ def plugin_dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Callable[..., Path]:
-    """Writes `count` pictures of two 32 px halves of random blocks into each split; gives the folder for --dataset."""
+    """Writes `count` pictures into each split, random blocks of 32 px and their negative; gives --dataset."""
 
     def make(count: int = 4, *, splits: tuple[str, ...] = ("train", "val"), size: int = 32) -> Path:
         import numpy as np
@@ -123,9 +123,9 @@ def pairs(tmp_path: Path) -> Callable[..., Path]:
         for split in splits:
             (tmp_path / "pairs" / split).mkdir(parents=True)
             for number in range(count):
-                blocks = draws.integers(0, 256, (4, 8, 3), dtype=np.uint8)
-                picture = np.kron(blocks, np.ones((size // 4, size // 4, 1), dtype=np.uint8))
-                Image.fromarray(picture).save(tmp_path / "pairs" / split / f"{number}.png")
+                blocks = draws.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+                half = np.kron(blocks, np.ones((size // 4, size // 4, 1), dtype=np.uint8))
+                Image.fromarray(np.hstack([half, 255 - half])).save(tmp_path / "pairs" / split / f"{number}.png")
         return tmp_path / "pairs"
 
     return make

@@ -6,10 +6,12 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from imtrans.cli.main import run
+from imtrans.kit.images import encode
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,7 +27,7 @@ SMALL = [
     "--set",
     "metrics=l1",
 ]
-TOY = ["--set", "dataset.pairs=4", "--set", "data.size=64", "--set", "generator.depth=6"]
+TOY = ["--set", "dataset.pairs=8", "--set", "data.size=64", "--set", "generator.depth=6"]
 SETUP = ("python3 -m venv ", "source ", "python -m pip ")  # what makes, enters and extends the environment
 FIRST = "imtrans run pix2pix --name pix2pix-toy --resume"  # the first marked line, but for the installation
 
@@ -54,7 +56,8 @@ def small(arguments):
 
 def layouts(top, pictures):
     """The same pairs as docs/data.md lays them out, and label maps of four classes."""
-    for folder in ("suffixes", "sketches", "shop/photos", "streets/A", "streets/B", "masks/A", "masks/B"):
+    more = ("streets/A", "streets/B", "masks/A", "masks/B", "deep/A", "deep/B")
+    for folder in ("suffixes", "plate", "sketches", "shop/photos", *more):
         (top / folder).mkdir(parents=True)
     for number, picture in enumerate(pictures):
         split = "train" if number else "val"
@@ -63,6 +66,12 @@ def layouts(top, pictures):
         for places, half in zip((("1_A", "sketches/1"), ("1_B", "shop/photos/1")), halves, strict=True):
             half.save(top / "suffixes" / f"{places[0].replace('1', str(number))}.png")
             half.save(top / f"{places[1].replace('1', str(number))}.png")
+        for side, half in zip("AB", halves, strict=True):
+            encode(
+                top / "deep" / side / f"{number}.tif", np.array(half.convert("L"), np.uint16)[..., None] * np.uint16(16)
+            )
+        halves[0].save(top / "plate" / f"{number}_phase.png")
+        halves[1].save(top / "plate" / f"{number}_fluor.png")
         halves[0].save(top / "streets" / "A" / f"{number}.png")
         halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
         halves[0].save(top / "masks" / "A" / f"{number}.png")
@@ -86,11 +95,11 @@ def desk(tmp_path, monkeypatch, pairs):
     return tmp_path
 
 
-# The README's commands run in every test session, those of the other pages in `nox -s docs` and in `.ci/run`.
-SLOW = [p if p.name == "README.md" else pytest.param(p, marks=pytest.mark.slow) for p in PAGES]
+# In `nox -s docs` and in `.ci/run`.
 
 
-@pytest.mark.parametrize("page", SLOW, ids=lambda p: p.name)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_command_runs(page, desk, capfd):
     lines = commands(page)
     if page.name in ("README.md", "configuration.md", "data.md", "plugins.md", "training.md", "evaluation.md"):

@@ -19,7 +19,7 @@ from imtrans.kit.images import decode
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = ["--steps", "1", "--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=2"]
-TINY = ["--set", "dataset.pairs=2", "--set", "discriminator=patchgan16", "--set", "discriminator.width=2"]
+TINY = ["--set", "dataset.pairs=8", "--set", "discriminator=patchgan16", "--set", "discriminator.width=2"]
 TINY += ["--set", "train.num_samples=1", "--set", "metrics=l1"]
 
 
@@ -80,12 +80,13 @@ def test_binder_installs_this_repository_with_the_tested_versions_and_without_cu
     assert (folder / "runtime.txt").read_text().strip() == f"python-{project['requires-python'].removeprefix('>=')}"
 
 
+@pytest.mark.slow
 def test_a_recipe_in_one_file_is_listed_and_trains(cli):
     file = str(EXAMPLES / "one_file_recipe.py")
     assert "mish-hinge" in cli("-p", file, "list", "recipes").out
     told = cli("-p", file, "run", "mish-hinge", "--dry-run").out
     assert 'generator.decoder_activation                ["mish"]' in told
-    done = cli("-p", file, "run", "mish-hinge", *SMALL, "--set", "dataset.pairs=4", "--set", "metrics=l1")
+    done = cli("-p", file, "run", "mish-hinge", *SMALL, "--set", "dataset.pairs=8", "--set", "metrics=l1")
     assert done.code == 0, done.err
     assert cli("run", "mish-hinge").code == 2
 

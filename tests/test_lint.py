@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
     [
         ("ruff", ["check", "--output-format=concise", "."]),
         ("ruff", ["format", "--check", "--output-format=concise", "."]),
-        ("mypy", ["--no-error-summary", "--hide-error-context"]),  # 2 s with its cache, 20 s without
+        pytest.param("mypy", ["--no-error-summary", "--hide-error-context"], marks=pytest.mark.slow),
     ],
 )
 def test_the_tools_have_no_complaint(tool: str, arguments: list[str]) -> None:

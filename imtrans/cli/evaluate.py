@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imtrans.cli.session import Session
-from imtrans.cli.shared.command_config import ConfigFlags, as_record, dataset, layer
+from imtrans.cli.shared.command_config import ConfigFlags, as_record, dataset_layer, layer
 from imtrans.cli.shared.progress import progress
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
@@ -173,9 +173,8 @@ def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, opt
         )
     layers = [Layer(f"protocol {protocol.name}", policy), Layer("flag", flags)]
     if options.dataset:
-        chosen = dataset(session.catalog, options.dataset)
         # First: --set dataset.OPTION then sets an option of this one.
-        layers.insert(0, Layer("flag", [Assignment(("dataset",), chosen, "--dataset")]))
+        layers.insert(0, dataset_layer(session.catalog, options.dataset))
     configured = restore(session.catalog, config.tree(), origin="the run", layers=layers)
     fetch_if_missing(configured.dataset, is_offline=options.offline)
     return configured

@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "Show every component, recipe and data set.",
     "explain": "Say what a configuration key means.",
     "runs": "Show the runs of this folder, and remove some.",
+    "watch": "Show the report of a run while it trains.",
     "completion": "Print the shell completion of bash, zsh or fish.",
 }
 

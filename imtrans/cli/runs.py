@@ -160,7 +160,7 @@ def _moment(started: str) -> str:
 
 def _newest(log: Path) -> tuple[int, dict[str, float]]:
     """The last step of a log, and the metrics of its newest evaluation."""
-    from imtrans.kit.report.metric_history import BASELINE
+    from imtrans.kit.report.metric_history import REFERENCES
 
     step, metrics = 0, dict[str, float]()
     try:
@@ -175,7 +175,7 @@ def _newest(log: Path) -> tuple[int, dict[str, float]]:
             step = int(row["step"])
         except (ValueError, KeyError, TypeError):  # the first line may be cut
             continue
-        numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "time" and not k.endswith(BASELINE)}
+        numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "time" and not k.endswith(REFERENCES)}
         metrics = numbers if row.get("split") == "val" and numbers else metrics
     return step, metrics
 

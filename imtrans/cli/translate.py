@@ -1,9 +1,9 @@
 """imtrans translate"""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from imtrans.cli.session import Session
 from imtrans.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
+    from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.translator import Translator
 
 
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 @click.option(
     "--source-range", metavar="LOW,HIGH", help="Values of the pictures that mean the ends of training's range."
 )
+@click.option(
+    "--size",
+    default="train",
+    show_default=True,
+    metavar="SIZE",
+    help="train: the scale of training; native: as they are; N: the shorter side; H,W: height and width.",
+)
 @click.option("--whole", is_flag=True, help="Translate pictures that look like whole pairs as they are.")
 @click.pass_obj
 def command(
@@ -37,24 +45,29 @@ def command(
     seed: int,
     overwrite: bool,
     source_range: str | None,
+    size: str,
     whole: bool,
 ) -> int:
-    """Translate pictures (files or folders) with the newest checkpoint of RUN."""
+    """Translate pictures (files or folders) with the newest checkpoint of RUN, or with RUN@best or RUN@step-400."""
     from imtrans.api import load
     from imtrans.engine.device import tune_malloc
+    from imtrans.engine.inference.scale import size_of
     from imtrans.kit.images import suffix_for
 
     tune_malloc()
-    limits = _limits(source_range) if source_range else None
+    limits, choice = _limits(source_range) if source_range else None, size_of(size)
     translator = load(run, device=device, plugins=session.plugins)
     suffix = suffix_for(translator.target)
     jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite, suffix=suffix)
-    faults, pairs = _translate(translator, jobs, seed=seed, source_range=limits, is_whole=whole)
+    options = {"seed": seed, "source_range": limits, "is_whole": whole, "size": choice}
+    faults, pairs, sizes = _translate(translator, jobs, options)
     done = len(jobs) - len(faults)
     click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
     if pairs:
         what = f"{pairs} of them look like the whole pairs that the model was trained on"
         click.echo(f"Note: {what}: their {translator.source_half} half was translated (--whole: as they are)", err=True)
+    for line in _scale_notes(sizes, choice):
+        click.echo(line, err=True)
     for fault in faults:
         click.echo(f"Error: {printable(fault)}", err=True)
     return 3 if faults else 0  # as DataError; the other pictures are written
@@ -114,32 +127,44 @@ def _limits(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _scale_notes(sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterable[str]:
+    """What was made smaller or larger, and whether that is not the scale that the model knows."""
+    from imtrans.engine.inference.scale import TOLERANCE
+
+    changed = [size for size in sizes if size.before != size.after]
+    if changed and choice == "train":
+        rest = f" ({len(changed)} pictures)" if len(changed) > 1 else ""
+        yield f"Note: brought to the scale of training: {changed[0]}{rest}; --size native keeps their size"
+    far = [s for s in sizes if max(s.magnification, 1 / s.magnification) > TOLERANCE]
+    if far and choice != "train":
+        times = far[0].magnification
+        what = f"{times:.2g} times larger" if times > 1 else f"{1 / times:.2g} times smaller"
+        advice = "without --size they are brought to the scale that the model knows"
+        yield f"Warning: in {len(far)} of {len(sizes)} pictures things are {what} than in training; {advice}"
+
+
 def _translate(
-    translator: "Translator",
-    jobs: Sequence[tuple[Path, Path]],
-    *,
-    seed: int,
-    source_range: tuple[float, float] | None,
-    is_whole: bool,
-) -> tuple[list[str], int]:
-    """What could not be translated, and how many pictures were whole pairs."""
+    translator: "Translator", jobs: Sequence[tuple[Path, Path]], options: Mapping[str, Any]
+) -> tuple[list[str], int, list["SizeChange"]]:
+    """What could not be translated, how many pictures were whole pairs, and the sizes of those that were translated."""
     from rich.console import Console
     from rich.progress import track
 
     from imtrans.kit.images import encode
 
-    faults, pairs = [], 0
+    faults, pairs, sizes = [], 0, []
     screen = Console(file=sys.stderr)
     for source, target in track(jobs, description="translating", console=screen, disable=not screen.is_terminal):
         try:
-            picture = translator.translate(source, seed=seed, source_range=source_range, is_whole=is_whole)
-            pairs += not is_whole and translator.holds_pair(source)
+            picture = translator.translate(source, **options)
+            pairs += not options["is_whole"] and translator.holds_pair(source)
+            sizes.append(translator.size_change(source, options["size"], is_whole=options["is_whole"]))
         except DataError as error:  # one bad picture of thousands must not stop the rest
             faults.append(f"{error.what} {error.hint}".strip())
             continue
         _make_folder(target.parent)
         encode(target, picture, palette=translator.target.palette)
-    return faults, pairs
+    return faults, pairs, sizes
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
-from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method, MethodContext
+from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Kind
@@ -53,21 +53,15 @@ def options_of(component: Component, ref: ComponentRef) -> Any:
     return dataclasses.replace(default_record(component.options), **options)
 
 
-def build(component: Component, options: Any, context: Context | DatasetContext) -> Any:
-    """Import a component's target and call it. PluginError names component and target when that cannot be done."""
+def build(component: Component, options: Any, context: Context | DatasetContext, **parts: Any) -> Any:
+    """Import a component's target and call it with its options, `parts` and, if it needs that, the context as keywords.
+
+    PluginError names component and target when that cannot be done.
+    """
     target = load_target(component)
-    if component.needs_context:
-        return target(options, context)
-    keywords = {**values(options), **(method_keywords(component, context))}
+    keywords = {**values(options), **parts, **({"context": context} if component.needs_context else {})}
     with _signature_checked(component, target, keywords):
         return target(**keywords)
-
-
-def method_keywords(component: Component, context: Context | DatasetContext) -> dict[str, Any]:
-    """A method's further keywords: its filled slots and its policy."""
-    if not isinstance(context, MethodContext):
-        return {}
-    return {**context.parts, **({"policy": context.policy} if component.info.policy is not None else {})}
 
 
 def load_target(component: Component) -> Any:
@@ -107,14 +101,10 @@ def model(
         parts = {
             slot: _fill_slot(config, slot, data_spec, factory=factory, device=device) for slot in config.info.slots
         }
-        context = MethodContext(
-            make=factory.context(data_spec=data_spec, size=config.data.size).make,
-            data_spec=data_spec,
-            size=config.data.size,
-            parts=parts,
-            policy=config.inference,
-        )
-        method = build(config.method.component, config.method.options, context)
+        if config.info.policy is not None:
+            parts["policy"] = config.inference
+        context = factory.context(data_spec=data_spec, size=config.data.size)
+        method = build(config.method.component, config.method.options, context, **parts)
     networks = {name: network.to(device) for name, network in method.networks.items()}
     return Model(
         config=config,

@@ -30,8 +30,8 @@ RESERVED_SLOTS = ("data", "train", "inference", "dataset", "method", "recipe", "
 class Component:
     """One thing a plugin offers, declared without importing it.
 
-    `target` is "module:attribute", imported only when the component is used and called as `target(**options)`, or as
-    `target(options, context)` with `needs_context` (see `imtrans.interfaces.Context`). `options` is a frozen dataclass
+    `target` is "module:attribute", imported only when the component is used and called with its options as keywords;
+    with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
     components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set and a
     `MetricInfo` for a metric.

@@ -12,8 +12,15 @@ class FolderOptions:
     """Where the pairs are, and how their files are read."""
 
     path: str = option("", "folder of pairs, or a .csv or .jsonl file that lists them: --dataset PATH")
-    source: str = option("", "folder of the sources, wherever it is; with target, instead of path")
-    target: str = option("", "folder of the targets, of the same names")
+    source: str = option(
+        "", "folder of the sources, wherever it is; with target, instead of path; or a pattern below path: *_phase*"
+    )
+    target: str = option("", "folder of the targets, of the same names; or a pattern: *_fluor*")
+    layout: Literal["auto", "halves", "stacked", "pages"] = option(
+        "auto",
+        "halves, stacked, pages: each file is a pair, as two halves side by side or one above the other, or two "
+        "pages; auto: found by names and folders, and halves where the pictures show that they fit",
+    )
     resize_pairs: bool = option(False, "where the two of a pair differ in size, resize the target to the source")
     labels: Literal["none", "source", "target", "both"] = option(
         "none", "which side is label maps: palette indices, or grey values, as classes"
@@ -25,6 +32,9 @@ class FolderOptions:
         (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
     )
     source_range: tuple[float, ...] = option((), "low and high: stored values of the source that become -1 and 1")
+    percentiles: tuple[float, ...] = option(
+        (), "low and high, as in [0.1, 99.9]: the ranges of pictures are those of all files; values beyond are clipped"
+    )
     target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
 
 

@@ -1,28 +1,38 @@
 """Pairs from files."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError, ShapeError
-from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
+from imtrans.errors import ConfigError, DataError, ShapeError
+from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans.kit.images.survey import Survey
+from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
+from imtrans_datasets.pairing.evidence import doubts_of, explained
 from imtrans_datasets.pairing.file_index import Item, Listing
-from imtrans_datasets.pairing.layout import find, find_two
+from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
+from imtrans_datasets.pairing.patterns import is_pattern
 from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
+from imtrans_datasets.stored_values import Place, stretched, value_doubts
 
 Array = np.ndarray[Any, Any]
 SIDES = ("source", "target")
+SAME = 8  # pairs that are compared before a run
+SAME_HINT = "A pair needs two pictures. All such pairs: imtrans data check. Or leave them out: --skip-invalid"
+PARTS = {"halves": LEFT_RIGHT, "stacked": TOP_BOTTOM, "pages": PAGES}
 
 
 class FolderOfPairs(BaseDataset):
-    """Pairs side by side in one picture (A left, B right, split in the middle) or in two files (A, B).
+    """Pairs of two files (A, B), or of two parts of one, such as its halves (A left, B right, split in the middle).
 
     Channels and depth are those of all files of all splits: the most and the deepest, unless `data_spec` says what the
     sides are read as. With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes
@@ -45,13 +55,15 @@ class FolderOfPairs(BaseDataset):
         self.description: DatasetDescription = listing
         self.data_spec = data_spec or self._surveyed(listing)
         self._readers = [self._reader(side) for side in SIDES]
+        if options:
+            self.description = replace(self.description, doubts=cache(lambda: (*listing.doubts(), *self._doubts())))
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Pair:
         item = self.items[index]
-        source, target = self._halves(item, self._readers)
+        source, target = self._sides(item)
         if source.shape[:2] != target.shape[:2]:
             target = self._resized(target, source, item)
         return Pair(source=source, target=target, key=item.key)
@@ -64,21 +76,44 @@ class FolderOfPairs(BaseDataset):
         """The files of a pair."""
         return self.items[index].files
 
+    def check(self, index: int, pair: Pair) -> Iterable[Issue]:
+        """That source and target are not one picture, from which nothing is learned."""
+        if _is_same(pair):
+            names = " and ".join(self.items[index].paths)
+            yield Issue(code="same", what=f"{names}: source and target are the same picture", hint=SAME_HINT)
+
+    def _doubts(self) -> Iterator[Issue]:
+        """What the values of some pictures say against what they are read as, or against the pairs."""
+        count = len(self.items)
+        itself = sum(len({*map(os.path.realpath, item.paths)}) == 1 and not item.parts for item in self.items)
+        if itself:
+            yield Issue(code="same", what=f"{itself:,} of {count:,} pairs are a picture and itself", hint=SAME_HINT)
+            return
+        for place, side in ((0, "source"), (-1, "target")):
+            spec = getattr(self.data_spec, side)
+            yield from value_doubts(side, spec, [item.place(place) for item in self.items])
+        with contextlib.suppress(DataError):  # bad files are reported as such
+            some = [i * count // min(SAME, count) for i in range(min(SAME, count))]
+            same = [] if self._skip_invalid else [issue for i in some for issue in self.check(i, self[i])]
+            yield from same[:1]
+
     def _surveyed(self, listing: Listing) -> DataSpec:
         """What all files of either side are read as; the description then says what they are."""
         items = [*dict.fromkeys((*listing.items, *(listing.everything() if listing.everything else ())))]
         if not items:
             return DataSpec()
-        files = [[item.paths[place] for item in items] for place in (0, -1)]
-        first, second = (Survey.of(side, files[place]) for place, side in enumerate(SIDES))
-        source, its = self._survey("source", first, files[0])
-        target, theirs = self._survey("target", second, files[1])
+        first, second = (
+            Survey.of(side, [item.paths[i] for item in items]) for i, side in ((0, "source"), (-1, "target"))
+        )
+        source, its = self._survey("source", first, [item.place(0) for item in items])
+        target, theirs = self._survey("target", second, [item.place(-1) for item in items])
         self.description = replace(listing, contents=(its, theirs))
-        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if files[0] == files[1] else None)
+        are_halves = all(item.parts == LEFT_RIGHT for item in items)
+        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
 
-    def _survey(self, side: str, survey: Survey, files: Sequence[str]) -> tuple[ImageSpec, str]:
+    def _survey(self, side: str, survey: Survey, places: Sequence[Place]) -> tuple[ImageSpec, str]:
         """What the files of a side are read as, and what they are in words."""
-        options = self._options
+        options, files = self._options, [str(path) for path, _ in places]
         if self._skip_invalid:
             survey = survey.majority(as_labels=options.labels in (side, "both"))
         if options.labels in (side, "both"):
@@ -87,8 +122,11 @@ class FolderOfPairs(BaseDataset):
         option = f"dataset.{side}_range"
         range_ = getattr(options, f"{side}_range")
         spec = pictures_spec(survey, range_=range_, option=option, background=options.background)
+        if options.percentiles and not range_:
+            spec = stretched(spec, places, options.percentiles)
         laid = f"laid on the colour {[*spec.background]}" if spec.background else "left out: hidden colours are taken"
-        return spec, survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
+        text = survey.text(kind_of(spec)) + (f"; transparency is {laid}" if survey.has_alpha else "")
+        return spec, text + (f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)" if spec.clips else "")
 
     def _reader(self, side: str) -> Side:
         spec = getattr(self.data_spec, side)
@@ -96,20 +134,17 @@ class FolderOfPairs(BaseDataset):
             return Labels(spec=spec)
         return Pictures(spec=spec, option=f"dataset.{side}_range")
 
-    def _halves(self, item: Item, readers: Sequence[Side]) -> tuple[Array, Array]:
-        first, second = readers
-        files = item.files
-        if len(files) == 2:
-            return first.read(files[0]), second.read(files[1])
-        whole = first.read(files[0])
-        half, remainder = divmod(whole.shape[1], 2)
-        if remainder or not half:
-            raise ShapeError(
-                f"{files[0]}: {whole.shape[1]} pixels wide: two halves side by side need an even width",
-                hint="Crop one column, or remove the picture.",
-            )
-        other = whole if first.is_like(second) else second.read(files[0])
-        return whole[:, :half], other[:, half:]
+    def _sides(self, item: Item) -> tuple[Array, Array]:
+        """Source and target; a file that holds both is read once, where both are read alike."""
+        (first, second), files = self._readers, item.files
+        one, two = item.parts or (None, None)
+        source = first.read(files[0], one)
+        is_same = len(files) == 1 and first.is_like(second) and (one and one.page) == (two and two.page)
+        target = source if is_same else second.read(files[-1], two)
+        return (
+            one.cut(source, name=str(files[0])) if one else source,
+            two.cut(target, name=str(files[-1])) if two else target,
+        )
 
     def _resized(self, target: Array, source: Array, item: Item) -> Array:
         if not self._is_resizing:
@@ -121,10 +156,19 @@ class FolderOfPairs(BaseDataset):
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
 
 
-def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
+def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
     """The data set `folder`."""
+    options = FolderOptions(**given)
+    path = Path(options.path).expanduser()
+    try:
+        listing = _listing(options, context, path)
+    except DataError as error:
+        raise explained(error, path) if options.path and options.layout == "auto" else error from None
+    if options.layout == "auto":
+        places = path if options.path else Path(options.target).expanduser()
+        listing = replace(listing, doubts=doubts_of(listing, places))
     return FolderOfPairs(
-        _listing(options, context),
+        listing,
         options,
         size=context.size,
         skip_invalid=context.skip_invalid,
@@ -132,13 +176,26 @@ def folder(options: FolderOptions, context: DatasetContext) -> FolderOfPairs:
     )
 
 
-def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
+def _listing(options: FolderOptions, context: DatasetContext, path: Path) -> Listing:
+    two, skip = (options.source, options.target), context.skip_invalid
+    _check_places(options)
+    if all(two) and options.path:
+        return find_by_pattern(path, two, context.split, skip_invalid=skip)
+    if all(two):
+        source, target = (Path(p).expanduser() for p in two)
+        return find_two(source, target, context.split, skip_invalid=skip)
+    return find(path, context.split, skip_invalid=skip, parts=PARTS.get(options.layout))
+
+
+def _check_places(options: FolderOptions) -> None:
+    """ConfigError unless the options name one place: a path, two folders, or a path and two patterns."""
     two = (options.source, options.target)
-    if options.path and any(two):
+    if options.path and any(name and not is_pattern(name) for name in two):
         raise ConfigError(
             f"dataset.path {options.path!r} and dataset.{'source' if two[0] else 'target'} {(two[0] or two[1])!r}: "
             "not both",
-            hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target.",
+            hint="Give --dataset PATH, or --dataset folder with dataset.source and dataset.target; "
+            "or with a path two patterns: dataset.source=*_in* dataset.target=*_out*",
         )
     if any(two) and not all(two):
         present, missing = ("source", "target") if two[0] else ("target", "source")
@@ -146,12 +203,16 @@ def _listing(options: FolderOptions, context: DatasetContext) -> Listing:
             f"dataset.{present} {(two[0] or two[1])!r} is given without dataset.{missing}",
             hint=f"Give both: --set dataset.{missing}=PATH",
         )
-    if all(two):
-        source, target = (Path(p).expanduser() for p in two)
-        return find_two(source, target, context.split, skip_invalid=context.skip_invalid)
-    if not options.path:
+    if not options.path and any(map(is_pattern, two)):
+        raise ConfigError(f"dataset.source {two[0]!r}: a pattern needs a folder", hint="Give it: --dataset PATH.")
+    if not (options.path or all(two)):
         raise ConfigError("data set 'folder' needs its path", hint="Give it as --dataset PATH.")
-    return find(Path(options.path).expanduser(), context.split, skip_invalid=context.skip_invalid)
+
+
+def _is_same(pair: Pair) -> bool:
+    """Whether source and target are the same pixels, and not of one colour, as an empty mask is."""
+    source, target = pair.source, pair.target
+    return bool(source.shape == target.shape and np.array_equal(source, target) and (source != source[0, 0]).any())
 
 
 def _size(picture: Array) -> str:

@@ -8,7 +8,7 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Dataset, DatasetContext
 from imtrans.kit.dataset_paths import folder_of, labels_of, manual_instructions, present
 from imtrans_datasets.cifar import Cifar10
-from imtrans_datasets.components_named import PAIRS, PHOTOS, CifarOptions, NamedOptions
+from imtrans_datasets.components_named import PAIRS, PHOTOS
 from imtrans_datasets.folder import FolderOfPairs
 from imtrans_datasets.pairing.layout import find
 from imtrans_datasets.photos import PhotoSet, first_and_rest
@@ -36,17 +36,17 @@ def _coco(folder: Path, context: DatasetContext) -> PhotoSet:
 
 
 def _named(
-    read: Callable[[Path, DatasetContext], Dataset], name: str, options: NamedOptions, context: DatasetContext
+    read: Callable[[Path, DatasetContext], Dataset], name: str, /, *, root: str | None, context: DatasetContext
 ) -> Dataset:
     """The set `name` from ROOT/name, else from the cache; DataError says how to get it there."""
-    folder = present(name, options.root)
+    folder = present(name, root)
     if folder is None:
-        looked = f"{Path(options.root).expanduser() / name} and {folder_of(name)} are" if options.root else ""
+        looked = f"{Path(root).expanduser() / name} and {folder_of(name)} are" if root else ""
         archive = next(info.archive for n, _, info in (*PAIRS, *PHOTOS) if n == name)
         places = archive.split_globs if archive else {}
         raise DataError(
             f"data set {name!r}: {looked or f'{folder_of(name)} is'} not there",
-            hint=f"Fetch it: imtrans data fetch {name}\n{manual_instructions(name, options.root, places=places)}",
+            hint=f"Fetch it: imtrans data fetch {name}\n{manual_instructions(name, root, places=places)}",
         )
     return read(folder, context)
 
@@ -61,10 +61,10 @@ anime = partial(_named, _pairs, "anime")
 coco_sample = partial(_named, _coco, "coco-sample")
 
 
-def cifar10(options: CifarOptions, context: DatasetContext) -> Dataset:
+def cifar10(*, pictures: int, held: int, root: str | None, context: DatasetContext) -> Dataset:
     """The photos of CIFAR-10."""
 
     def read(folder: Path, context: DatasetContext) -> Cifar10:
-        return Cifar10(folder, context.split, pictures=options.pictures, held=options.held)
+        return Cifar10(folder, context.split, pictures=pictures, held=held)
 
-    return _named(read, "cifar10", options, context)
+    return _named(read, "cifar10", root=root, context=context)

@@ -1,10 +1,10 @@
 """Pairs made from single photos, on the fly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
 from imtrans.kit.images.color import grey as grey_of
 from imtrans.kit.picture_files import key_of
 from imtrans_datasets import source_filters
-from imtrans_datasets.components_photos import EdgesOptions, PencilOptions, PhotoOptions
+from imtrans_datasets.components_photos import PhotoOptions
 from imtrans_datasets.pairing.file_index import Item, Listing, check_folder, scan
 from imtrans_datasets.pairing.layout import find_photos
 
@@ -109,28 +109,28 @@ def eight_bits(photo: Array) -> Array:
     return whole
 
 
-def pencil(options: PencilOptions, context: DatasetContext) -> Photos:
+def pencil(*, order: Literal["rgb", "bgr"], context: DatasetContext, **options: Any) -> Photos:
     """Photos from pencil drawings."""
-    return _photos("pencil", options, context, partial(source_filters.pencil, order=options.order))
+    return _photos("pencil", options, context, partial(source_filters.pencil, order=order))
 
 
-def grey(options: PhotoOptions, context: DatasetContext) -> Photos:
+def grey(*, context: DatasetContext, **options: Any) -> Photos:
     """Photos from their grey versions."""
     return _photos("grey", options, context, grey_of, DataSpec(source=ImageSpec(space="grey")))
 
 
-def edges(options: EdgesOptions, context: DatasetContext) -> Photos:
+def edges(*, low: int, high: int, smallest: int, context: DatasetContext, **options: Any) -> Photos:
     """Photos from their edges."""
-    make = partial(source_filters.edges, low=options.low, high=options.high, smallest=options.smallest)
+    make = partial(source_filters.edges, low=low, high=high, smallest=smallest)
     return _photos("edges", options, context, make)
 
 
-def inpaint(options: PhotoOptions, context: DatasetContext) -> Photos:
+def inpaint(*, context: DatasetContext, **options: Any) -> Photos:
     """Photos from the same without their centre."""
     return _photos("inpaint", options, context, source_filters.inpaint)
 
 
-def lab(options: PhotoOptions, context: DatasetContext) -> Photos:
+def lab(*, context: DatasetContext, **options: Any) -> Photos:
     """The colours of photos from their lightness."""
     photos = _source("lab", options, context)
     return Photos(photos, split_lab, data_spec=DataSpec(source=LIGHTNESS, target=AB), size=context.size)
@@ -138,7 +138,7 @@ def lab(options: PhotoOptions, context: DatasetContext) -> Photos:
 
 def _photos(
     name: str,
-    options: PhotoOptions,
+    options: Mapping[str, Any],
     context: DatasetContext,
     make: Callable[[Array], Array],
     data_spec: DataSpec | None = None,
@@ -147,8 +147,9 @@ def _photos(
     return Photos(photos, lambda photo: (make(photo), photo), data_spec=data_spec or DataSpec(), size=context.size)
 
 
-def _source(name: str, options: PhotoOptions, context: DatasetContext) -> Dataset:
+def _source(name: str, given: Mapping[str, Any], context: DatasetContext) -> Dataset:
     """The photos: a data set's, which may lie under the root, else those of the folder `root`."""
+    options = PhotoOptions(**given)
     if options.photos is not None:
         root = {"root": options.root} if options.root else {}
         photos: Dataset = context.make("dataset", ComponentRef(options.photos.name, {**root, **options.photos.options}))

@@ -13,6 +13,7 @@ from imtrans.kit.images import label_map
 from imtrans.kit.images.conform import conform, decode_with_bits
 from imtrans.kit.images.labels import highest_class, read_classes
 from imtrans.kit.images.survey import FileKind, Survey
+from imtrans.kit.pairing.parts import Part
 
 Array = np.ndarray[Any, Any]
 MASK = (0, 255)  # stored values of a mask: two classes
@@ -26,9 +27,9 @@ class Pictures:
     spec: ImageSpec
     option: str
 
-    def read(self, file: Path) -> Array:
-        """The file as (H, W, C). DataError names a file that cannot be read so."""
-        picture, bits = decode_with_bits(file, background=self.spec.background)
+    def read(self, file: Path, part: Part | None = None) -> Array:
+        """The page of a part, or the first, as (H, W, C). DataError names a file that cannot be read so."""
+        picture, bits = decode_with_bits(file, background=self.spec.background, page=part.page if part else None)
         return conform(picture, self.spec, bits=bits, name=str(file), option=f"--set {self.option}=[LOW,HIGH]")
 
     def is_like(self, other: "Side") -> bool:
@@ -42,8 +43,10 @@ class Labels:
 
     spec: ImageSpec
 
-    def read(self, file: Path) -> Array:
+    def read(self, file: Path, part: Part | None = None) -> Array:
         """The classes in a file, (H, W, 1); void pixels keep the value `spec.void`. DataError names a bad file."""
+        if part and part.page:
+            raise DataError(f"{file}: label maps are read from the first page", hint="Save each in a file of its own.")
         ids, is_indexed = read_classes(file, self.spec)
         if is_indexed != (self.spec.palette is not None):
             raise DataError(

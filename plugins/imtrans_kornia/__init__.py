@@ -53,5 +53,5 @@ def imtrans_provide() -> Iterable[Component]:
             target=f"imtrans_kornia.augment:{name.title()}",
             summary=summary,
             options=options,
-            needs_context=True,
+            needs_context=name != "flip",  # the others depend on the size or on the channels
         )

@@ -15,7 +15,7 @@ from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch, Context
 from imtrans.kit.bases import BaseAugmentation
 from imtrans.kit.random import uniform
-from imtrans_kornia import ColorOptions, FlipOptions, JitterOptions
+from imtrans_kornia import ColorOptions
 
 
 class Jitter:
@@ -23,9 +23,8 @@ class Jitter:
 
     is_geometric = True
 
-    def __init__(self, options: JitterOptions, context: Context) -> None:
-        self.size, self.scale = tuple(context.size), options.scale
-        self.interpolation = options.interpolation
+    def __init__(self, *, scale: float, interpolation: str, context: Context) -> None:
+        self.size, self.scale, self.interpolation = tuple(context.size), scale, interpolation
 
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """What the loader resizes to, with this augmentation's `interpolation`."""
@@ -49,8 +48,8 @@ class Flip(BaseAugmentation):
 
     is_geometric = True
 
-    def __init__(self, options: FlipOptions, context: Context) -> None:  # noqa: ARG002 - the signature of all augmentations
-        self.probability = options.probability
+    def __init__(self, *, probability: float) -> None:
+        self.probability = probability
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch, with a share `probability` of its pairs mirrored."""
@@ -63,8 +62,8 @@ class Flip(BaseAugmentation):
 class Color(BaseAugmentation):
     """Brightness, contrast, saturation and hue of an RGB source; the target keeps its colours."""
 
-    def __init__(self, options: ColorOptions, context: Context) -> None:
-        self.options = options
+    def __init__(self, *, context: Context, **options: float) -> None:
+        self.options = ColorOptions(**options)
         source = context.data_spec.source
         if source.kind != "image" or source.channels != 3:
             raise ShapeError(

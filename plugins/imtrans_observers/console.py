@@ -8,10 +8,10 @@ from typing import Any
 
 from imtrans import hookimpl
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.report.metric_history import BASELINE, HEALTH
+from imtrans.kit.report.metric_history import HEALTH, REFERENCES
 from imtrans_observers.buffered_writer import Throttle
+from imtrans_observers.diagnosis.run_diagnostics import Diagnostics
 from imtrans_observers.memory import in_words
-from imtrans_observers.run_diagnostics import Diagnostics
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_DIAGNOSES = 2.0
@@ -130,7 +130,7 @@ def losses(values: Mapping[str, float]) -> str:
 
 def model_scores(metrics: Mapping[str, float]) -> str:
     """The metrics of the model in one line, without those of the mean-image baseline; empty if there are none."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if not name.endswith(BASELINE))
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if not name.endswith(REFERENCES))
 
 
 def clock(seconds: float) -> str:

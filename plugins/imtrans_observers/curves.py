@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from imtrans.kit.report.html_report import Chart, Series
-from imtrans.kit.report.metric_history import BASELINE, HEALTH, History
+from imtrans.kit.report.metric_history import HEALTH, REFERENCES, History
 
 
 def curves(history: History) -> Iterator[Chart]:
@@ -11,7 +11,7 @@ def curves(history: History) -> Iterator[Chart]:
     for name in history.losses():
         yield Chart(group="losses", title=name, axis="loss", series=[series(history, name)], log=True)
     for name in history.names("val"):
-        if not name.endswith(BASELINE):
+        if not name.endswith(REFERENCES):
             yield Chart(group="metrics", title=name, axis=name, series=[series(history, name, "val")])
     yield from _health(history)
 

@@ -1,7 +1,6 @@
 """report.html: the state of a run as one file that opens without a network."""
 
 import base64
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +11,12 @@ from imtrans.atomic_io import replace_text
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import html_report
 from imtrans.kit.report import samples as sample_files
-from imtrans.kit.report.metric_history import BASELINE
+from imtrans.kit.report.metric_history import BASELINE, REFERENCES
 from imtrans.kit.report.samples import SampleGrid
-from imtrans_observers import timelapse
+from imtrans_observers import explanations, timelapse
 from imtrans_observers.buffered_writer import Throttle, Writer
 from imtrans_observers.curves import curves
-from imtrans_observers.run_diagnostics import Diagnostics
+from imtrans_observers.diagnosis.run_diagnostics import Diagnostics
 from imtrans_observers.samples import grid_of_worst, split_samples
 
 NAME = "report.html"
@@ -126,14 +125,18 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
             "status": status,
             "written": time.strftime("%Y-%m-%d %H:%M:%S"),
             "diagnosis": diagnostics.diagnosis(),
+            "commands": list(explanations.commands(run)),
+            "meanings": list(explanations.meanings(run, history)),
             "samples": pictures.encoded(pictures.fixed),
             "worst": pictures.encoded(pictures.worst),
-            "scores": [(k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(BASELINE)],
+            "scores": [
+                (k, f"{v:.4g}", _baseline(metrics, k)) for k, v in metrics.items() if not k.endswith(REFERENCES)
+            ],
             "scored_at": scored_at,
             "charts": html_report.charts_of(curves(history)),
             "film": _timelapse(run.folder),
             "facts": list(run.facts.items()),
-            "resumes": _json(run.folder / "run.json").get("resumes", []),
+            "resumes": explanations.read_json(run.folder / "run.json").get("resumes", []),
             "rows": list(run.config.rows()),
             "environment": _environment(run.folder),
         },
@@ -172,19 +175,10 @@ def _timelapse(folder: Path) -> str:
 
 
 def _environment(folder: Path) -> list[tuple[str, str]]:
-    return [(key, _plain(value)) for key, value in _json(folder / "env.json").items()]
+    return [(key, _plain(value)) for key, value in explanations.read_json(folder / "env.json").items()]
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k}={v}" for k, v in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    # A page without these facts is better than none: a run by hand or an interrupted one may lack the file.
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -7,7 +7,7 @@ from typing import Any
 from imtrans import hookimpl
 from imtrans.errors import NotInstalledError
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.report.metric_history import BASELINE, HEALTH
+from imtrans.kit.report.metric_history import HEALTH, REFERENCES
 from imtrans_observers.samples import split_samples
 
 FOLDER = "tensorboard"
@@ -43,7 +43,7 @@ class TensorBoardObserver:
         self._reopen_after_rollback(run, step)
         if self._writer:
             for name, value in metrics.items():
-                if not name.endswith(BASELINE):
+                if not name.endswith(REFERENCES):
                     self._writer.add_scalar(f"val/{name}", value, step)
             from imtrans.kit.report.image_grid import sheet
 

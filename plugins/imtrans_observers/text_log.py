@@ -11,8 +11,8 @@ from imtrans.errors import printable
 from imtrans.interfaces import Run, Sample
 from imtrans_observers.buffered_writer import BufferedLog, Writer
 from imtrans_observers.console import losses, model_scores
-from imtrans_observers.diagnostics import Diagnosis
-from imtrans_observers.run_diagnostics import Diagnostics
+from imtrans_observers.diagnosis import Diagnosis
+from imtrans_observers.diagnosis.run_diagnostics import Diagnostics
 
 LOG, SUMMARY = "log.txt", "summary.json"
 SECONDS_BETWEEN_LINES = 60.0

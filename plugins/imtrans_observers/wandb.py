@@ -12,7 +12,7 @@ from imtrans import hookimpl
 from imtrans.atomic_io import replace_json
 from imtrans.errors import NotInstalledError
 from imtrans.interfaces import Run, Sample
-from imtrans.kit.report.metric_history import BASELINE
+from imtrans.kit.report.metric_history import REFERENCES
 from imtrans_observers.samples import split_samples
 from imtrans_observers.tensorboard import tag_of
 
@@ -60,7 +60,7 @@ class WandbObserver:
     def imtrans_evaluated(self, run: Run, step: int, metrics: Mapping[str, float], samples: Sequence[Sample]) -> None:  # noqa: ARG002 - the hook's
         """Log metrics and sample images; the mean-image baseline of a metric is left out."""
         wandb = _package()
-        numbers = {f"val/{name}": value for name, value in metrics.items() if not name.endswith(BASELINE)}
+        numbers = {f"val/{name}": value for name, value in metrics.items() if not name.endswith(REFERENCES)}
         pictures = {
             name: [wandb.Image(_sheet(sample), caption=sample.key) for sample in group]
             for name, group in zip(("samples", "worst"), split_samples(samples), strict=True)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,20 +14,20 @@ from imtrans.interfaces import Context, DiscriminatorOutput
 from imtrans.kit.nn import NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
 from imtrans.kit.spectral_norm import update_spectral_norms
-from imtrans_patchgan import DiscriminatorOptions, PatchGANOptions, SmallPatchGANOptions
+from imtrans_patchgan import DiscriminatorOptions
 
 Padding = Literal["zero", "reflect", "none", "same"]
 Plan = Sequence[tuple[int, int, int]]  # outputs, kernel and stride of each convolution
 
 
-def patchgan(options: PatchGANOptions, context: Context) -> "PatchGAN":
+def patchgan(*, layers: int, width: int, context: Context, **options: Any) -> "PatchGAN":
     """The network that the options describe, for the channels of the data."""
-    return _from_options(options, context, _plan(options.layers, options.width))
+    return _from_options(DiscriminatorOptions(width=width, **options), context, _plan(layers, width))
 
 
-def small_patchgan(options: SmallPatchGANOptions, context: Context) -> "PatchGAN":
+def small_patchgan(*, width: int, context: Context, **options: Any) -> "PatchGAN":
     """The small network of a project that colours photos: a field of 94 pixels, a logit for every 16 x 16 of them."""
-    return _from_options(options, context, _small_plan(options.width))
+    return _from_options(DiscriminatorOptions(width=width, **options), context, _small_plan(width))
 
 
 def _from_options(options: DiscriminatorOptions, context: Context, plan: Plan) -> "PatchGAN":

@@ -49,7 +49,6 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         summary="a generator learns from a discriminator and a distance to the target (Isola et al. 2017)",
         options=ConditionalGANOptions,
         info=CONDITIONAL_GAN,
-        needs_context=True,
     )
     yield Component(
         kind="importer",

@@ -1,16 +1,16 @@
 """One training step of pix2pix, in the three orders that the field uses."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, DiscriminatorOutput, MethodContext, Update
+from imtrans.interfaces import Batch, DiscriminatorOutput, Update
 from imtrans.kit.bases import BaseMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms
-from imtrans_pix2pix import ConditionalGANOptions
 
 
 class ConditionalGAN(BaseMethod):
@@ -158,17 +158,12 @@ VARIANTS: Mapping[tuple[str, str], type[ConditionalGAN]] = {
 }
 
 
-def conditional_gan(options: ConditionalGANOptions, context: MethodContext) -> ConditionalGAN:
+def conditional_gan(*, order: str, discriminator_updates: str, **parts: Any) -> ConditionalGAN:
     """The variant that the options choose. ConfigError for separate updates in a simultaneous order."""
-    variant = VARIANTS.get((options.order, options.discriminator_updates))
+    variant = VARIANTS.get((order, discriminator_updates))
     if variant is None:
         raise ConfigError("method.discriminator_updates separate: a simultaneous order has one update for all")
-    return variant(
-        **context.parts,
-        policy=context.policy,
-        discriminator_scale=options.discriminator_scale,
-        zero_biases=options.zero_biases,
-    )
+    return variant(**parts)
 
 
 @torch.no_grad()

@@ -1,27 +1,16 @@
 """The residual generator of CycleGAN."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from imtrans.interfaces import Context
 from imtrans.kit.nn import BatchNorm, initialise
-from imtrans_resnet import ResnetOptions
 
 
-def resnet(options: ResnetOptions, context: Context) -> "Resnet":
+def resnet(*, context: Context, **options: Any) -> "Resnet":
     """The network that the options describe, for the channels of the data."""
-    return Resnet(
-        context.data_spec.source.num_channels,
-        context.data_spec.target.num_channels,
-        blocks=options.blocks,
-        width=options.width,
-        norm=options.norm,
-        bias=options.bias,
-        padding=options.padding,
-        dropout=options.dropout,
-        init_std=options.init_std,
-    )
+    return Resnet(context.data_spec.source.num_channels, context.data_spec.target.num_channels, **options)
 
 
 class Resnet(nn.Module):

@@ -11,7 +11,7 @@ from imtrans.interfaces import Context
 from imtrans.kit.efficientnet import Lite0
 
 if TYPE_CHECKING:
-    from imtrans_segmentation import PainterOptions
+    pass
 
 LEVELS = (24, 40, 112, 320)  # channels of lite0's stages at a quarter to a thirty-second of the size
 
@@ -59,7 +59,7 @@ class Painter(nn.Module):
         return torch.cat([F.interpolate(level.float(), size, mode="bilinear", antialias=True) for level in levels], 1)
 
 
-def build(options: "PainterOptions", context: Context) -> Painter:
+def build(*, width: int, context: Context) -> Painter:
     """The generator for this data. ConfigError for sources that are not RGB images."""
     source, target = context.data_spec.source, context.data_spec.target
     if source.kind != "image" or source.channels != 3:
@@ -67,4 +67,4 @@ def build(options: "PainterOptions", context: Context) -> Painter:
             f"generator lite0-painter: it sees photos (RGB), not {source.kind} of {source.channels} channels",
             hint="Choose another generator, or the other data.direction.",
         )
-    return Painter(out_channels=target.num_channels, width=options.width, is_image=target.kind != "labels")
+    return Painter(out_channels=target.num_channels, width=width, is_image=target.kind != "labels")

@@ -1,7 +1,6 @@
 """Intersection over union of the classes of label maps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ class IoU:
     their true class. Counts are summed over all pictures before they are divided, as in cityscapesScripts.
     """
 
-    def __init__(self, options: Any, context: Context) -> None:  # noqa: ARG002 - it has no options
+    def __init__(self, *, context: Context) -> None:
         spec = context.data_spec.target
         if spec.kind != "labels":
             hint = "Read the classes of painted labels by label-colours, or set dataset.labels=target."

@@ -1,16 +1,13 @@
 """Painted labels compared with the true ones."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from torch import Tensor
 
 from imtrans.interfaces import Batch, Context
 from imtrans_segmentation.confusion import summary
 from imtrans_segmentation.label_classes import check_shapes, label_classes
-
-if TYPE_CHECKING:
-    from imtrans_segmentation import ColourOptions
 
 
 class LabelColours:
@@ -21,8 +18,8 @@ class LabelColours:
     the batch has them.
     """
 
-    def __init__(self, options: "ColourOptions", context: Context) -> None:
-        self._classes = label_classes(context.data_spec.target, options.palette, where="label-colours")
+    def __init__(self, *, palette: Path | None, context: Context) -> None:
+        self._classes = label_classes(context.data_spec.target, palette, where="label-colours")
 
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The counts, (B, 2, K, K + 1). ShapeError unless both have one size."""

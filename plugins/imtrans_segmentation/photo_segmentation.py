@@ -2,19 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from imtrans import ComponentRef
 from imtrans.errors import ConfigError, PluginError, ShapeError
 from imtrans.interfaces import Batch, Context
 from imtrans.kit.pretrained import fingerprint
 from imtrans_segmentation.confusion import summary
 from imtrans_segmentation.label_classes import check_shapes, label_classes
-
-if TYPE_CHECKING:
-    from imtrans_segmentation import SegmentationOptions
 
 
 class Segmentation:
@@ -25,16 +23,16 @@ class Segmentation:
     and in full size the official label numbers, if the batch has them.
     """
 
-    def __init__(self, options: "SegmentationOptions", context: Context) -> None:
+    def __init__(self, *, network: ComponentRef, palette: Path | None, context: Context) -> None:
         target = context.data_spec.target
         if target.kind != "image" or target.channels != 3:
             raise ConfigError(
                 f"segmentation: it scores photos (RGB), not {target.kind} of {target.channels} channels",
                 hint="Choose another metric; all of them: imtrans list metrics",
             )
-        self._name = options.network.name
-        self._classes = label_classes(context.data_spec.source, options.palette, where="segmentation")
-        self._network = context.make("network", options.network)
+        self._name = network.name
+        self._classes = label_classes(context.data_spec.source, palette, where="segmentation")
+        self._network = context.make("network", network)
         if not isinstance(self._network, nn.Module):
             raise PluginError(f"network {self._name!r} gave {type(self._network).__name__}, not a torch.nn.Module")
         self._network.eval()

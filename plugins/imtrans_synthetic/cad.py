@@ -2,7 +2,6 @@
 
 from imtrans.interfaces import DatasetContext, DataSpec, Pair
 from imtrans.kit.bases import BaseDataset
-from imtrans_synthetic import CadOptions
 from imtrans_synthetic.cad_drawing import draw
 
 VALIDATION = 100
@@ -13,10 +12,10 @@ FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 class Cad(BaseDataset):
     """Hand-drawn sketch to exact drawing, 432 x 288 pixels each, deterministic by index."""
 
-    def __init__(self, options: CadOptions, context: DatasetContext) -> None:
+    def __init__(self, *, pairs: int, context: DatasetContext) -> None:
         self.data_spec = DataSpec()
         # `pairs` is for training alone: results stay comparable whatever it is.
-        self._count = options.pairs if context.split == "train" else VALIDATION
+        self._count = pairs if context.split == "train" else VALIDATION
         self._first = FIRST[context.split]
 
     def __len__(self) -> int:

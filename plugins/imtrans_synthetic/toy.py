@@ -2,7 +2,6 @@
 
 from imtrans.interfaces import DatasetContext, DataSpec, Pair
 from imtrans.kit.bases import BaseDataset
-from imtrans_synthetic import ToyOptions
 from imtrans_synthetic.toy_drawing import draw
 
 VALIDATION = 64
@@ -13,10 +12,10 @@ FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 class Toy(BaseDataset):
     """Label map to image, deterministic by index and drawn at the run's size; pairs stay in memory once drawn."""
 
-    def __init__(self, options: ToyOptions, context: DatasetContext) -> None:
+    def __init__(self, *, pairs: int, context: DatasetContext) -> None:
         self.data_spec = DataSpec()
         # `pairs` is for training alone: results stay comparable whatever it is.
-        self._count = options.pairs if context.split == "train" else VALIDATION
+        self._count = pairs if context.split == "train" else VALIDATION
         self._first = FIRST[context.split]
         self._size = tuple(context.size) or (64,)
         self._pairs: dict[int, Pair] = {}  # 20 MB for the default 800 pairs of 64 px

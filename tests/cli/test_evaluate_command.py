@@ -100,6 +100,7 @@ def evaluate(desk, monkeypatch, cli):
     return call
 
 
+@pytest.mark.slow
 def test_a_run_gives_numbers_intervals_a_table_and_its_protocol(evaluate, desk):
     told = json.loads(evaluate("one", "--protocol", "plain", "--json").out)
     assert (told["protocol"], told["version"], told["pictures"]) == ("plain", 2, 4)
@@ -196,6 +197,7 @@ def test_a_protocols_policy_goes_before_the_runs_and_set_before_both(evaluate):
     assert told["choices"]["inference"] == {"dropout": False, "norm": "batch"}
 
 
+@pytest.mark.slow
 def test_every_choice_is_in_the_hash(evaluate):
     def of(*arguments):
         return json.loads(evaluate("one", "--protocol", "plain", *arguments, "--json").out)["hash"]
@@ -248,6 +250,7 @@ def test_exact_class_numbers_come_from_the_data_set_or_a_third_folder(evaluate, 
     assert told["numbers"]["number"]["value"] == 9.0
 
 
+@pytest.mark.slow
 def test_without_a_protocol_pictures_get_the_one_for_pictures(evaluate):
     assert json.loads(evaluate("one", "--json").out)["protocol"] == "image"
     assert list(json.loads(evaluate("one", "--protocol", "own", "--json").out)["numbers"]) == ["l1"]
@@ -322,6 +325,7 @@ def test_folders_may_differ_in_suffix_ending_depth_and_size(evaluate, tmp_path):
     assert told["numbers"]["l1"]["value"] == pytest.approx(0, abs=1e-6), "enlarged by the nearest pixel they are equal"
 
 
+@pytest.mark.slow
 def test_compare_sets_beside_each_other_only_what_was_measured_alike(evaluate, cli):
     for name in ("one", "two"):
         assert evaluate(name, "--protocol", "plain").code == 0
@@ -378,6 +382,7 @@ def test_equal_pictures_have_a_psnr_of_inf_in_json_and_table(evaluate, tmp_path)
     assert "  psnr     inf" in evaluate(tmp_path / "fake", tmp_path / "real", "--protocol", "plain").out
 
 
+@pytest.mark.slow
 def test_options_that_are_not_the_default_are_in_the_name_of_the_number(evaluate, desk):
     seven = ("one", "--protocol", "plain", "--set", "metrics.ssim.window=7")
     told = json.loads(evaluate(*seven, "--json").out)
@@ -411,6 +416,7 @@ def label_run(desk):
     return "maps"
 
 
+@pytest.mark.slow
 def test_a_run_to_label_maps_is_measured_by_its_classes(evaluate, label_run):
     done = evaluate(label_run, "--json")
     assert done.code == 0, done.err

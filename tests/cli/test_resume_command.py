@@ -40,6 +40,7 @@ def cut(name, status="interrupted"):
     newest.rmdir()
 
 
+@pytest.mark.slow
 def test_the_same_command_points_out_an_unfinished_run_and_with_resume_goes_on_with_it(cli, data):
     every = ["--set", "train.save_every=2"]
     assert cli(*run(data, *every)).code == 0
@@ -57,6 +58,7 @@ def test_the_same_command_points_out_an_unfinished_run_and_with_resume_goes_on_w
     assert all(v.equal(wanted[k]) for k, v in weights(first / "step-000004").items())
 
 
+@pytest.mark.slow
 def test_another_configuration_is_not_the_same_run(cli, data):
     cli(*run(data))
     (first,) = Path("runs").iterdir()
@@ -67,6 +69,7 @@ def test_another_configuration_is_not_the_same_run(cli, data):
     assert len(list(Path("runs").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_name_with_resume_begins_goes_on_and_is_content_when_all_is_done(cli, data):
     line = run(data, "--name", "mine", "--resume", "--set", "train.save_every=2")
     assert cli(*line).code == 0
@@ -78,6 +81,7 @@ def test_a_name_with_resume_begins_goes_on_and_is_content_when_all_is_done(cli, 
     assert (done.code, "already finished: 4 of 4 steps" in done.out) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_record_or_checkpoint_begins_again(cli, data):
     Path("runs/mine").mkdir(parents=True)
     assert cli(*run(data, "--name", "mine", "--resume")).code == 0
@@ -90,6 +94,7 @@ def test_a_run_that_was_killed_before_its_first_record_or_checkpoint_begins_agai
     assert [line["step"] for line in lines if line["split"] == "train"] == [1, 4]
 
 
+@pytest.mark.slow
 def test_one_checkpoint_of_several_may_be_named(cli, data):
     cli(*run(data, "--name", "mine", "--set", "train.save_every=1", "--set", "train.keep_last=9"))
     wanted = weights(Path("runs/mine/step-000004"))
@@ -99,6 +104,7 @@ def test_one_checkpoint_of_several_may_be_named(cli, data):
     assert all(v.equal(wanted[k]) for k, v in weights(Path("runs/mine/step-000004")).items())
 
 
+@pytest.mark.slow
 def test_epochs_extend_a_run_of_steps_and_the_other_way_round(cli, data):
     cli(*run(data, "--name", "mine"))
     assert cli("resume", "mine", "--epochs", "3").code == 0
@@ -109,6 +115,7 @@ def test_epochs_extend_a_run_of_steps_and_the_other_way_round(cli, data):
     assert "already finished: 7 of 7 steps" in again.out
 
 
+@pytest.mark.slow
 def test_rerun_repeats_a_run_to_the_bit(cli, data):
     cli(*run(data, "--name", "mine"))
     ended = cli("rerun", "mine", "--name", "again", "--json")
@@ -117,6 +124,7 @@ def test_rerun_repeats_a_run_to_the_bit(cli, data):
     assert all(v.equal(other[k]) for k, v in one.items())
 
 
+@pytest.mark.slow
 def test_rerun_names_what_is_not_as_it_was(cli, data):
     cli(*run(data, "--name", "mine"))
     place = Path("runs/mine/env.json")
@@ -133,6 +141,7 @@ def test_help_says_what_it_is(line, cli):
     assert "RUN" in cli(*line).out
 
 
+@pytest.mark.slow
 def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     import subprocess
 

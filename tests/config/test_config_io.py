@@ -45,6 +45,7 @@ def test_other_formats_are_refused(tmp_path: Path, name: str) -> None:
     assert told == f"{fault}\nWrite it as TOML or JSON."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -36,12 +36,14 @@ SETTINGS = {
 
 @settings(max_examples=60, deadline=None)
 @given(st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k, v in SETTINGS.items()}))
+@pytest.mark.slow
 def test_what_a_run_keeps_of_its_configuration_gives_it_again(chosen: dict[str, str]) -> None:
     catalog = Catalog(BUILT_IN)
     config = run(catalog, *(f"{k}={v}" for k, v in chosen.items()))
     assert restore(catalog, config.tree(), origin="x").tree() == config.tree()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, several in SETTINGS.items() for v in several])
 def test_a_written_configuration_gives_the_same_run(catalog: Catalog, tmp_path: Path, key: str, value: str) -> None:
     config = run(catalog, f"{key}={value}")

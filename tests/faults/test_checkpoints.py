@@ -163,6 +163,7 @@ def test_c06_and_c07_malformed_headers_are_refused_at_once(name, run):
     assert time.process_time() - began < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["optimizer.safetensors", "rank-000.safetensors"])
 @pytest.mark.parametrize("name", ["empty", "length of 2^63", "no JSON", "overlap", "no card"])
 def test_malformed_state_is_refused_as_well(name, part, run, data):

@@ -146,6 +146,7 @@ def test_u14_a_run_never_mixes_with_another(cli: Callable, check_message: Callab
     assert list((tmp_path / "runs" / "mine").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirection", ["| true", "| head -n 1 >/dev/null", ">&-", "2>&1 | true"])
 @pytest.mark.parametrize("command", ["list", "run pix2pix --dry-run", "--help", "list --json"])
 def test_u15_a_closed_output_is_no_fault(redirection: str, command: str, tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ def test_u15_a_full_disk_behind_the_output_ends_with_5(tmp_path: Path) -> None:
     assert done.stderr == "Error: standard output: No space left on device\nMake room for it.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"COLUMNS": "20"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"}])
 def test_u16_without_a_terminal_the_output_is_plain(subprocess_cli: Callable, env: dict[str, str]) -> None:
     ended = subprocess_cli("list", env=env)
@@ -172,6 +174,7 @@ def test_u16_without_a_terminal_the_output_is_plain(subprocess_cli: Callable, en
     assert re.search(line, ended.out, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}])
 def test_u17_a_plain_locale_works(
     subprocess_cli: Callable, check_message: Callable, tmp_path: Path, env: dict[str, str]

@@ -240,13 +240,13 @@ def test_constant_pictures_are_told_where_they_are_more_than_one_in_a_hundred(co
     for number in range(120):
         (tmp_path / "x" / "train").mkdir(parents=True, exist_ok=True)
         array = np.full((4, 8, 3), number, np.uint8)
-        array[0, 0] = array[0, 4] = 255
+        array[0, 0] = array[0, 5] = 255
         if number < count:
             array[:, :4] = 0
         Image.fromarray(array).save(tmp_path / "x" / "train" / f"{number}.png")
     (tmp_path / "x" / "val").mkdir()
     shutil.copy(tmp_path / "x" / "train" / "9.png", tmp_path / "x" / "val")
-    told = found(cli, "./x")
+    told = found(cli, "./x", "--set", "dataset.layout=halves")
     assert [f["what"] for f in told.get("constant", [])] == [
         "2 of 120 sources are one colour: x/train/0.png, x/train/1.png"
     ] * is_told
@@ -271,7 +271,7 @@ def test_sides_of_one_kind_are_never_called_swapped(cli, tmp_path):
     for number in range(30):
         both = np.concatenate([drawn(random)[0], drawn(random)[0]], axis=1)
         Image.fromarray(both).save(tmp_path / "x" / f"{number}.png")
-    assert found(cli, "./x") == {}
+    assert found(cli, "./x", "--set", "dataset.layout=halves") == {}
 
 
 def test_colours_that_no_label_has_are_a_fault(cli, tmp_path):
@@ -447,7 +447,7 @@ class Plain:
         )
 
 
-def make(options, context):
+def make(*, context):
     from imtrans.interfaces import Issue, DatasetDescription, DataSpec
     from imtrans.kit.bases import BaseDataset
 

@@ -67,6 +67,7 @@ def check(made, place, name, *, for_ever):
         assert len(done) >= SAVES - 1, place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
 def test_a_refused_operation_costs_one_checkpoint_at_most(made, for_ever, capsys):
     """Every fifth operation here, and the errors in turn; all of them in the slow test."""

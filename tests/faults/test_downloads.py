@@ -175,6 +175,7 @@ def test_a13_a_set_that_cannot_be_downloaded_says_what_to_do(refused: Callable, 
         fetch_dataset(behind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_locks", [True, False])
 def test_a16_a17_two_at_once_make_one_copy_with_locks_and_without(
     shelf: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
@@ -202,6 +203,7 @@ def test_a16_a17_two_at_once_make_one_copy_with_locks_and_without(
     assert len(names(shelf / "small" / "train")) == 200
 
 
+@pytest.mark.slow
 def test_a16_two_processes_at_once_both_succeed(tmp_path: Path, shelf: Path) -> None:
     with Server(FACADES, slowly(0.5)) as server:
         command = [sys.executable, "-m", "imtrans", "data", "fetch", "facades", "--url", server.url()]
@@ -269,6 +271,7 @@ fetch_dataset(component, listeners=ProgressCallbacks(say=lambda text: print(text
 """
 
 
+@pytest.mark.slow
 def test_a19_kill_9_while_unpacking_and_the_next_call_succeeds_from_the_same_archive(shelf: Path) -> None:
     body = tarball({f"set/train/{i}.png": b"%d" % i for i in range(1000)})
     with Server(body) as server:
@@ -326,6 +329,7 @@ def test_a_cache_that_cannot_be_written_is_told(shelf: Path) -> None:
     assert "IMTRANS_HOME" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_progress_is_a_bar(tmp_path: Path, shelf: Path) -> None:
     master, slave = os.openpty()
     with Server(FACADES, slowly(0.6)) as server:
@@ -380,7 +384,6 @@ def test_every_named_set_has_its_archive_terms_and_target(catalog, name: str) ->
 def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     catalog, shelf: Path, tmp_path: Path, place: str
 ) -> None:
-    from imtrans_datasets.components_named import NamedOptions
     from imtrans_datasets.named import night2day
 
     def nothing(*_: object) -> None:
@@ -390,10 +393,10 @@ def test_a_named_set_is_looked_for_under_the_root_then_in_the_cache(
     made.mkdir(parents=True)
     (tmp_path / "root" / "facades").mkdir(parents=True)
     with pytest.raises(DataError, match=f"0 pictures in {made}"):
-        night2day(NamedOptions(root=str(tmp_path / "root")), DatasetContext(make=nothing))
+        night2day(root=str(tmp_path / "root"), context=DatasetContext(make=nothing))
     made.rmdir()
     with pytest.raises(DataError) as caught:
-        night2day(NamedOptions(root=str(tmp_path / "root")), DatasetContext(make=nothing))
+        night2day(root=str(tmp_path / "root"), context=DatasetContext(make=nothing))
     assert f"{tmp_path / 'root' / 'night2day'} and {shelf / 'night2day'} are not there" in caught.value.what
     assert caught.value.hint.startswith("Fetch it: imtrans data fetch night2day\nPut its pictures into ")
 
@@ -452,6 +455,6 @@ LOADS = """
 from imtrans.errors import DataError
 from imtrans.kit.dataset_paths import present
 
-def load(options, context):
+def load(*, context):
     raise DataError(f"reached with {present('small')}", hint="Well done.")
 """

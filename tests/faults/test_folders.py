@@ -153,12 +153,13 @@ def test_pairs_of_a_split_are_never_trained_on_by_the_way(tmp_path):
             look(tmp_path / name, "train")
 
 
-def test_the_same_folder_twice_is_allowed_and_said(tmp_path):
+def test_the_same_folder_twice_is_refused(tmp_path, cli):
     """D13."""
-    pairs(tmp_path, sides="A")
-    (tmp_path / "B").symlink_to("A")
-    listing = find(tmp_path, "train")
-    assert any("source and target are one folder" in note for note in listing.notes)
+    pairs(tmp_path / "x", sides="A")
+    (tmp_path / "x" / "B").symlink_to("A")
+    done = cli("run", "pix2pix", "--dataset", "./x", *SMALL)
+    assert done.code == 3
+    assert "pairs are a picture and itself" in done.err
 
 
 def test_two_pictures_of_one_stem_are_both_named(tmp_path):

@@ -96,6 +96,7 @@ def declared(tmp_path: Path) -> Callable[[Server], tuple[str, ...]]:
     return declare
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(
     shelf: Path, cli: Callable, check_message: Callable, declared: Callable, number: int, code: int

@@ -110,6 +110,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_without_any_piece_of_the_protocol_the_sweep_fails(mutant, tmp_path):
     with pytest.MonkeyPatch.context() as spoiled, pytest.MonkeyPatch.context() as recording:

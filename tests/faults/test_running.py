@@ -132,6 +132,7 @@ def test_s03_half_a_line_and_lines_after_the_checkpoint_are_cut(tmp_path):
     assert len((tmp_path / "metrics.discarded.jsonl").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
 def test_s10_and_s12_short_memory_names_a_batch_that_fits(error, tmp_path, data):
     """A step that finds room for two pictures, but not for three. (A real limit of the address space makes torch's own
@@ -219,6 +220,7 @@ def workers_of(process):
     return [n for n, text in lines.items() if "python" in text or "pt_data" in text or "pytest" in text]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes as Linux lists them")
 def test_w01_a_killed_loading_process_costs_nothing(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr(data_module, "LOOK", 1)

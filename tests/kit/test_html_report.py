@@ -7,7 +7,7 @@ from PIL import Image
 
 from imtrans.kit.report.html_report import Chart, Series, charts_of, embedded, render
 from imtrans.kit.report.plots import plots, stacked
-from imtrans_observers.diagnostics import Diagnosis
+from imtrans_observers.diagnosis import Diagnosis
 
 
 def decoded(picture):

@@ -7,6 +7,7 @@ from torch import nn
 from imtrans.kit.state_dict import without_wrappers
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of what torch.compile imports
 def test_the_names_that_torch_gives_wrapped_networks_are_those_of_the_network():
     """The names come from torch itself, at every place where a network can be wrapped."""

@@ -68,6 +68,7 @@ def batch_of(chosen):
     return training, stored
 
 
+@pytest.mark.slow
 def test_a_run_trains_is_evaluated_saved_and_translates(data, tmp_path):
     made = job(tmp_path / "run", {"train.steps": "1", "train.num_samples": "1"}, dataset=data)
     assert trainer.fit(made).step == 1
@@ -76,6 +77,7 @@ def test_a_run_trains_is_evaluated_saved_and_translates(data, tmp_path):
     assert translator.translate(source).shape == (SIZE, SIZE, spec.target.channels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "area", "lanczos"])
 def test_every_filter_resizes_every_kind(interpolation, data):
     chosen = config({"data.interpolation": interpolation}, dataset=data)
@@ -84,6 +86,7 @@ def test_every_filter_resizes_every_kind(interpolation, data):
     assert stored.source.shape[1:3] == stored.target.shape[1:3] == (expected, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(e.name for e in Catalog(plugins().records).entries("augmentation")))
 def test_every_augmentation_works_or_is_refused_when_it_is_built(name, data):
     chosen = config({"augment": f'["{name}"]'}, dataset=data)
@@ -101,6 +104,7 @@ def test_every_augmentation_works_or_is_refused_when_it_is_built(name, data):
     assert torch.isfinite(batch.source).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["loss", "metric"])
 def test_every_loss_and_metric_works_or_is_refused_when_it_is_built(kind, data):
     catalog = Catalog(plugins().records)

@@ -16,7 +16,7 @@ from imtrans.kit.images import decode
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "third_party_plugin"
-SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=4", "--set", "train.num_samples=1"]
+SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=8", "--set", "train.num_samples=1"]
 NARROW = ["--set", "generator.width=4", "--set", "metrics=l1"]
 
 
@@ -31,6 +31,7 @@ def installed(plugin_dist, monkeypatch):
         del sys.modules[module]
 
 
+@pytest.mark.slow
 def test_it_is_listed_trained_and_translates_without_a_line_changed(installed, cli, tmp_path):
     (mine,) = [c for c in json.loads(cli("list", "generators", "--json").out) if c["name"] == "example-resnet"]
     assert mine["distribution"] == installed
@@ -60,12 +61,13 @@ def test_the_python_code_of_the_docs_runs(installed):
     for test in tests:
         test()
     assert names["image"].shape == (1, 3, 64, 64)
-    squares = names["Squares"](None, DatasetContext(make=None, split="val"))
+    squares = names["Squares"](context=DatasetContext(make=None, split="val"))
     assert (len(squares), squares[3].target.max(), squares.files(0)) == (20, 252, ())
     assert [issue.code for issue in squares.check(0, squares[0])] == ["black"]
     assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest_error": 2.0}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_a_plugin_that_is_gone_names_what_to_install(installed, cli, tmp_path, monkeypatch):
     assert cli("run", "pix2pix", "--set", "generator=example-resnet", "--name", "theirs", *NARROW, *SMALL).code == 0
     monkeypatch.setenv("IMTRANS_DISABLE_PLUGINS", "1")

@@ -203,6 +203,7 @@ def test_a_recipe_keeps_its_values_whatever_the_data_set_advises(catalog, name):
     assert all(other == first for other in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_learns_two_steps_and_translates(name, tmp_path):
     settings = {**fitting(name), "train.steps": "2", "metrics": "[]"}

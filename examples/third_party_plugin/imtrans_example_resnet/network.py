@@ -5,11 +5,9 @@ from torch import nn
 from imtrans.kit.nn import norm
 
 
-def build(options, context):
-    data_spec = context.data_spec
-    return Resnet(
-        data_spec.source.num_channels, data_spec.target.num_channels, width=options.width, blocks=options.blocks
-    )
+def build(*, width, blocks, context):
+    spec = context.data_spec
+    return Resnet(spec.source.num_channels, spec.target.num_channels, width=width, blocks=blocks)
 
 
 class Resnet(nn.Module):

@@ -30,11 +30,11 @@ def write(path: Path, runs: Sequence[RunSummary], *, rows: Rows, notes: Sequence
 def charts(runs: Sequence[RunSummary]) -> "Iterator[Chart]":
     """A chart for each metric and each loss that any run has, and for the accuracy of D; a line in it for each run."""
     from imtrans.kit.report.html_report import Chart, Series
-    from imtrans.kit.report.metric_history import BASELINE, HEALTH
+    from imtrans.kit.report.metric_history import HEALTH, REFERENCES
 
     for split, group in (("val", "metrics"), ("train", "losses")):
         names = [n for r in runs for n in (r.past.names("val") if split == "val" else r.past.losses())]
-        for name in dict.fromkeys(n for n in names if not n.endswith(BASELINE)):
+        for name in dict.fromkeys(n for n in names if not n.endswith(REFERENCES)):
             lines = [Series(name=r.name, points=r.past.column(name, split).finite()) for r in runs]
             yield Chart(group=group, title=name, axis="loss" if split == "train" else name, series=lines, log=True)
     lines = [Series(name=r.name, points=r.past.column(f"{HEALTH}accuracy").finite()) for r in runs]

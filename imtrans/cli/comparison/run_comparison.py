@@ -51,9 +51,9 @@ class RunSummary:
     @property
     def metrics(self) -> dict[str, float]:
         """The newest validation metrics."""
-        from imtrans.kit.report.metric_history import BASELINE
+        from imtrans.kit.report.metric_history import REFERENCES
 
-        return {k: v for k, v in self.past.last("val").items() if not k.endswith(BASELINE)}
+        return {k: v for k, v in self.past.last("val").items() if not k.endswith(REFERENCES)}
 
     @property
     def evaluated(self) -> set[int]:
@@ -62,11 +62,11 @@ class RunSummary:
 
     def metrics_at(self, step: int) -> dict[str, float]:
         """The validation metrics of that step."""
-        from imtrans.kit.report.metric_history import BASELINE
+        from imtrans.kit.report.metric_history import REFERENCES
 
         columns = {name: c for (split, name), c in self.past.columns.items() if split == "val"}
         at_step = {n: v for n, c in columns.items() for s, v in zip(c.steps, c.values, strict=True) if s == step}
-        return {name: value for name, value in at_step.items() if not name.endswith(BASELINE)}
+        return {name: value for name, value in at_step.items() if not name.endswith(REFERENCES)}
 
 
 def read(run: str) -> RunSummary:

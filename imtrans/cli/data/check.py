@@ -41,6 +41,11 @@ TITLES = {
     "turned": "Pairs of which one side is turned by EXIF",
     "jpeg-labels": "Labels compressed with loss",
     "direction": "Direction",
+    "no-evidence": "Pairs that the pictures do not show",
+    "range": "Values that use little of their range, or leave it",
+    "labels": "Pictures that look like labels",
+    "same": "Source and target are one picture",
+    "unrelated": "Pairs that do not look related",
 }
 
 
@@ -68,6 +73,8 @@ def command(
     with progress("examining") as tick:
         report = check_dataset(loaders, tick=tick)
     click.echo(_as_json(dataset, report) if as_json else "\n".join(_lines(dataset, report)))
+    if report.doubt:
+        raise DataError(report.doubt.what, hint=report.doubt.hint)
     if report.faults:
         samples = f"{_unusable(report):,} of {sum(report.counts.values()):,} samples"
         raise DataError(
@@ -128,7 +135,7 @@ def _lines_of_code(code: str, issues: "Sequence[LocatedIssue]") -> Iterator[str]
     if len(issues) > MAX_SHOWN:
         yield f"  and {len(issues) - MAX_SHOWN:,} more (all of them: --json)"
     for hint in list(dict.fromkeys(i.issue.hint for i in issues if i.issue.hint))[:3]:
-        yield _wrapped(f"-> {hint}", "  ")
+        yield from (_wrapped(f"-> {line}", "  ") for line in hint.split("\n"))
 
 
 def _wrapped(text: str, indent: str) -> str:

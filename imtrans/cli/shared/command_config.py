@@ -89,8 +89,9 @@ def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunC
         _check_recipe(tree.pop("recipe", recipe), recipe, path)
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
     layers.append(layer(flags))
-    chosen = dataset(catalog, flags.dataset) if flags.dataset is not None else None
-    config = resolve(catalog, recipe, dataset=chosen, layers=layers)
+    if flags.dataset is not None:
+        layers.append(dataset_layer(catalog, flags.dataset))
+    config = resolve(catalog, recipe, layers=layers)
     for line in _photo_notes(catalog, config, flags):
         click.echo(f"Note: {line}", err=True)
     for line in config.renamed:
@@ -127,8 +128,8 @@ def layer(flags: ConfigFlags) -> Layer:
     return Layer("flag", [*settings, *by_flag])
 
 
-def dataset(catalog: Catalog, text: str) -> ComponentRef:
-    """What --dataset means: a data set's name, or a folder of pairs, or a file that lists them.
+def dataset_layer(catalog: Catalog, text: str) -> Layer:
+    """What --dataset sets: a data set's name, or a folder of pairs, or a file that lists them.
 
     DataError for a path that is neither; a name is looked up later, with everything else of the configuration.
     """
@@ -146,14 +147,15 @@ def dataset(catalog: Catalog, text: str) -> ComponentRef:
                 f"--dataset {text}: there is no folder {text!r} here, and no data set of that name",
                 hint="Give the path of your folder, as in --dataset ~/pictures/pairs, or a name: imtrans list datasets",
             )
-        return ComponentRef(text)
+        return Layer("flag", [Assignment(("dataset",), text, "--dataset")])
     if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
         fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
         kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
         hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
         raise DataError(f"--dataset {text}: {fault}", hint=hint)
     name, option = dataset_of_path(catalog)
-    return ComponentRef(name, {option: path})
+    values = {("dataset",): name, ("dataset", option): path}
+    return Layer("flag", [Assignment(key, value, "--dataset") for key, value in values.items()])
 
 
 def _check_recipe(recipe_of_file: Any, recipe: str, path: Path) -> None:

@@ -84,6 +84,9 @@ def _record_failure(folder: Path, error: BaseException) -> None:
 
 def summary(folder: Path, result: Any) -> str:
     """The metrics of the trained model, and the paths of what was written."""
+    from imtrans.engine.checkpoints import checkpoint_paths
+
+    best, record = checkpoint_paths.best(folder), checkpoint_paths.best_record(folder)
     lines = (
         [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
         if result.scores.metrics
@@ -99,7 +102,8 @@ def summary(folder: Path, result: Any) -> str:
             f"Pictures: {folder / 'samples'}",
             f"Report:   {folder / 'report.html'}",
             f"Model:    {result.checkpoint}",
-            f"Use it:   imtrans translate {folder} PICTURES -o OUT",
+            *([f"Best:     {best.name}, by {record['metric']} {record['value']:.4g}"] if best else []),
+            f"Use it:   imtrans translate {folder}{'@best' if best else ''} PICTURES -o OUT",
         ]
     )
 

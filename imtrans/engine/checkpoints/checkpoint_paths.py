@@ -23,13 +23,13 @@ _STEP, _BEST = re.compile(r"step-(\d+)"), re.compile(r"best-(\d+)")
 def find(run: Path) -> Path:
     """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
 
-    Of a run it is the newest intact one that could be resumed, else the best one. A safetensors file of any other name
-    or place is returned as it is: it can be a model that was copied alone. CheckpointError names what is wrong, and the
-    runs that exist.
+    Of a run it is the newest intact one that could be resumed, else the best one; RUN@best is the best, and
+    RUN@step-400 or RUN@400 that of a step. A safetensors file of any other name or place is returned as it is: it can
+    be a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
     """
     path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if path is None:
-        raise _not_found(run)
+        return _of_name(run)
     if path.is_file():
         return _of_file(path)
     if (path / WEIGHTS).exists() or is_checkpoint(path):
@@ -163,6 +163,21 @@ def broken(folder: Path, fault: str) -> CheckpointError:
 def naming_checkpoint(folder: Path, error: CheckpointError) -> CheckpointError:
     """The same error, with the name of the checkpoint if it lacks it."""
     return error if str(folder) in error.what else broken(folder, error.what)
+
+
+def _of_name(text: Path) -> Path:
+    """The checkpoint that RUN@WHICH names."""
+    name, at, which = str(text).rpartition("@")
+    run = next((p for p in (Path(name), RUNS / name) if at and name and p.is_dir()), None)
+    if run is None:
+        raise _not_found(text)
+    chosen = best(run) if which == "best" else None
+    present = {f"step-{step_of(p)}": p for p in reversed(newest_first(run))}
+    chosen = chosen or present.get(f"step-{which.removeprefix('step-').lstrip('0') or '0'}")
+    if chosen is None:
+        names = ", ".join([*(["best"] if best(run) else []), *present])
+        raise CheckpointError(f"run {name!r} has no checkpoint {which!r}", hint=f"It has: {names or 'none'}")
+    return _checked(chosen)
 
 
 def _is_milestone(folder: Path, every: Interval | None) -> bool:

@@ -33,7 +33,7 @@ from imtrans.engine.checkpoints.checkpoint_paths import (
 )
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
 from imtrans.errors import CheckpointError, ConfigError, ImtransError
-from imtrans.interfaces import DataSpec, ImageSpec
+from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
 from imtrans.plugins.catalog import Catalog
 
 FORMAT = 4  # 2: some options had other names (`former` in imtrans.plugins.options); 3: fewer fields of ImageSpec
@@ -245,8 +245,11 @@ def _data_spec(metadata: Mapping[str, Any], folder: Path) -> DataSpec:
         fields = metadata["signals"]  # files have had this key since format 1
         extras = {k: _image_spec(v) for k, v in fields["extras"].items()}
         sides = {side: _image_spec(fields[side]) for side in ("source", "target")}
-        return DataSpec(**sides, extras=extras, half_aspect=fields.get("half_aspect"))
-    except (KeyError, TypeError, AttributeError) as error:
+        # Checkpoints of earlier releases lack what later ones found out.
+        sizes = fields.get("stored")
+        stored = StoredSizes(*((int(height), int(width)) for height, width in sizes)) if sizes else None
+        return DataSpec(**sides, extras=extras, half_aspect=fields.get("half_aspect"), stored=stored)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 
 

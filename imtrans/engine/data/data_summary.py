@@ -33,6 +33,7 @@ def data_summary(config: RunConfig, training: PairLoader, validation: PairLoader
     for number in range(min(SHOWN, len(dataset))):
         facts[f"pair {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
     notes = [*description.notes, *_enlarged(training, config.data.size)]
+    notes += [f"{doubt.what}. {doubt.hint}" for doubt in description.doubts() if not doubt.is_fault]
     notes += [note for note in validation.source.dataset.description.notes if note not in notes]
     facts |= {("note" if i == 0 else f"note {i + 1}"): note for i, note in enumerate(notes)}
     return {name: printable(fact) for name, fact in facts.items()}

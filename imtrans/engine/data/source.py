@@ -61,7 +61,15 @@ class DatasetSource:
         """What decides its samples, beside their files and the code that reads them; its `repr` is always the same."""
         component, inner = self.resolved.component, self.resolved.inner
         names = sorted((name, c.target) for name, c in inner.items())
-        return component.name, component.target, self.resolved.options, self.split, names, self.dataset.data_spec
+        options, spec = self.resolved.options, self.dataset.data_spec
+        return component.name, component.target, options, self.split, names, spec, *self._tables()
+
+    def _tables(self) -> Iterable[tuple[int, int]]:
+        """Size and time of each file that the options name: a changed table can give its files other meanings."""
+        for name in self.resolved.component.info.path_options:
+            path = Path(getattr(self.resolved.options, name) or ".").expanduser()
+            if path.is_file():
+                yield path.stat().st_size, path.stat().st_mtime_ns
 
     def _built(self, component: Component, options: Any, *, make: Callable[[Kind, ComponentRef], Any]) -> Dataset:
         context = DatasetContext(

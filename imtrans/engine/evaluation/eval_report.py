@@ -89,7 +89,17 @@ class ImagePage:
         values = {
             "title": f"{evaluation.protocol.name} v{evaluation.protocol.version}",
             "about": [(k, v) for k, v in {**about, "hash": evaluation.hash}.items() if k != "evaluated"],
-            "numbers": [(name, format_number(n.value), format_interval(n)) for name, n in evaluation.numbers.items()],
+            "heads": ["all pictures", "95 % interval", "upper bound", "mean training picture"],
+            "numbers": [
+                (
+                    name,
+                    format_number(n.value),
+                    format_interval(n),
+                    format_number(n.upper_bound),
+                    format_number(n.baseline),
+                )
+                for name, n in evaluation.numbers.items()
+            ],
             "names": shown,
             "sides": self.sides,
             "rows": rows,

@@ -18,6 +18,7 @@ from imtrans.interfaces import Sample, Tick
 
 MAX_FOR_MEAN = 256
 MAX_WORST = 8
+MAX_KNOWN = 32  # training pictures that are compared with those of validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,17 @@ def scores(
     mean: Tensor | None = None,
     tick: Tick | None = None,
     world: ProcessGroup | None = None,
+    indices: Sequence[int] | None = None,
 ) -> Scores:
-    """Every metric over all samples of `loading`; of `mean` (C, *spatial), too, where it is given.
+    """Every metric over all samples of `loading`, or those of `indices`; of `mean` (C, *spatial), too, if it is given.
 
     A metric of a whole set has no baseline, as in protocols. Each process of `world` computes its share, and all get
     the numbers of the whole.
     """
     world = world or ProcessGroup()
-    count = len(loading.source.dataset)
+    chosen = range(len(loading.source.dataset)) if indices is None else indices
     baseline = None if mean is None else mean[None]
-    share = range(world.rank, count, world.size)
+    count, share = len(chosen), chosen[world.rank :: world.size]
     rows = {m.label: MetricRows() for m in metrics}
     predicted = samples_of_model(model, loading, AT_MODEL_SIZE, indices=share)
     for done, sample in enumerate(predicted.each(), 1):
@@ -66,6 +68,15 @@ def scores(
         count=count,
         worst=_worst(metrics, rows),
     )
+
+
+def scores_on_some(
+    model: Model, metrics: Sequence[BoundMetric], loading: PairLoader, *, world: ProcessGroup | None = None
+) -> Scores:
+    """The metrics of single pictures over a few samples, spread evenly over the split."""
+    single, total = [m for m in metrics if not m.info.is_set_level], len(loading.source.dataset)
+    chosen = sorted({i * total // MAX_KNOWN for i in range(MAX_KNOWN)})
+    return scores(model, single, loading, indices=chosen, world=world) if single else Scores(metrics={})
 
 
 def samples(

@@ -1,5 +1,6 @@
 """What a trained model is given, read as its training data were: by the same rules, and refused where these refuse."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
 
 Range = tuple[float, float]
+Fit = Callable[[Array], Array]
 ASPECT = 0.01  # relative difference up to which two aspect ratios are one
 RANGE_HINT = "--source-range LOW,HIGH, or source_range=(low, high) in Python"
 
@@ -24,12 +26,15 @@ def is_pair(path: Path, data_spec: DataSpec) -> bool:
     return bool(head.height) and abs(head.width / head.height / (2 * data_spec.half_aspect) - 1) < ASPECT
 
 
-def read_file(path: Path, spec: ImageSpec, *, half: str = "", source_range: Range | None = None) -> Array:
+def read_file(
+    path: Path, spec: ImageSpec, *, half: str = "", source_range: Range | None = None, fit: Fit | None = None
+) -> Array:
     """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
     if spec.kind == "labels":
-        return _checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path))
+        return _fitted(_checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path)), fit)
     array, bits = decode_with_bits(path, background=spec.background)
-    return read_array(_half(array, half), spec, bits=bits, name=str(path), is_file=True, source_range=source_range)
+    array = _half(array, half)
+    return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range, fit=fit)
 
 
 def read_array(
@@ -40,16 +45,18 @@ def read_array(
     name: str = "picture",
     is_file: bool = False,
     source_range: Range | None = None,
+    fit: Fit | None = None,
 ) -> Array:
     """An array (*spatial, C) as the model's source: depth, range and colour space converted as in training.
 
     `bits` are its significant ones; 0: those of its type. With `source_range` its values from low to high are scaled to
-    those that the model knows. Raises ShapeError for other channels, DataError for values that the model does not know.
+    those that the model knows. `fit` resizes it, as training does before colours are converted. Raises ShapeError
+    for other channels, DataError for values that the model does not know.
     """
     if spec.kind == "labels":
         if array.shape[-1] != 1:
             raise ShapeError(f"{name}: {array.shape[-1]} channels where class numbers are wanted")
-        return _checked_labels(classes_of(array, spec), spec, name=name)
+        return _fitted(_checked_labels(classes_of(array, spec), spec, name=name), fit)
     wanted = spec
     if spec.space and not (spec.space == "lab-l" and array.shape[-1] == 1 and array.dtype.kind == "f"):
         wanted = ImageSpec()  # a picture, which is converted to the colour space below
@@ -59,7 +66,11 @@ def read_array(
         array, bits = _scaled(array, wanted, source_range, name=name), wanted.bits
     else:
         bits = bits or _bits(array, wanted, name=name)
-    return into_space(conform(array, wanted, bits=bits, name=name, option=RANGE_HINT), spec)
+    return into_space(_fitted(conform(array, wanted, bits=bits, name=name, option=RANGE_HINT), fit), spec)
+
+
+def _fitted(array: Array, fit: Fit | None) -> Array:
+    return fit(array) if fit else array
 
 
 def _half(array: Array, half: str) -> Array:
@@ -91,5 +102,6 @@ def _bits(array: Array, spec: ImageSpec, *, name: str) -> int:
         return 8 * int(array.dtype.itemsize)
     if array.dtype.kind not in "iub":
         raise DataError(f"{name}: values of type {array.dtype}", hint="Give uint8, uint16 or float32.")
-    check_range(array, spec, name=name, option=RANGE_HINT)
+    if not spec.clips:
+        check_range(array, spec, name=name, option=RANGE_HINT)
     return spec.bits

@@ -1,9 +1,11 @@
 """A trained model on pictures of any size."""
 
 import contextlib
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +14,11 @@ from torch import Tensor
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.engine.inference.inputs import is_pair, read_array, read_file
+from imtrans.engine.inference.scale import Size, SizeChange, SizeChoice, fitted_size, magnification
 from imtrans.interfaces import ImageSpec
 from imtrans.kit import images, nn, pretrained
 from imtrans.kit.images import Array
+from imtrans.kit.images.picture_types import Picture, as_array, in_kind_of, is_pillow
 
 
 @contextlib.contextmanager
@@ -101,31 +105,65 @@ class Translator:
 
     def translate(
         self,
-        picture: Array | str | Path,
+        picture: Picture | list[Any],
         *,
         seed: int = 0,
         source_range: tuple[float, float] | None = None,
         is_whole: bool = False,
-    ) -> Array:
-        """The translation of one picture: (*spatial, C) as stored, or the path of a picture file.
+        size: SizeChoice = "train",
+    ) -> Any:
+        """The translation of a picture, of the kind that was given: an array (H, W) or (*spatial, C) as stored, a
+        tensor (C, *spatial), a Pillow image; of the path of a picture file it is an array, and of a list a list.
 
-        It is read as the training data were: depths are converted, and of a file that looks like a whole pair
-        (`holds_pair`) the source half is taken unless it `is_whole`. With `source_range` its values from low to high
-        are scaled to those of training. The result has the same spatial size, and the channels and depth of the
-        training targets. `seed` decides the noise (dropout), so equal calls give equal results. Raises ShapeError for a
-        wrong number of channels, DataError for labels and values that the model does not know.
+        It is read as the training data were: depths are converted, it is brought to the scale of training (`size`; see
+        `fitted_size`), and of a file that looks like a whole pair (`holds_pair`) the source half is taken unless it
+        `is_whole`. With `source_range` its values from low to high are scaled to those of training. The result has the
+        size at which it was translated, and the channels and depth of the training targets. `seed` decides the noise
+        (dropout), so equal calls give equal results. Raises ShapeError for a wrong number of channels, DataError for
+        labels and values that the model does not know.
         """
+        if isinstance(picture, list):
+            options: dict[str, Any] = {"source_range": source_range, "is_whole": is_whole, "size": size}
+            return [self.translate(each, seed=seed, **options) for each in picture]
+        fit = functools.partial(self._fitted, choice=size)
         if isinstance(picture, str | Path):
-            half = "" if is_whole or not self.holds_pair(Path(picture)) else self.source_half
-            array = read_file(Path(picture), self.source, half=half, source_range=source_range)
+            half = self.source_half if not is_whole and self.holds_pair(Path(picture)) else ""
+            array = read_file(Path(picture), self.source, half=half, source_range=source_range, fit=fit)
         else:
-            array = read_array(picture, self.source, source_range=source_range)
-        source = self._tensor(array)
+            is_file = is_pillow(picture)  # its channels and depth are converted as a file's are
+            array = as_array(picture, self.source, is_flat=self.model.data_spec.stored is not None)
+            array = read_array(array, self.source, is_file=is_file, source_range=source_range, fit=fit)
+        return in_kind_of(picture, self.target)(self._translated(self._tensor(array), seed))
+
+    def _translated(self, source: Tensor, seed: int) -> Array:
         with inference_mode(self.model, seed=seed):
             translated = translate(self.model, source, seed=seed)
         if self.target.space:
             return images.target_to_display(translated[0], source[0], self.model.data_spec)
         return images.from_range(translated[0], self.target)
+
+    def fitted_size(self, shape: Size, choice: SizeChoice = "train") -> Size:
+        """Height and width at which a picture of this shape is translated."""
+        return fitted_size(shape, choice, trained=self.size, stored=self.model.data_spec.stored)
+
+    def size_change(self, path: Path, choice: SizeChoice = "train", *, is_whole: bool = False) -> SizeChange:
+        """What size the picture of a file has, and at which it is translated. DataError where it is no picture."""
+        head = images.header(path)
+        width = head.width // 2 if not is_whole and self.holds_pair(path) else head.width
+        before = head.height, width
+        after = self.fitted_size(before, choice)
+        scale = magnification(before, after, trained=self.size, stored=self.model.data_spec.stored)
+        return SizeChange(before, after, scale)
+
+    def _fitted(self, array: Array, *, choice: SizeChoice) -> Array:
+        """The picture at the size at which it is translated, by the filter of validation."""
+        shape = array.shape[0], array.shape[1]
+        if array.ndim != 3 or (size := self.fitted_size(shape, choice)) == shape:
+            return array
+        is_labels = self.source.kind == "labels"
+        return images.resize(
+            array, size, "nearest" if is_labels else self.model.config.data.interpolation or "bilinear"
+        )
 
     @property
     def source_half(self) -> str:

@@ -24,6 +24,7 @@ from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.bound_metrics import BoundMetrics, bind_metrics
 from imtrans.engine.evaluation.eval_samples import metric_spec
 from imtrans.engine.evaluation.protocol import run_protocol
+from imtrans.engine.inference.stored_sizes import stored_sizes
 from imtrans.engine.optim.optimizer_step import OptimizerStep, optimizer_step
 from imtrans.engine.runs import run_dir
 from imtrans.engine.training.checkpoint_saver import KEEP
@@ -59,7 +60,8 @@ def setup_training(
     splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
-    model = build.model(config, splits.training.data_spec, factory=factory, device=device, seed=config.train.seed)
+    data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
+    model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
     _check_size(config, model, first, factory=factory, catalog=catalog)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
@@ -97,8 +99,18 @@ def _open_splits(
     validation = open_split(config, "val", run=run, data_spec=training.data_spec)
     check_disjoint(training.source.dataset, validation.source.dataset)
     training, plain, validation = screen(config, (training, plain, validation), folder=folder, start=start, world=world)
+    if not start:
+        _check_batch(config, len(training.source.dataset))
     training, validation = with_cache((training, validation), config.data.cache, is_silent=not world.is_first)
     return Splits(training, plain, validation), augment
+
+
+def _check_batch(config: RunConfig, count: int) -> None:
+    if config.data.batch_size > count:
+        what = (
+            f"data.batch_size {config.data.batch_size}: there {'is' if count == 1 else 'are'} only {count} to train on"
+        )
+        raise ConfigError(what, hint=f"Use at most all of them: --batch-size {count}")
 
 
 def _metrics(model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> BoundMetrics:
@@ -131,7 +143,7 @@ def _job(
     is_quiet = is_quiet or not world.is_first
     run = Run(folder=folder, config=config, steps=steps, start=progress.step, facts=facts, is_quiet=is_quiet)
     return TrainingJob(
-        run=replace(run, numbers=numbers),
+        run=replace(run, numbers=numbers, pairs=len(splits.training.source.dataset)),
         model=model,
         training=splits.training,
         validation=splits.validation,

@@ -8,7 +8,7 @@ from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.scoring import Scores
 from imtrans.engine.training.job import TrainingJob
 from imtrans.interfaces import Tick
-from imtrans.kit.report.metric_history import BASELINE
+from imtrans.kit.report.metric_history import BASELINE, ON_TRAINING
 
 
 class ValidationLoop:
@@ -21,17 +21,20 @@ class ValidationLoop:
         self.job, self.tick, self.between = job, tick, between
 
     def evaluate(self, *, is_last: bool = False) -> Scores:
-        """Score every validation picture; the last time beside the mean-image baseline."""
+        """Score every validation picture; the last time beside the mean image and some training pictures."""
         job, metrics = self.job, self._metrics()
         with state.preserve_rng(job.model.device):
-            scores = Scores(metrics={})
+            scores, known = Scores(metrics={}), Scores(metrics={})
             if metrics:
                 mean = scoring.mean_target(job.model, job.plain_training) if is_last else None
                 scores = scoring.scores(
                     job.model, metrics, job.validation, mean=mean, tick=self._on_picture, world=job.world
                 )
+                if is_last:
+                    known = scoring.scores_on_some(job.model, metrics, job.plain_training, world=job.world)
             baseline = {f"{name}{BASELINE}": value for name, value in scores.baseline.items()}
-            self._notify({**scores.metrics, **baseline}, worst=scores.worst)
+            beside = {f"{name}{ON_TRAINING}": value for name, value in known.metrics.items()}
+            self._notify({**scores.metrics, **baseline, **beside}, worst=scores.worst)
         return scores
 
     def show_samples(self) -> None:

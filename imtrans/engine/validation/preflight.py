@@ -31,12 +31,15 @@ def screen(
 ) -> list[PairLoader]:
     """The splits that a run sees: with data.skip_invalid without bad samples, else all of them.
 
-    Raises DataError for bad pictures without data.skip_invalid, as far as the headers of the files and an earlier check
-    show them. With it every picture is decoded, once; a resumed run leaves out the same samples as before.
+    Raises DataError for a data set that doubts its pairs, and for bad pictures without data.skip_invalid, as far as the
+    headers of the files and an earlier check show them. With it every picture is decoded, once; a resumed run leaves
+    out the same samples as before.
     """
     splits: dict[Split, PairLoader] = {}
     for each in loadings:
         splits.setdefault(each.source.split, each)
+    if not start:  # what was trained on already is not doubted again
+        refuse_doubtful(splits["train"])
     if not config.data.skip_invalid:
         _refuse_bad(config, splits)
         return [*loadings]
@@ -46,6 +49,13 @@ def screen(
     else:
         left_out = world.on_first(lambda: _left_out(splits))
     return [_without(config, each, left_out[each.source.split], path) for each in loadings]
+
+
+def refuse_doubtful(loading: PairLoader) -> None:
+    """DataError where the data set itself doubts that its samples are pairs."""
+    doubt = next((issue for issue in loading.source.dataset.description.doubts() if issue.is_fault), None)
+    if doubt:
+        raise DataError(doubt.what, hint=doubt.hint)
 
 
 def _left_out(splits: Mapping[Split, PairLoader]) -> dict[Split, LeftOut]:

@@ -26,7 +26,7 @@ CHUNK = 16  # samples that a process checks before it hands over their reports
 
 
 class LocatedIssue(NamedTuple):
-    """An issue and where it is: the split, and the sample's index, None where it concerns several samples or none."""
+    """An issue and where it is: the split ("": all), and the sample's index, None where it concerns several or none."""
 
     split: str
     sample: int | None
@@ -51,6 +51,11 @@ class CheckReport:
         """The issues with which a sample cannot be used."""
         return [located for located in self.issues if located.issue.is_fault]
 
+    @property
+    def doubt(self) -> Issue | None:
+        """Why the samples may be no pairs at all, if the data set says so."""
+        return next((located.issue for located in self.faults if not located.split), None)
+
     def left_out(self, split: str) -> list[tuple[int | None, Issue]]:
         """What a run leaves out of a split: the first fault of each bad sample, and files that made no sample."""
         faults = [(located.sample, located.issue) for located in self.faults if located.split == split]
@@ -59,11 +64,14 @@ class CheckReport:
 
 
 def check_dataset(loadings: Mapping[Split, PairLoader], *, tick: Tick | None = None) -> CheckReport:
-    """Check every sample of these splits, then compare them with each other.
+    """Check every sample of these splits, then compare them with each other; nothing where the set doubts its pairs.
 
     `tick(done, count)` is called after each sample. Reports are cached also when the check is interrupted. Raises
     ResourceError when a decoding process is killed.
     """
+    doubts = [LocatedIssue("", None, d) for d in next(iter(loadings.values())).source.dataset.description.doubts()]
+    if any(located.issue.is_fault for located in doubts):  # of pictures that are no pairs nothing else is worth saying
+        return CheckReport(counts=_counts(loadings), issues=doubts, read=0)
     caches: dict[Split, CheckCache] = {split: CheckCache(loading) for split, loading in loadings.items()}
     reports: dict[Split, dict[int, SampleReport]] = {}
     unchecked: dict[Split, list[int]] = {}
@@ -83,7 +91,7 @@ def check_dataset(loadings: Mapping[Split, PairLoader], *, tick: Tick | None = N
                         tick(done, count)
         finally:
             caches[split].save()
-    issues = [*_located_issues(loadings, reports)]
+    issues = [*doubts, *_located_issues(loadings, reports)]
     notes = [*_notes(loadings.values()), *_disjoint(loadings, issues)]
     return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=notes)
 

@@ -35,12 +35,12 @@ def is_ranged(spec: ImageSpec) -> bool:
     return spec.bits == FLOAT or (spec.low, spec.high) != (0, white(spec.bits))
 
 
-def decode_with_bits(path: Path, *, background: Color | None = WHITE) -> tuple[Array, int]:
+def decode_with_bits(path: Path, *, background: Color | None = WHITE, page: int | None = None) -> tuple[Array, int]:
     """The picture in a file, as `decode` gives it, and its significant bits.
 
     Files of 10, 12 or 14 bits decode to uint16 as those of 16 do; only the header tells.
     """
-    picture = decode(path, background=background)
+    picture = decode(path, background=background, page=page)
     return picture, header(path).bits if picture.dtype == np.uint16 else 8 * int(picture.dtype.itemsize)
 
 
@@ -56,6 +56,8 @@ def conform(picture: Array, spec: ImageSpec, *, bits: int, name: str, option: st
     if max(bits, 8) != spec.bits and not is_raw:
         picture = _to_depth(picture, spec, bits=bits, name=name, option=option)
     picture = with_channels(picture, spec.channels, name=name)
+    if spec.clips:
+        return np.clip(picture, spec.low, spec.high).astype(picture.dtype)
     if is_ranged(spec):
         check_range(picture, spec, name=name, option=option)
     return picture

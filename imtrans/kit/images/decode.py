@@ -17,19 +17,20 @@ Result = TypeVar("Result")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "NPY")
 
 
-def decode(path: Path, *, as_labels: bool = False, background: Color | None = WHITE) -> Array:
+def decode(path: Path, *, as_labels: bool = False, background: Color | None = WHITE, page: int | None = None) -> Array:
     """The picture in a file as (H, W, C), dtype as stored (uint8, uint16 or float32), upright by its EXIF orientation.
 
     Grey gives one channel; CMYK and palettes become RGB; TIFF and NPY keep all channels. What is transparent shows the
     `background`, a colour from 0 to 255 in any depth of the picture; with None alpha is dropped, and colours that it
-    hides are seen. Of several frames or pages the first is read. With `as_labels` the indices of a palette, or the
+    hides are seen. Of several frames or pages the first is read, or number `page`, from 0 on. With
+    `as_labels` the indices of a palette, or the
     values of a grey picture, are returned unchanged. Raises DataError, naming the file, for anything that is not a
     complete picture of an allowed format with at most 64 million pixels; the size is read from the header before a
     pixel is decoded.
     """
     if as_labels:
         return label_map(path).ids
-    return _guarded(path, lambda reader: reader.picture(path, background))
+    return _guarded(path, lambda reader: reader.picture(path, background, page))
 
 
 def label_map(path: Path) -> LabelMap:

@@ -99,20 +99,51 @@
   if (log) log.onchange = () => { state.log = log.checked; redraw(); };
   if (smooth) smooth.oninput = () => { state.smooth = Number(smooth.value); redraw(); };
 
-  document.querySelectorAll(".slider input").forEach((input) => {
-    const move = () => input.parentElement.style.setProperty("--at", input.value + "%");
-    input.oninput = move;
-    move();
+  // A slider is made when it is asked for: the page holds every picture once.
+  const image = (pair, side) => pair.querySelector(`img[data-side="${side}"]`);
+  const copy = (img, kind) => {
+    const made = img.cloneNode();
+    made.className = [kind, img.className].join(" ").trim();
+    made.removeAttribute("data-side");
+    return made;
+  };
+  const slide = (pair, beside) => {
+    pair.querySelector(".slider")?.remove();
+    const over = beside && image(pair, beside), under = image(pair, "prediction");
+    pair.querySelectorAll(".still").forEach((still) => { still.hidden = Boolean(over); });
+    if (!over) return;
+    const slider = document.createElement("div"), input = document.createElement("input");
+    slider.className = "slider";
+    Object.assign(input, { type: "range", min: 0, max: 100, value: 50 });
+    input.setAttribute("aria-label", `how much of the ${beside} is shown over the prediction`);
+    input.oninput = () => slider.style.setProperty("--at", input.value + "%");
+    slider.append(copy(under, ""), copy(over, "over"), input);
+    slider.insertAdjacentHTML("beforeend", `<span class="tag left">${beside}</span><span class="tag right">prediction</span>`);
+    pair.querySelector(".panels").append(slider);
+  };
+  document.querySelectorAll(".controls[role=radiogroup]").forEach((choice) => {
+    choice.onchange = (event) => choice.parentElement.querySelectorAll(".pair").forEach((pair) => slide(pair, event.target.value));
   });
-  document.querySelectorAll(".slider").forEach((slider) => {
-    const over = slider.querySelector(".over"), own = over.src, target = document.getElementById(slider.dataset.target);
-    slider.beside = (what) => {
-      if (what === "target" && !target) return;
-      over.src = what === "target" ? target.src : own;
-      slider.querySelector(".tag.left").textContent = what;
-    };
+
+  const large = document.createElement("dialog");
+  document.body.append(large);
+  document.querySelectorAll(".pair").forEach((pair) => {
+    pair.querySelectorAll(".still").forEach((still) => {
+      still.onclick = () => {
+        const panels = document.createElement("div"), close = document.createElement("form");
+        panels.className = "panels";
+        pair.querySelectorAll(".still img").forEach((img) => {
+          const figure = document.createElement("figure"), caption = document.createElement("figcaption");
+          caption.textContent = img.dataset.side;
+          figure.append(copy(img, ""), caption);
+          panels.append(figure);
+        });
+        close.method = "dialog";
+        close.innerHTML = "<button autofocus>close</button>";
+        large.replaceChildren(panels, pair.querySelector("figcaption").cloneNode(true), close);
+        large.showModal();
+      };
+    });
   });
-  document.querySelectorAll("input[name=beside]").forEach((choice) => {
-    choice.onchange = () => document.querySelectorAll(".slider").forEach((slider) => slider.beside(choice.value));
-  });
+  large.onclick = (event) => { if (event.target === large) large.close(); };
 })();

@@ -13,6 +13,8 @@ from typing import Any
 METRICS = "metrics.jsonl"  # in the folder of a run
 HEALTH = "health."  # prefix of the numbers about the training itself, such as gradient norms
 BASELINE = "_of_mean_image"  # suffix of the scores of the mean training image
+ON_TRAINING = "_on_training"  # suffix of the scores of some training pictures
+REFERENCES = (BASELINE, ON_TRAINING)
 _NOT_VALUES = ("step", "time", "split", "epoch")
 
 

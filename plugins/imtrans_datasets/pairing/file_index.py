@@ -9,20 +9,29 @@ from pathlib import Path
 from imtrans.errors import DataError, join_names
 from imtrans.interfaces import DatasetDescription, Issue
 from imtrans.kit.formats import SUFFIXES
+from imtrans.kit.pairing.parts import Part
 from imtrans.kit.picture_files import find_pictures, key_of, unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One pair: its key, and one file that holds both halves, or two. Text: a million Path objects fill a gigabyte."""
+    """One pair: its key, and one file that holds both sides, or two. Text: a million Path objects fill a gigabyte.
+
+    `parts` are those of the file, or files, that are source and target; () where each file is one side, or a photo.
+    """
 
     key: str
     paths: tuple[str, ...]
+    parts: tuple[Part | None, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of the pair: one with both halves, or two."""
         return tuple(map(Path, self.paths))
+
+    def place(self, side: int) -> tuple[Path, Part | None]:
+        """Where a side lies, 0 the source or -1 the target: the file, and the part of it."""
+        return Path(self.paths[side]), self.parts[side] if self.parts else None
 
 
 @dataclass(frozen=True, kw_only=True)

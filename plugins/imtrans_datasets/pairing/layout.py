@@ -10,17 +10,24 @@ from pathlib import Path
 from imtrans.errors import DataError
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_table
+from imtrans.kit.pairing.parts import LEFT_RIGHT, Parts
 from imtrans.kit.picture_files import key_of
 from imtrans_datasets.pairing import manifest
-from imtrans_datasets.pairing.file_index import Item, Listing, check_folder, is_folder, scan
+from imtrans_datasets.pairing.file_index import Item, Listing, Scan, check_folder, is_folder, scan
+from imtrans_datasets.pairing.patterns import by_pattern
 from imtrans_datasets.pairing.suffixes import by_suffix
 from imtrans_datasets.pairing.two_folders import SIDES, two_folders
 
-__all__ = ["Item", "Layout", "Listing", "find", "find_photos", "find_two"]
+__all__ = ["Item", "Layout", "Listing", "find", "find_by_pattern", "find_photos", "find_two"]
 
 SPLITS: dict[Split, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 FOLDERS = frozenset(name for names in SPLITS.values() for name in names)
 SEPARATORS = ("", "_", "-")  # trainA, train_A (pix2pixHD, img2img-turbo), train-A
+WORDS = {
+    "column": ("two halves side by side in each picture", "left half", "right half"),
+    "row": ("two halves one above the other in each picture", "upper half", "lower half"),
+    "page": ("two pages in each file", "page 1", "page 2"),
+}
 Place = Callable[[], Listing]
 
 
@@ -75,9 +82,9 @@ class Layout:
         return "test", ("no val pairs: test serves",)
 
 
-def find(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
+def find(path: Path, split: Split, *, skip_invalid: bool = False, parts: Parts | None = None) -> Listing:
     """The pairs of a split under a folder, or in a CSV or JSON-lines file. DataError names what is missing, with what
-    was looked for.
+    was looked for. With `parts` each file holds a pair in these parts of it.
 
     Without a validation folder the test folder serves, and the other way round; without either the listing is all
     pairs, marked as undivided. With `skip_invalid` what makes no pair is left out, and listed in the issues.
@@ -88,7 +95,21 @@ def find(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
             Layout(lambda s: manifest.place(path, rows, s), lambda: manifest.whole(path, rows), skip_invalid), split
         )
     check_folder(path)
+    if parts:
+        whole = Layout(lambda s: _files_of_split(path, s, parts), lambda: _files(path, parts), skip_invalid)
+        return _chosen(whole, split)
     return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path), skip_invalid), split)
+
+
+def find_by_pattern(path: Path, sides: tuple[str, str], split: Split, *, skip_invalid: bool = False) -> Listing:
+    """The pairs of a split whose files below `path` two patterns select; splits as for pairs."""
+    check_folder(path)
+
+    def place(split: Split) -> Place | None:
+        folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
+        return partial(by_pattern, folders[0], *sides) if folders else None
+
+    return _chosen(Layout(place, lambda: by_pattern(path, *sides, skip=FOLDERS), skip_invalid), split)
 
 
 def find_two(source: Path, target: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
@@ -174,10 +195,24 @@ def _pairs(folder: Path) -> Listing:
         if is_folder(folder / first) or is_folder(folder / second):
             return two_folders(folder / first, folder / second, skip=FOLDERS)
     scanned = scan(folder)
-    return by_suffix(folder, scanned) or Listing(
-        items=[Item(key_of(stem), (path,)) for stem, path in scanned.files.items()],
-        layout="two halves side by side in each picture",
-        sides=("left half", "right half"),
+    return by_suffix(folder, scanned) or _halved(scanned, LEFT_RIGHT)
+
+
+def _files(folder: Path, parts: Parts) -> Listing:
+    return _halved(scan(folder), parts)
+
+
+def _files_of_split(path: Path, split: Split, parts: Parts) -> Place | None:
+    folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
+    return partial(_files, folders[0], parts) if folders else None
+
+
+def _halved(scanned: Scan, parts: Parts) -> Listing:
+    layout, *sides = WORDS[parts[0].kind]
+    return Listing(
+        items=[Item(key_of(stem), (path,), parts) for stem, path in scanned.files.items()],
+        layout=layout,
+        sides=(sides[0], sides[1]),
         notes=scanned.notes,
         issues=scanned.issues,
         refusal=scanned.refusal,

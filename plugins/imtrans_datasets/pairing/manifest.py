@@ -13,6 +13,7 @@ from typing import Any
 from imtrans.errors import DataError, ResourceError, join_names, nearest
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_picture
+from imtrans.kit.pairing.parts import split_part
 from imtrans.kit.picture_files import key_of
 from imtrans_datasets.pairing.file_index import Item, Listing
 
@@ -74,13 +75,13 @@ def _listing(path: Path, rows: Sequence[Row]) -> Listing:
     # A pair that is listed twice could be trained on and held out at once.
     rows, listed = [*{(row.source, row.target): row for row in reversed(rows)}.values()][::-1], len(rows)
     for row in rows:
-        key = key_of(row.key or os.path.splitext(row.source)[0])
+        (source, one), (target, two) = split_part(row.source), split_part(row.target)
+        key = key_of(row.key or os.path.splitext(source)[0])
         times[key] += 1
-        files = tuple(os.path.normpath(os.path.join(folder, name)) for name in (row.source, row.target))
-        items.append(Item(key if times[key] == 1 else f"{key}-{times[key]}", files))
-    twice = sum(row.source == row.target for row in rows)
-    notes = [f"{twice} pairs are a picture and itself"] if twice else []
-    notes += [f"{listed - len(rows)} rows repeat a pair: each pair is taken once"] if listed > len(rows) else []
+        files = tuple(os.path.normpath(os.path.join(folder, name)) for name in dict.fromkeys((source, target)))
+        key = key if times[key] == 1 else f"{key}-{times[key]}"
+        items.append(Item(key, files, (one, two)) if one or two else Item(key, (*files, *files)[:2]))
+    notes = [f"{listed - len(rows)} rows repeat a pair: each pair is taken once"] if listed > len(rows) else []
     return Listing(items=items, layout=f"pairs listed in {path.name}", sides=("source", "target"), notes=notes)
 
 
@@ -96,7 +97,7 @@ def _cells(path: Path, text: str) -> Iterator[Row]:
                 continue
             if columns is None:
                 columns = _columns(path, stripped, line)
-                if not is_picture(os.path.basename(stripped[columns["source"]])):
+                if not _is_file(stripped[columns["source"]]):
                     continue
             yield _row(path, {k: stripped[i] for k, i in columns.items() if i < len(stripped)}, line)
     except csv.Error as error:
@@ -105,7 +106,7 @@ def _cells(path: Path, text: str) -> Iterator[Row]:
 
 def _columns(path: Path, cells: Sequence[str], line: int) -> dict[str, int]:
     """Where the columns are, by the header, or by the first row where that holds pictures already."""
-    if len(cells) >= 2 and all(is_picture(os.path.basename(c)) for c in cells[:2]):
+    if len(cells) >= 2 and all(map(_is_file, cells[:2])):
         return {"source": 0, "target": 1} | ({"split": 2} if len(cells) > 2 and cells[2].lower() in NAMES else {})
     header = [c.lower() for c in cells]
     for source, target in COLUMNS:
@@ -146,7 +147,8 @@ def _row(path: Path, record: Mapping[str, Any], line: int) -> Row:
 
 def _check_files(path: Path, rows: Sequence[Row]) -> None:
     folder = os.path.abspath(path.parent)
-    missing = [(r, name) for r in rows for name in (r.source, r.target) if not _exists(os.path.join(folder, name))]
+    names = [(r, split_part(text)[0]) for r in rows for text in (r.source, r.target)]
+    missing = [(row, name) for row, name in names if not _exists(os.path.join(folder, name))]
     if missing:
         row, name = missing[0]
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -161,6 +163,11 @@ def _check_splits(path: Path, rows: Sequence[Row]) -> None:
         raise DataError(
             f"{path}:{without.line}: no split, where other rows have one", hint="Give all rows one, or none."
         )
+
+
+def _is_file(text: str) -> bool:
+    """Whether a cell names a picture, or a part of one."""
+    return is_picture(os.path.basename(split_part(text)[0]))
 
 
 def _exists(path: str) -> bool:

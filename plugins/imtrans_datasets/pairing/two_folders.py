@@ -1,6 +1,5 @@
 """Pairs from two folders: the pictures of one name belong together."""
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -36,12 +35,11 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
         )
     if refusal and not both:
         raise refusal
-    same = (f"source and target are one folder, {one}: every pair is a picture and itself",)
     return Listing(
         items=[Item(key_of(k), paths) for k, paths in both.items()],
         layout=f"pairs from the folders {short} and {other}",
         sides=(short, other),
-        notes=(*dict.fromkeys((*first.notes, *second.notes)), *(same if os.path.samefile(one, two) else ())),
+        notes=(*dict.fromkeys((*first.notes, *second.notes)),),
         issues=(*_doubles(first, second), *(without_partner(path) for path in unpaired.values())),
         refusal=refusal,
     )

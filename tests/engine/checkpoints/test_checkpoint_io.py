@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 
@@ -18,14 +19,25 @@ from imtrans.errors import CheckpointError
 from imtrans.plugins.catalog import Catalog
 
 
-@pytest.fixture
-def trained(tmp_path):
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
     made = job(
-        tmp_path / "runs" / "one",
+        tmp_path_factory.mktemp("trained") / "runs" / "one",
         {"metrics": "[]", "train.steps": "2", "generator.pre_activation": "false", "inference.dropout": "true"},
     )
     trainer.fit(made)
     return made
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """A run of two steps; what a test does to its folder or weights is undone."""
+    folder, network = trained_once.run.folder, trained_once.model.networks["generator"]
+    kept, weights = shutil.copytree(folder, tmp_path / "kept"), copy.deepcopy(network.state_dict())
+    yield trained_once
+    shutil.rmtree(folder)
+    shutil.copytree(kept, folder)
+    network.load_state_dict(weights)
 
 
 def test_a_checkpoint_is_one_folder_of_safetensors_and_json(trained):

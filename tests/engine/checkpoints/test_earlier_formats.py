@@ -52,6 +52,7 @@ def test_a_model_file_copied_alone_translates(earlier, tmp_path):
     assert imtrans.load(tmp_path / "mine.safetensors").translate(np.zeros((16, 16, 3), np.uint8)).shape == (16, 16, 3)
 
 
+@pytest.mark.slow
 def test_it_is_resumed_and_writes_the_names_of_today(earlier, cli):
     done = cli("resume", "before", "--steps", "6", "--json")
     assert done.code == 0, done.err
@@ -60,6 +61,7 @@ def test_it_is_resumed_and_writes_the_names_of_today(earlier, cli):
     assert "not the same run" not in done.err
 
 
+@pytest.mark.slow
 def test_it_is_compared_and_evaluated(earlier, cli):
     assert cli("compare", "before").code == 0
     assert cli("evaluate", "before", "--protocol", "own", "--json").code == 0

@@ -80,7 +80,7 @@ def compare(tmp_path, settings, data, *, step):
     return tmp_path / "straight", tmp_path / "stopped"
 
 
-@pytest.mark.parametrize("moment", ["0", "before a save", "end of an epoch"])  # the slow test takes all
+@pytest.mark.parametrize("moment", ["before a save"])  # the slow test takes all
 def test_a_resumed_run_equals_an_uninterrupted_one(moment, tmp_path, data):
     straight, resumed = compare(tmp_path, RUN, data, step=MOMENTS[moment])
     assert told(resumed) == told(straight)
@@ -137,6 +137,7 @@ def test_schedules_and_accumulation_go_on_where_they_were(schedule, tmp_path, da
     compare(tmp_path, {**RUN, **more}, data, step=4)
 
 
+@pytest.mark.slow
 def test_the_number_of_loading_processes_may_change(tmp_path, data):
     trainer.fit(job(tmp_path / "straight", RUN, dataset=data))
     stopped(tmp_path / "stopped", RUN, data, step=4)
@@ -145,6 +146,7 @@ def test_the_number_of_loading_processes_may_change(tmp_path, data):
     assert {**mine, "model.safetensors": ""} == {**other, "model.safetensors": ""}
 
 
+@pytest.mark.slow
 def test_looking_and_saving_more_often_changes_no_weight(tmp_path, data):
     trainer.fit(job(tmp_path / "often", RUN, dataset=data))
     rarely = {"train.save_every": "100", "train.log_every": "100", "train.evaluate_every": "none"}

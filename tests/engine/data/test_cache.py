@@ -158,6 +158,7 @@ def test_unpaired_sets_get_the_same_partners(turned, data):
     assert loading.cache.is_whole
 
 
+@pytest.mark.slow
 def test_each_direction_size_filter_and_data_set_has_its_own(data, home, tmp_path):
     other = pairs(tmp_path / "other", train=COUNT, val=1, size=20)
     settings = [{}, {"data.direction": "BtoA"}, {"data.size": "8"}, {"data.interpolation": "nearest"}]
@@ -242,6 +243,7 @@ def test_other_code_of_the_data_set_decodes_again(data, monkeypatch):
     assert set(seen) == {f"{i}.png" for i in range(COUNT)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["cut", "empty", "header", "format", "rubbish", "longer"])
 def test_a_file_that_is_not_whole_is_made_anew(fault, data, home):
     plain = fed(filled(data))
@@ -300,6 +302,7 @@ def killed_after(writes, *, monkeypatch):
     monkeypatch.setattr(cache_format, "_write", cut)
 
 
+@pytest.mark.slow
 def test_an_end_in_the_midst_of_a_write_leaves_nothing_wrong(data, home, monkeypatch):
     """One write makes the file; then each sample takes four: source, target, name, stamp."""
     plain = fed(bare(data))
@@ -446,6 +449,7 @@ def test_moving_pixels_before_the_range_gives_the_same_bits(data):
     assert torch.equal(early.target, late.target)
 
 
+@pytest.mark.slow
 def test_a_run_with_the_cache_is_the_run_without(data, tmp_path, home):
     settings = {"train.steps": "5", "data.size": "32", "metrics": "l1"}
     for name, mode in (("off", "off"), ("auto", "auto")):

@@ -50,6 +50,7 @@ def test_every_form_of_the_same_classes_is_equal_and_of_others_is_not(predicted,
     assert json.loads(evaluate("--protocol", "labels", "--json").out)["numbers"]["mean_iou"]["value"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("predicted", "true"), [("uint8", "bits"), ("bits", "uint8"), ("uint8", "palette")])
 def test_class_numbers_beside_another_form_are_not_compared_as_pictures(predicted, true, evaluate, tmp_path):
     write(tmp_path / "p", TRUTH, predicted)

@@ -36,6 +36,7 @@ def asked(source):
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.slow
 def test_the_child_hands_back_every_tensor_under_its_own_name(tmp_path):
     shared = torch.arange(6.0)
     weights = {
@@ -98,6 +99,7 @@ def test_without_room_to_hand_over_the_disk_is_named_not_the_file(tmp_path):
         pickle_sandbox._read_result(tmp_path, Path("w.pth"))
 
 
+@pytest.mark.slow
 def test_the_child_reaches_nobody_once_it_has_left_the_network():
     """Where the system refuses to let it go, it goes on; here is a server that can tell."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -109,6 +111,7 @@ def test_the_child_reaches_nobody_once_it_has_left_the_network():
         assert after == ("cut off" if left else "reached")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere memory has no limit")
 def test_the_child_gets_little_more_memory_than_the_file_is_long():
     take = "try:\n    x = bytearray({})\n    print('had')\nexcept MemoryError:\n    print('refused')"

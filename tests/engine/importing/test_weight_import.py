@@ -132,6 +132,7 @@ GENERATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_a_generator_translates_as_it_did_where_it_was_made(kind, cli, tmp_path):
     make, size = GENERATORS[kind]
@@ -146,6 +147,7 @@ def test_a_generator_translates_as_it_did_where_it_was_made(kind, cli, tmp_path)
             torch.testing.assert_close(model.method.translate(x), original(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "inputs", "norm"), [(3, 6, nn.BatchNorm2d), (1, 6, nn.BatchNorm2d), (3, 3, nn.InstanceNorm2d)]
 )
@@ -160,6 +162,7 @@ def test_a_discriminator_comes_with_its_generator_and_judges_as_it_did(layers, i
         torch.testing.assert_close(judge(x, y).logits[0], original(seen), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_a_run_like_any_other(cli, tmp_path):
     (tmp_path / "facades pretrained").mkdir()
     file = saved(tmp_path / "facades pretrained" / "latest_net_G.pth", drawn(unet(7)))
@@ -192,6 +195,7 @@ def test_it_is_a_run_like_any_other(cli, tmp_path):
     assert "1 of 1 pictures" in judged.out
 
 
+@pytest.mark.slow
 def test_the_policy_may_be_chosen(cli, tmp_path):
     file = saved(tmp_path / "g.pth", drawn(unet(7)))
     assert cli("import", file, "--name", "a").code == 0
@@ -201,6 +205,7 @@ def test_the_policy_may_be_chosen(cli, tmp_path):
     assert blocks == [(2, 3)]  # the innermost block of theirs has none
 
 
+@pytest.mark.slow
 def test_files_of_several_devices_and_of_old_versions_come_in(cli, tmp_path):
     network = drawn(resnet(6))
     wrapped = {f"module.{k}": v for k, v in network.state_dict().items()}
@@ -212,6 +217,7 @@ def test_files_of_several_devices_and_of_old_versions_come_in(cli, tmp_path):
     assert torch.equal(own["first.0.weight"], network.state_dict()["model.1.weight"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
 @pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module._orig_mod."])
 def test_weights_of_a_compiled_network_are_the_same_weights(prefix, ending, cli, tmp_path):
@@ -255,6 +261,7 @@ def test_what_is_no_generator_alone_is_told(cli, tmp_path):
     assert "takes 5 channels" in odd.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: unet(7), lambda: resnet(6)], ids=["unet", "resnet"])
 def test_any_weight_of_another_shape_is_refused(make, catalog, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -95,13 +95,15 @@ def test_transparent_pictures_are_laid_on_the_colour_of_training(tmp_path):
 def halves(tmp_path, cli):
     """A run that was trained on halves of pictures of 48 x 32 pixels each."""
     for i in range(4):
-        photo = np.random.default_rng(i).integers(0, 256, (32, 96, 3), np.uint8)
+        photo = np.random.default_rng(i).integers(0, 256, (32, 48, 3), np.uint8)
+        photo = np.hstack([photo, 255 - photo])
         for split in ("train", "val"):
             (tmp_path / "x" / split).mkdir(parents=True, exist_ok=True)
             Image.fromarray(photo).save(tmp_path / "x" / split / f"{split}{i}.png")
     return tmp_path / "x" / "val" / "val1.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("direction", "half"), [("AtoB", "left"), ("BtoA", "right")])
 def test_of_a_whole_pair_the_source_half_is_translated_and_that_is_said(direction, half, halves, tmp_path, cli):
     done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY, "--set", f"data.direction={direction}")
@@ -115,11 +117,12 @@ def test_of_a_whole_pair_the_source_half_is_translated_and_that_is_said(directio
     assert np.array_equal(translator.translate(halves), translator.translate(side))
     whole = cli("translate", "r", str(halves), "-o", "whole", "--whole")
     assert "half" not in whole.err
-    assert decode(tmp_path / "whole" / "val1.png").shape == (32, 96, 3)
+    assert decode(tmp_path / "whole" / "val1.png").shape == (32, 64, 3)  # halves of 48 pixels were trained on at 32
     Image.fromarray(side).save(tmp_path / "side.png")
     assert "half" not in cli("translate", "r", "side.png", "-o", "side").err
 
 
+@pytest.mark.slow
 def test_links_to_files_and_folders_are_followed_and_loops_are_named(halves, tmp_path, cli):
     assert cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY).code == 0
     (tmp_path / "in").mkdir()
@@ -133,9 +136,8 @@ def test_links_to_files_and_folders_are_followed_and_loops_are_named(halves, tmp
     assert "4 of 4 pictures" in done.out
 
 
-@pytest.mark.parametrize("text", ["1", "a,b", "2,1", "1,2,3"])
-def test_a_range_that_is_none_is_refused(text, halves, cli):
+def test_a_range_that_is_none_is_refused(halves, cli):
     assert cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY).code == 0
-    done = cli("translate", "r", str(halves), "-o", "out", "--source-range", text)
-    assert done.code == 2
-    assert "0,255" in done.err
+    for text in ("1", "a,b", "2,1", "1,2,3"):
+        done = cli("translate", "r", str(halves), "-o", "out", "--source-range", text)
+        assert (done.code, "0,255" in done.err) == (2, True), text

@@ -84,7 +84,7 @@ def test_a_single_value_gives_the_bias_and_finite_gradients():
 
 
 def test_the_wrong_number_of_channels_is_said(model):
-    with pytest.raises(ShapeError, match=r"takes 3 channels \(the last axis\), not 4"):
+    with pytest.raises(ShapeError, match=r"takes 3 channels \(the last axis\)"):
         Translator(model).translate(np.zeros((32, 32, 4), np.uint8))
 
 

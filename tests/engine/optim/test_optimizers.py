@@ -63,6 +63,7 @@ class Rates:
         self.seen.append([g.optimizer.param_groups[0]["lr"] for g in self.update.groups.values()])
 
 
+@pytest.mark.slow
 def test_every_group_follows_the_schedule_from_its_own_rate(tmp_path, data):
     two = {"train.optimizer.discriminator.lr": "0.001", "train.schedule": "linear", "train.steps": "4", "metrics": "[]"}
     made = job(tmp_path / "run", two, dataset=data)
@@ -86,6 +87,7 @@ def test_clipping_shortens_a_long_gradient_and_leaves_a_short_one():
         assert update.norms["generator"] == pytest.approx(5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_learns_and_keeps_weights_whole(precision, tmp_path, data):
     made = job(tmp_path / "run", {"train.precision": precision, "train.steps": "6", "metrics": "l1"}, dataset=data)
@@ -94,6 +96,7 @@ def test_half_precision_learns_and_keeps_weights_whole(precision, tmp_path, data
     assert {p.dtype for n in made.model.networks.values() for p in n.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_fp16_comes_back_with_its_scale(tmp_path, data):
     from factories import go_on
 

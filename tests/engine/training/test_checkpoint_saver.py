@@ -39,6 +39,7 @@ def best_of(folder):
     return json.loads((folder / "best.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holds", ["weights", "full"])
 def test_the_best_checkpoint_stays_and_is_named(tmp_path, data, holds):
     """At such a learning rate the first evaluation is the best; psnr counts upwards."""
@@ -140,6 +141,7 @@ class Watcher:
         self.look()
 
 
+@pytest.mark.slow
 def test_milestones_stay(tmp_path, data):
     often = {
         "train.steps": "7",
@@ -152,6 +154,7 @@ def test_milestones_stay(tmp_path, data):
     assert steps_of(tmp_path / "run") == [3, 6, 7]
 
 
+@pytest.mark.slow
 def test_a_run_without_progress_ends_early_and_keeps_its_best(tmp_path, data):
     still = {
         "train.steps": "50",
@@ -165,6 +168,7 @@ def test_a_run_without_progress_ends_early_and_keeps_its_best(tmp_path, data):
     assert best_of(tmp_path / "run")["value"] == result.scores.metrics["l1"]  # nothing moves: the end is as good
 
 
+@pytest.mark.slow
 def test_patience_goes_on_counting_after_a_stop(tmp_path, data):
     still = {
         "train.evaluate_every": "2",
@@ -177,6 +181,7 @@ def test_patience_goes_on_counting_after_a_stop(tmp_path, data):
     assert trainer.fit(go_on(tmp_path / "run", {**still, "train.steps": "50"}, dataset=data)).step == 8
 
 
+@pytest.mark.slow
 def test_an_unknown_metric_is_refused_by_name(tmp_path, data):
     made = job(tmp_path / "run", {"train.best_metric": "pnsr"}, dataset=data)
     with pytest.raises(ConfigError, match=r"train\.best_metric: no metric 'pnsr' in this run; did you mean 'psnr'"):
@@ -215,6 +220,7 @@ def one_event(folder, step, rng):
     return False
 
 
+@pytest.mark.slow
 def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path, data):
     """`train.best_metric` takes the metric's name or one of its numbers, and each number points its own way."""
     metrics = job(tmp_path / "run", {"metrics": '["ssim", "pixel-accuracy"]'}, dataset=data).metrics
@@ -229,6 +235,7 @@ def test_a_metric_with_numbers_of_other_names_can_tell_the_best(tmp_path, data):
         of("accuracy_6")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("best", ["ssim", "ssim[window=7]"])
 def test_a_metric_with_options_tells_the_best_by_the_name_that_an_evaluation_gives_it(tmp_path, data, best):
     chosen = {"metrics": '["l1", "ssim"]', "metrics.ssim.window": "7", "train.best_metric": best, "train.steps": "2"}

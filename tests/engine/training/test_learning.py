@@ -27,6 +27,7 @@ def train(folder, settings):
     return weights(made)
 
 
+@pytest.mark.slow
 def test_four_pairs_are_learned_by_heart(tmp_path):
     """L1 in training falls below a tenth of its start."""
     settings = {

@@ -147,6 +147,7 @@ def test_the_judges_objective_is_halved():
     assert not half["discriminator"].requires_grad
 
 
+@pytest.mark.slow
 def test_the_generators_step_leaves_no_gradient_on_the_discriminator_and_pays_for_none():
     """48.98 GFLOP forward and backward at 256 px, not 55.37; a whole step 86.94 (counted, not timed)."""
     with torch.device("meta"):

@@ -77,6 +77,7 @@ def assert_finite(folder):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["input", "generator loss", "discriminator loss", "gradient"])
 def test_a_step_that_is_not_finite_is_left_out_and_said(where, tmp_path, data, capsys):
     norm = {"generator.norm": "none", "discriminator.norm": "none"}  # NaN would stay in the running means
@@ -118,6 +119,7 @@ def test_what_stays_bad_ends_with_7_after_three_returns_and_names_the_files(tmp_
     assert_finite(tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["weight", "buffer"])
 def test_nothing_that_is_not_finite_is_saved(where, tmp_path, data, capsys):
     _, result = trained(tmp_path / "run", data, where, [7], times=1)

@@ -28,6 +28,7 @@ class Killer:
             os.kill(os.getpid(), self.number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_after_the_step_and_leaves(number, code, tmp_path):
     made = job(tmp_path / "run", {"train.log_every": "1", "metrics": "[]"})
@@ -53,7 +54,7 @@ def imtrans_logged(run, step, values):
 def test_an_interrupted_run_is_reported_by_the_command_line_and_in_run_json(cli, tmp_path):
     (tmp_path / "stopper.py").write_text(STOPPER)
     small = ["--set", "generator.depth=3", "--set", "generator.width=2", "--set", "data.size=16"]
-    done = cli("-p", "stopper.py", "run", "pix2pix", "--steps", "5", "--set", "dataset.pairs=4", *small)
+    done = cli("-p", "stopper.py", "run", "pix2pix", "--steps", "5", "--set", "dataset.pairs=8", *small)
     assert done.code == 130
     assert "\nStopped by Ctrl-C after step 1" in done.err
     assert "Error" not in done.err

@@ -7,7 +7,7 @@ from imtrans.kit.bases import BaseDataset
 class Unpaired(BaseDataset):
     data_spec = DataSpec(source=ImageSpec(channels=1), target=ImageSpec(channels=3))
 
-    def __init__(self, options: object, context: DatasetContext) -> None:
+    def __init__(self, *, context: DatasetContext) -> None:
         pass
 
     def __len__(self) -> int:

@@ -5,13 +5,13 @@ from imtrans.kit.bases import BaseMethod
 from imtrans.kit.random import uniform
 
 
-def denoiser(options, context):
+def denoiser(*, width, activation, context):
     data_spec = context.data_spec
     return Denoiser(
         data_spec.source.num_channels,
         data_spec.target.num_channels,
-        width=options.width,
-        activation=lambda: context.make("activation", options.activation),
+        width=width,
+        activation=lambda: context.make("activation", activation),
     )
 
 
@@ -27,8 +27,8 @@ class Denoiser(nn.Module):
         return self.layers(torch.cat([source, noisy, clock], dim=1))
 
 
-def diffusion(options, context):
-    return Diffusion(**context.parts, policy=context.policy, planes=context.data_spec.target.num_channels)
+def diffusion(*, context, **parts):
+    return Diffusion(**parts, planes=context.data_spec.target.num_channels)
 
 
 class Diffusion(BaseMethod):

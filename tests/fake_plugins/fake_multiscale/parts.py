@@ -7,8 +7,8 @@ from imtrans.interfaces import DataSpec, DiscriminatorOutput, ImageSpec, Pair
 from imtrans.kit.bases import BaseDataset
 
 
-def multiscale(options, context):
-    return Multiscale([context.make("discriminator", options.each) for _ in range(options.scales)])
+def multiscale(*, scales, each, context):
+    return Multiscale([context.make("discriminator", each) for _ in range(scales)])
 
 
 class Multiscale(nn.Module):
@@ -40,7 +40,7 @@ class FeatureMatching:
 class Labels(BaseDataset):
     data_spec = DataSpec(source=ImageSpec(kind="labels", channels=1, classes=5))
 
-    def __init__(self, options, context):
+    def __init__(self, *, context):
         pass
 
     def __len__(self):

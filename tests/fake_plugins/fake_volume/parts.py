@@ -12,7 +12,7 @@ HOUNSFIELD = ImageSpec(kind="data", channels=1, low=-1000, high=1000, bits=32)
 class Volumes(BaseDataset):
     data_spec = DataSpec(source=HOUNSFIELD, target=HOUNSFIELD)
 
-    def __init__(self, options, context):
+    def __init__(self, *, context):
         self.collated = 0
 
     def __len__(self):
@@ -27,7 +27,7 @@ class Volumes(BaseDataset):
         return Pair(source=np.stack([p.source for p in pairs]), target=np.stack([p.target for p in pairs]), key="")
 
 
-def generator(options, context):
+def generator(*, context):
     return Cubes(context.data_spec.source.num_channels, context.data_spec.target.num_channels)
 
 

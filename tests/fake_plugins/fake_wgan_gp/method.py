@@ -4,7 +4,7 @@ from imtrans.kit.bases import BaseMethod
 from imtrans.kit.random import uniform
 
 
-def gradient_penalty(options, context):
+def gradient_penalty(*, context):
     def penalty(discriminator, batch, fake):
         share = uniform(batch.draws, 1, stream="gradient-penalty").float().view(-1, 1, 1, 1).to(fake.device)
         between = (batch.target * share + fake.detach() * (1 - share)).requires_grad_()

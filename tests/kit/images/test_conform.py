@@ -26,6 +26,7 @@ def packed(path, array, bits):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [10, 12, 14])
 def test_few_bits_are_read_as_sixteen_and_compare_equal_to_them(bits, tmp_path, cli):
     array = np.random.default_rng(bits).integers(0, 2**bits, (16, 18, 1)).astype(np.uint16)

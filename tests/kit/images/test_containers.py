@@ -85,6 +85,7 @@ def test_all_containers_hold_the_same_picture(channels, containers, tmp_path):
         assert np.abs(read[one] - read[other]).max() < (1e-7 if "float" in one + other else 1e-15), (one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "containers"), [(1, GREY), (3, COLOUR)])
 def test_evaluate_finds_no_error_between_any_two_containers(channels, containers, cli, tmp_path):
     whole = [name for name in containers if "float" not in name]  # floats are refused: nothing says their range

@@ -166,6 +166,7 @@ def test_a_file_longer_or_shorter_than_its_header_says_is_broken(tmp_path):
             decode(tmp_path / "x.npy")
 
 
+@pytest.mark.slow
 def test_any_changed_byte_ends_in_a_picture_or_in_one_error(tmp_path):
     stream = io.BytesIO()
     np.save(stream, values("uint16", 4, 4, 3))
@@ -186,6 +187,7 @@ def test_what_is_written_is_read_by_numpy_and_by_us(dtype, channels, tmp_path):
     assert np.array_equal(np.load(tmp_path / "x.npy"), picture[..., 0] if channels == 1 else picture)
 
 
+@pytest.mark.slow
 def test_a_folder_of_arrays_is_checked_trained_on_and_translated(cli, tmp_path):
     for split, side in itertools.product(("train", "val"), "AB"):
         (tmp_path / "x" / split / side).mkdir(parents=True)

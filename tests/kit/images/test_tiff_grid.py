@@ -41,6 +41,7 @@ def expected(array, photometric):
     return colours.astype(READ_AS.get(dtype, "uint16"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_layout_compression_predictor_and_byte_order(dtype, tmp_path):
     for i, ((channels, planar), (compression, predictor), tile) in enumerate(

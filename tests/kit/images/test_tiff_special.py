@@ -167,6 +167,7 @@ CLAIMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", CLAIMS)
 def test_a_strip_that_holds_more_than_its_header_says_is_refused(compression, tmp_path):
     samples = 3 if compression == 50001 else 1

@@ -14,7 +14,6 @@ from PIL import Image
 from imtrans.engine.datasets.dataset_download import fetch_dataset
 from imtrans.errors import DataError
 from imtrans.plugins.catalog import Catalog
-from imtrans_datasets.components_named import NamedOptions
 from imtrans_datasets.named import cityscapes
 
 # Not in the order of their names, as zips may be.
@@ -107,7 +106,7 @@ def test_the_exact_labels_are_kept_and_found_from_a_pair(fetch: Callable) -> Non
     from imtrans.kit.images import decode
 
     folder = fetch(photos(), labels())
-    val = cityscapes(NamedOptions(), DatasetContext(make=lambda *_: None, split="val"))
+    val = cityscapes(root=None, context=DatasetContext(make=lambda *_: None, split="val"))
     assert val.labels(0) == folder / "labels" / "val" / "0.png"
     assert np.array_equal(decode(val.labels(0), as_labels=True), classes(23)), "full size, as they were"
     train = decode(folder / "labels" / "train" / "0.png", as_labels=True)

@@ -230,7 +230,7 @@ from imtrans.kit.bases import BaseDataset
 class Photos(BaseDataset):
     data_spec = DataSpec()
     description = DatasetDescription(notes=["six photos of one colour"])
-    def __init__(self, options, context):
+    def __init__(self, *, context):
         self.values = range(4) if context.split == "train" else range(4, 6)
     def __len__(self):
         return len(self.values)

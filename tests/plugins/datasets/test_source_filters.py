@@ -131,6 +131,7 @@ def test_photos_of_any_size_and_mode_become_pairs_of_the_size_that_is_asked_for(
         assert pair.target.shape[2] == (2 if name == "lab" else 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_maker_trains_and_its_model_translates_a_photo_to_a_picture(name, photos, tmp_path):
     made = job(

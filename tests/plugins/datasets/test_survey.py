@@ -34,7 +34,7 @@ def pairs(top, targets, *, split=8, suffix=".png"):
     """Ten pairs, the first `split` for training; `targets` gives the target of a number."""
     for i in range(10):
         place = top / ("train" if i < split else "val")
-        save(place / "A" / f"{i}.png", photo(i))
+        save(place / "A" / f"{i}.png", 255 - photo(i))
         save(place / "B" / f"{i}{suffix}", targets(i))
 
 
@@ -112,6 +112,7 @@ def l1(text):
     return next(line.split()[1] for line in text.splitlines() if line.split()[:1] == ["l1"])
 
 
+@pytest.mark.slow
 def test_copies_of_another_depth_get_the_same_numbers_and_a_resumed_run_keeps_its_own(tmp_path, cli):
     pairs(tmp_path / "x", photo)
     pairs(tmp_path / "deep", lambda i: photo(i).astype(np.uint16) * 257)
@@ -145,6 +146,7 @@ def masks(top, values, *, bits=8, classes=lambda i: photo(i, 32, 32) % 2):
         image.save(place / "B" / f"{i}.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "bits", "options"), [((0, 255), 8, {}), ((0, 255), 1, {}), ((3, 9), 8, {"values": [3, 9]})]
 )
@@ -196,6 +198,7 @@ def test_a_void_value_is_hinted_at_and_left_out_of_losses(tmp_path, cli):
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_folders_are_evaluated_by_what_all_their_pictures_are(tmp_path, cli):
     for i in range(4):
         save(tmp_path / "one" / f"{i}.png", photo(i) if i else photo(i, 32, 32))

@@ -97,6 +97,7 @@ def test_same_padding_at_stride_one_is_one_before_and_two_behind():
         assert reached == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init_std", [0.02, 0.0])
 @pytest.mark.parametrize("name", [*FIELDS, "patchgan94"])
 def test_spectral_norm_begins_with_a_largest_singular_value_of_one(name, init_std):

@@ -29,6 +29,7 @@ def test_trainable_parameters_are_the_papers(name, options, count):
         assert trainable(make("generator", name, init_std=0, **options)) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["unet256", "unet128", "unet64", "encoder-decoder"])
 def test_every_generator_keeps_the_contract(name):
     check_generator(name, depth=3, width=4)

@@ -1,15 +1,19 @@
 """Diagnoses of histories written by hand: which figure leads to which diagnosis."""
 
 import math
+import os
 
 import numpy as np
 import pytest
+from factories import config
 
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report.metric_history import History
-from imtrans_observers.diagnostics import THRESHOLDS, diagnose, gradient_ratio, trend
-from imtrans_observers.image_stats import ImageStats, image_stats
-from imtrans_observers.run_diagnostics import Diagnostics
+from imtrans_observers.diagnosis import RunFacts, diagnose
+from imtrans_observers.diagnosis.image_stats import ImageStats, image_stats
+from imtrans_observers.diagnosis.log_faults import gradient_ratio, trend
+from imtrans_observers.diagnosis.run_diagnostics import Diagnostics
+from imtrans_observers.diagnosis.thresholds import THRESHOLDS
 
 WELL = {
     "discriminator": 0.5,
@@ -76,7 +80,10 @@ def test_grey_or_saturated_predictions_are_collapsed_colours():
 
 def test_a_run_that_waits_for_its_data_is_starved():
     found = verdict(health__waiting=0.7)
-    assert (found.name, found.hint) == ("starved by the loader", "processes that load ahead: --workers 4")
+    assert (found.name, found.hint) == (
+        "starved by the loader",
+        f"processes that load ahead: --workers {os.cpu_count()}",
+    )
     assert "70%" in found.sentence
 
 
@@ -166,7 +173,7 @@ def test_image_statistics_of_later_steps_are_dropped_when_a_run_is_rolled_back()
 
 
 def test_the_observers_of_a_run_share_one_diagnosis_and_count_an_event_once(tmp_path):
-    run, other = (Run(folder=tmp_path, config=None, steps=1000) for _ in range(2))
+    run, other = (Run(folder=tmp_path, config=config(), steps=1000) for _ in range(2))
     diagnostics = [Diagnostics.of(run) for _ in range(3)]
     assert diagnostics[0] is diagnostics[1] is diagnostics[2] is not Diagnostics.of(other)
     for step in range(10, 310, 10):
@@ -178,3 +185,108 @@ def test_the_observers_of_a_run_share_one_diagnosis_and_count_an_event_once(tmp_
     assert len(diagnostics[0].history.column("adversarial").steps) == 30
     diagnostics[1].logged(300, {**WELL, "adversarial": 9.0})
     assert diagnostics[0].history.last("train")["adversarial"] == 9.0, "the same step again, after a roll-back"
+
+
+FACTS = RunFacts(numbers={"l1": False, "psnr": True, "ssim": True}, pairs=400, steps=300, name="mine")
+
+
+def scored(facts=FACTS, stats=FINE, **numbers):
+    """The diagnosis of a run whose last evaluation gave these numbers."""
+    history = past()
+    history.add("val", 300, {k: float(v) for k, v in numbers.items()})
+    return diagnose(history, stats, facts)
+
+
+def test_a_model_that_loses_against_the_mean_image_by_most_numbers_is_not_healthy():
+    better = {"l1": 0.1, "psnr": 20, "ssim": 0.5, "l1_of_mean_image": 0.3, "psnr_of_mean_image": 15}
+    assert scored(**better, ssim_of_mean_image=0.2).name == "healthy"
+    worse = scored(**{**better, "l1": 0.4, "psnr": 12}, ssim_of_mean_image=0.2)
+    assert worse.name == "worse than the mean image"
+    assert worse.sentence == "l1 is 0.4, and of the mean training picture in place of each translation 0.3."
+    assert worse.hint == "a longer training: imtrans resume mine --steps 600"
+    # A sharp picture may lose by one number.
+    assert scored(**{**better, "psnr": 12}, ssim_of_mean_image=0.2).name == "healthy"
+    known = scored(l1=0.4, l1_of_mean_image=0.3, l1_on_training=0.1)
+    assert "imtrans data preview" in known.hint
+
+
+def test_pictures_that_are_known_by_heart_and_few_pairs_are_told():
+    assert scored(l1=0.3, l1_on_training=0.2).name == "healthy"
+    by_heart = scored(l1=0.3, l1_on_training=0.1)
+    assert (by_heart.name, "3.0 times" in by_heart.sentence) == ("learned by heart", True)
+    assert by_heart.hint.endswith("mine@best")
+    few = scored(RunFacts(pairs=12))
+    assert (few.name, few.sentence[:8]) == ("few pairs", "12 pairs")
+    assert scored(RunFacts(pairs=30)).name == "healthy"
+
+
+def test_a_finished_run_that_still_gets_better_fast_is_not_finished():
+    history = History()
+    for step in range(10, 301, 10):
+        history.add("train", step, WELL)
+        history.add("val", step, {"l1": 1 - step / 320})
+    assert diagnose(history, FINE, FACTS).name == "not finished"
+    going_on = RunFacts(numbers=FACTS.numbers, steps=900)
+    assert diagnose(history, FINE, going_on).name == "healthy"
+
+
+def test_no_value_is_proposed_that_is_set_already_or_that_the_run_does_not_have():
+    alike = ImageStats(spread=0.05, target_spread=0.13, colours=0.8, target_colours=0.27)
+
+    def wider(**values):
+        return diagnose(past(), alike, RunFacts(values=values)).hint
+
+    assert wider(**{"generator.width": 16}).endswith("--set generator.width=32")
+    assert wider(**{"generator.width": 64}).endswith("--set generator.width=128")
+    assert wider(**{"generator.width": 256}) == wider() == "another generator: imtrans list generators"
+    grey = ImageStats(spread=0.6, target_spread=0.13, colours=0.1, target_colours=0.27)
+    hints = [
+        diagnose(past(), grey, RunFacts(values={"adversarial.bce.weight": w})).hint.split()[-1] for w in (1.0, 5.0, 0.0)
+    ]
+    assert hints == ["adversarial.bce.weight=5", "adversarial.bce.weight=25", "adversarial.weight=1"]
+    late = past(health__waiting=0.7)
+    cores = os.cpu_count()
+    assert diagnose(late, FINE, RunFacts(values={"data.workers": 0})).hint.endswith(f"--workers {min(cores, 4)}")
+    full = {"data.workers": cores, "data.cache": "auto"}
+    assert diagnose(late, FINE, RunFacts(values=full)).hint.endswith("data.cache=on")
+    assert "stored at the size" in diagnose(late, FINE, RunFacts(values={**full, "data.cache": "on"})).hint
+
+
+def noisy(count=6, side=64):
+    random = np.random.default_rng(1)
+    return [random.integers(60, 190, (side, side, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def test_a_mark_on_every_prediction_and_on_no_target_is_a_fixed_pattern():
+    targets = noisy()
+    marked = [t.copy() for t in noisy()]
+    for each in marked:
+        each[4:14, 20:30] = (255, 0, 255)
+    stats = image_stats([sample(p, t) for p, t in zip(marked, targets, strict=True)])
+    assert stats.fixed == pytest.approx(100 / 64**2, abs=1e-4)
+    assert diagnose(past(), stats._replace(spread=0.6, colours=0.8)).name == "fixed pattern"
+    on_all = image_stats([sample(p, p) for p in marked])
+    assert on_all.fixed == 0
+    of_three = image_stats([sample(p, t) for p, t in zip(marked[:3], targets, strict=False)])
+    assert of_three.fixed == 0, "three pictures can be alike by chance"
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_a_grid_of_the_stride_that_the_targets_lack_is_a_checkerboard(period):
+    rows, columns = np.indices((64, 64)) // (period // 2)
+    grid = ((rows + columns) % 2 * 2 - 1)[..., None] * 12
+    plain = noisy()
+    with_grid = [np.clip(p.astype(int) + grid, 0, 255).astype(np.uint8) for p in noisy()]
+    stats = image_stats([sample(p, t) for p, t in zip(with_grid, plain, strict=True)])
+    assert diagnose(past(), stats).name == "checkerboard"
+    assert diagnose(past(), image_stats([sample(p, p) for p in with_grid])).name != "checkerboard"
+    resize = RunFacts(values={"generator.upsampling": "transposed"})
+    assert diagnose(past(), stats, resize).hint.endswith("--set generator.upsampling=resize")
+    done = RunFacts(values={"generator.upsampling": "resize"})
+    assert "upsampling=" not in diagnose(past(), stats, done).hint
+
+
+def test_rounding_to_8_bits_and_small_pictures_are_no_checkerboard():
+    smooth = [np.full((64, 64, 3), 90 + i, np.uint8) for i in range(6)]
+    assert diagnose(past(), image_stats([sample(s, s) for s in smooth])).name != "checkerboard"
+    assert image_stats([sample(p, p) for p in noisy(side=12)]).grid == 0

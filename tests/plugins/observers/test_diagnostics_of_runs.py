@@ -2,9 +2,12 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
+import torch
 from factories import job
+from torch import nn
 
 from imtrans.engine.training import trainer
 from imtrans.kit.bases import DatasetWrapper
@@ -18,9 +21,30 @@ TOY = {
     "generator.depth": "4",
     "generator.width": "8",
     "discriminator.width": "8",
-    "metrics": '["l1"]',
+    "metrics": '["l1", "psnr", "ssim"]',
     "train.sample_every": "150",
 }
+
+
+class Marked(nn.Module):
+    """A generator that leaves the same bright mark on every picture."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, source):
+        image = self.generator(source).clone()
+        image[..., 4:10, 20:27] = torch.tensor([-0.9, 0.9, -0.9]).view(3, 1, 1)
+        return image
+
+
+class Exchanged(DatasetWrapper):
+    """A data set whose targets belong to other sources."""
+
+    def __getitem__(self, index):
+        pair, other = self.inner[index], self.inner[(7 * index + 3) % len(self.inner)]
+        return replace(pair, target=other.target)
 
 
 def verdict(folder):
@@ -33,7 +57,21 @@ def trained(tmp_path, **settings):
     return verdict(made.run.folder)
 
 
-@pytest.mark.parametrize("settings", [{}, {"adversarial": "lsgan"}, {"adversarial": "hinge"}], ids=str)
+RESNET = {"generator": "resnet6", "generator__depth": ""}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"adversarial": "lsgan"},
+        {"adversarial": "hinge"},
+        {"adversarial__weight": "0"},
+        {"data__size": "64"},
+        RESNET,
+    ],
+    ids=str,
+)
 def test_a_well_run_is_healthy(tmp_path, settings):
     assert trained(tmp_path, **settings) == "healthy"
 
@@ -55,6 +93,34 @@ def test_a_tiny_generator_with_l1_alone_copies_the_mean(tmp_path):
 def test_a_generator_that_jumps_without_a_distance_to_hold_it_loses_its_colours(tmp_path):
     settings = {"train.optimizer.generator.lr": "0.05", "reconstruction.weight": "0"}
     assert trained(tmp_path, **settings) == "colours collapsed"
+
+
+def test_a_mark_that_is_on_every_prediction_is_a_fixed_pattern(tmp_path):
+    made = job(tmp_path / "run", TOY)
+    made.model.method.generator = Marked(made.model.method.generator)
+    trainer.fit(made)
+    assert verdict(made.run.folder) == "fixed pattern"
+
+
+def test_a_discriminator_alone_leaves_a_checkerboard(tmp_path):
+    assert trained(tmp_path, reconstruction__weight="0") == "checkerboard"
+
+
+def test_twelve_pairs_are_few(tmp_path):
+    assert trained(tmp_path, dataset__pairs="12") == "few pairs"
+
+
+def test_a_run_of_sixty_steps_is_too_short(tmp_path):
+    assert trained(tmp_path, train__steps="60") == "too early to tell"
+
+
+def test_partners_that_do_not_belong_together_are_worse_than_the_mean_image(tmp_path):
+    many = {"generator.width": "24", "dataset.pairs": "32", "train.steps": "700", "adversarial.weight": "0"}
+    made = job(tmp_path / "run", {**TOY, **many, "data.cache": "off"})
+    for loading in (made.training, made.plain_training, made.validation):
+        loading.source.built = Exchanged(loading.source.dataset)
+    trainer.fit(made)
+    assert verdict(made.run.folder) == "worse than the mean image"
 
 
 class Sleeper(DatasetWrapper):

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from factories import job, plugins
@@ -60,6 +61,7 @@ def heard(tmp_path, event):
     return [values for name, values in witness.heard if name == event]
 
 
+@pytest.mark.slow
 def test_hook_imtrans_run_started(tmp_path):
     assert heard(tmp_path, "run_started") == [{"folder": "run", "exists": True, "steps": 5}]
 
@@ -73,16 +75,19 @@ def test_hook_imtrans_logged(tmp_path):
     assert {"health.accuracy", "health.waiting", "health.skipped", *players} <= set(told[0]["names"])
 
 
+@pytest.mark.slow
 def test_hook_imtrans_evaluated(tmp_path):
     first, last = heard(tmp_path, "evaluated")
     assert first == {"step": 3, "names": [], "shapes": [(32, 32, 3)] * 2}
     assert last == {"step": 5, "names": ["l1", "l1_of_mean_image"], "shapes": [(32, 32, 3)] * (2 + 8)}
 
 
+@pytest.mark.slow
 def test_hook_imtrans_checkpoint_saved(tmp_path):
     assert heard(tmp_path, "checkpoint_saved") == [{"step": 5, "is_whole": True}]
 
 
+@pytest.mark.slow
 def test_hook_imtrans_run_finished(tmp_path):
     assert heard(tmp_path, "run_finished") == [{"error": None}]
 
@@ -145,6 +150,7 @@ def test_the_log_has_infinity_as_text_and_nothing_for_what_was_not_measured(tmp_
     assert metric_history.read(made.run.folder).last("train")["c"] == float("inf")
 
 
+@pytest.mark.slow
 def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
     made = watched(tmp_path, Witness())
     trainer.fit(TrainingJob(**{**made.__dict__, "run": type(made.run)(**{**made.run.__dict__, "is_quiet": False})}))
@@ -219,7 +225,8 @@ def on_a_terminal(tmp_path, columns, colour):
 
     code = (
         "from imtrans_observers.console import Console; from imtrans.interfaces import Run; from pathlib import Path\n"
-        "run, console = Run(folder=Path('run'), config=None, steps=5), Console()\n"
+        "from factories import config\n"
+        "run, console = Run(folder=Path('run'), config=config(), steps=5), Console()\n"
         "console.imtrans_run_started(run)\n"
         "for step in range(1, 6):\n"
         "    losses = {n: 0.123456 for n in ('discriminator', 'adversarial', 'reconstruction')}\n"
@@ -227,6 +234,7 @@ def on_a_terminal(tmp_path, columns, colour):
         "console.imtrans_run_finished(run, None)\n"
     )
     environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm-256color"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment.pop("NO_COLOR", None)
     environment |= {"NO_COLOR": colour} if colour else {}
     ours, theirs = pty.openpty()

@@ -59,6 +59,7 @@ def report(run):
     return (run.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(trained):
     text = report(trained)
     assert not re.search(r"https?:|//[a-z]", re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", text))
@@ -79,6 +80,11 @@ def test_the_page_has_every_section(trained):
     assert "mean training picture" in page.words
     assert "generator.width" in page.words
     assert "torch==" in page.words
+    assert "What the numbers mean" in page.words
+    assert "100 x l1: mean absolute difference. The weight is in the number." in page.words
+    assert "higher is better, without any weight" in page.words
+    assert f"imtrans translate {trained.folder}@best PICTURES -o OUT" in page.words
+    assert "It was made by" in page.words
 
 
 def test_the_curves_are_those_of_the_log(trained):
@@ -94,8 +100,9 @@ def test_the_curves_are_those_of_the_log(trained):
 
 def test_every_picture_can_be_compared_by_mouse_and_keyboard(trained):
     text, page = report(trained), Page(report(trained))
-    sliders = re.findall(r'<input type="range" min="0" max="100" value="50" aria-label="([^"]+)"', text)
-    assert len(sliders) == 2 + 8
+    enlarged = re.findall(r'<button type="button" class="still" title="(\w+) of [^"]+: enlarge"', text)
+    assert enlarged == ["source", "prediction", "target"] * (2 + 8)
+    assert text.count('value="source"> slider over the source') == 2
     assert all(p.get("alt") is not None for p in page.pictures)
 
 
@@ -152,6 +159,7 @@ def test_a_page_of_many_large_pictures_stays_small(tmp_path):
     assert 500_000 < len(report(run)) < 3_000_000
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_with_the_same_page(tmp_path):
     """Stopped after step 8 of 12 with a checkpoint at 4: what came after it is made anew, and is there once."""
     settings = {

@@ -60,6 +60,7 @@ def test_few_sketches_are_equal() -> None:
     assert len(exact) > 195
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1_000_000, 2_000_000])
 def test_hand_and_ruler_draw_the_same_within_6_pixels(first: int) -> None:
     for index in range(first, first + 40):

@@ -12,8 +12,11 @@ MAGIC = 8  # bytes that tell the format
 class Reader(Protocol):
     """What reads one kind of file. DataError for kinds that are not read; for broken files what its library raises."""
 
-    def picture(self, path: Path, background: Color | None, /) -> Array:
-        """The picture, (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
+    def picture(self, path: Path, background: Color | None, page: int | None, /) -> Array:
+        """The picture, (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background.
+
+        Of several pages the first, which is logged, unless one is chosen, from 0 on; ValueError where it is not there.
+        """
 
     def labels(self, path: Path, /) -> LabelMap:
         """The label map in the file."""

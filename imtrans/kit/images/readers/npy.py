@@ -93,8 +93,10 @@ def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def picture(path: Path, _background: Color | None) -> Array:
+def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
     """The array as (H, W, C) uint8, uint16 or float32; there is no alpha, so that the background is not used."""
+    if page:
+        raise ValueError(f"has no page {page + 1}")
     values, layout = _values(path)
     if layout.is_float:
         return real_numbers(values)

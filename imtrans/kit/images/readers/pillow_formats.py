@@ -29,21 +29,33 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[ImageFile]:
-    """A picture whose header was read and checked; no pixel is decoded. What Pillow raises for broken ones."""
+def opened(path: Path, frame: int | None = None) -> Iterator[ImageFile]:
+    """A picture whose header was read and checked; no pixel is decoded. What Pillow raises for broken ones.
+
+    Of an animation it is the first frame, which is logged, unless one is chosen.
+    """
     with Image.open(path, formats=PILLOW_FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
-        if getattr(image, "n_frames", 1) > 1:
+        if frame:
+            _seek(image, frame)
+        elif frame is None and getattr(image, "n_frames", 1) > 1:
             _log.info("%s: %d frames; the first is taken", path, getattr(image, "n_frames", 1))
         if image.format == "PNG":
             _verify_checksums(path)
         yield image
 
 
-def picture(path: Path, background: Color | None) -> Array:
+def _seek(image: ImageFile, frame: int) -> None:
+    try:
+        image.seek(frame)
+    except EOFError:
+        raise ValueError(f"has no page {frame + 1}") from None
+
+
+def picture(path: Path, background: Color | None, frame: int | None = None) -> Array:
     """The picture as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
-    with opened(path) as image:
+    with opened(path, frame) as image:
         if is_deep(image) and (image.mode in ("RGB", "RGBA", "LA") or image.format == "PPM"):
             colours, alpha = _deep_ppm(path, image) if image.format == "PPM" else _deep_png(path, image)
         else:

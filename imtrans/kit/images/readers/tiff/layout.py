@@ -88,9 +88,8 @@ class TiffLayout:
         return ("LA" if self.count == 1 else "RGBA") + (f";{self.bits}" if self.bits > 8 else "")
 
 
-def tiff_layout(path: Path, file: "tifffile.TiffFile") -> TiffLayout:
-    """The layout of the first page of an open TIFF. DataError, naming the file, for kinds that are not read."""
-    page = file.pages.first
+def tiff_layout(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage") -> TiffLayout:
+    """The layout of a page of an open TIFF. DataError, naming the file, for kinds that are not read."""
     sizes = (page.imagewidth, page.imagelength, page.samplesperpixel, *page.chunks[:2])
     if not all(isinstance(size, int) for size in sizes):
         raise ValueError("broken or cut off (a size is no number)")

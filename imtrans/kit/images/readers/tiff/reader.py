@@ -23,22 +23,23 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def opened(path: Path, handle: BinaryIO) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
-    """The first page of an open TIFF and its layout; no pixel is read. ValueError or OSError for broken files."""
+def opened(path: Path, handle: BinaryIO, page: int | None = None) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
+    """A page of an open TIFF, else the first, and its layout; no pixel is read. ValueError or OSError if broken."""
     import tifffile
 
     logging.getLogger("tifffile").addHandler(QUIET)
     try:
         with tifffile.TiffFile(handle) as file:
-            yield file.pages.first, tiff_layout(path, file)
+            chosen = file.pages.first if not page else _page(file, page)
+            yield chosen, tiff_layout(path, file, chosen)
     except tifffile.TiffFileError as error:
         raise ValueError(f"broken or cut off ({error})") from None
 
 
-def picture(path: Path, background: Color | None) -> Array:
-    """The first page as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
-    with path.open("rb") as file, opened(path, file) as (page, layout):
-        stored = _stored(path, page, layout)
+def picture(path: Path, background: Color | None, number: int | None = None) -> Array:
+    """A page as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
+    with path.open("rb") as file, opened(path, file, number) as (page, layout):
+        stored = _stored(path, page, layout, is_chosen=number is not None)
         if layout.is_indexed:
             return upright(palette(page)[stored[..., 0]], layout.orientation)
         colours = _readable(path, _black_is_zero(path, stored[..., layout.channels], layout), layout)
@@ -60,8 +61,18 @@ def labels(path: Path) -> LabelMap:
         return LabelMap(upright(ids, layout.orientation), layout.mode, colours)
 
 
-def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout) -> Array:
-    if layout.pages > 1:
+def _page(file: "tifffile.TiffFile", number: int) -> "tifffile.TiffPage":
+    import tifffile
+
+    try:
+        page = file.pages[number]
+    except IndexError:
+        raise ValueError(f"has no page {number + 1}") from None
+    return page if isinstance(page, tifffile.TiffPage) else page.aspage()
+
+
+def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout, *, is_chosen: bool = False) -> Array:
+    if layout.pages > 1 and not is_chosen:
         size = f"{layout.width} x {layout.height} pixels"
         _log.info("%s: %d pages; the first is taken (%s)", path, layout.pages, size)
     return stored_pixels(path, page, most_pixels=MAX_PIXELS)

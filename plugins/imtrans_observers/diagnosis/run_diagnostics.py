@@ -8,8 +8,8 @@ from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import metric_history
 from imtrans.kit.report import samples as sample_files
 from imtrans.kit.report.metric_history import History
-from imtrans_observers.diagnostics import Diagnosis, diagnose
-from imtrans_observers.image_stats import ImageStats, image_stats
+from imtrans_observers.diagnosis import Diagnosis, RunFacts, diagnose
+from imtrans_observers.diagnosis.image_stats import ImageStats, image_stats
 
 
 class Diagnostics:
@@ -63,7 +63,8 @@ class Diagnostics:
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of everything recorded so far; computed once between two events."""
         if self._diagnosis is None:
-            self._diagnosis = diagnose(self.history, self.stats)
+            facts = RunFacts.of(self._run) if self._run else RunFacts()
+            self._diagnosis = diagnose(self.history, self.stats, facts)
         return self._diagnosis
 
     def _is_new(self, split: str, step: int, values: Mapping[str, float]) -> bool:

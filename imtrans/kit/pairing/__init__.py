@@ -1,0 +1,1 @@
+"""Which pictures belong together: by their structure, their names, and the parts of a file."""

@@ -1,0 +1,148 @@
+"""What a folder of pictures could be: pairs by names or folders, panels, pages, photos without partners."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+from imtrans.errors import DataError
+from imtrans.kit.images.array import Array
+from imtrans.kit.images.header_cache import headers
+from imtrans.kit.pairing.groups import SPLITS, groups_of
+from imtrans.kit.pairing.names import NamePairs, by_folders, by_names
+from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM, Part, Parts, decode_part, split_part
+from imtrans.kit.pairing.structure import Fit, fit
+from imtrans.kit.picture_files import find_pictures
+
+SAMPLE = 24  # pairs that are looked at
+PIXELS = 100_000_000  # of all that are looked at, but for the first four
+THIRDS = tuple(Part("column", i, 3) for i in (1, 2, 3))
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """One way to see a folder: what it `says`, the pairs that it makes (none: it makes none), and how well they fit.
+
+    Pairs are (source, target): names below the folder, with the part of the file that is meant ("x.png#column=1/3").
+    `patterns` select source and target by name, and `layout` is that of single files, where these suffice to read them.
+    """
+
+    says: str
+    pairs: Pairs = ()
+    keys: Sequence[str] = ()
+    patterns: tuple[str, ...] = ()
+    layout: str = ""
+    fit: Fit | None = None
+
+    @property
+    def groups(self) -> tuple[str, list[str]]:
+        """What groups the pairs, and the group of each; see `groups_of`."""
+        return groups_of(self.keys)
+
+
+def guesses(folder: Path) -> list[Guess]:
+    """What the pictures below a folder could be, the likeliest first; the last may make no pairs."""
+    names = [name.replace("\\", "/") for name in find_pictures(folder).names]
+    if not names:
+        return []
+    found = [g for g in _of_names(folder, names) if g]
+    if not any(guess.fit and guess.fit.is_evident for guess in found):
+        found = [*_of_parts(folder, names), *found]
+    return found or [Guess(says=_without_pairs(names))]
+
+
+def fit_of(folder: Path, pairs: Pairs) -> Fit:
+    """How well the two of a pair fit, by a sample of them; pictures that cannot be read are passed over."""
+    count = _affordable(folder, [one for one, _ in pairs])
+    chosen = [pairs[i * len(pairs) // count] for i in range(count)]
+    read = partial(_read, folder)
+    both = [(a, b) for one, two in chosen if (a := read(one)) is not None and (b := read(two)) is not None]
+    if pairs and (part := split_part(pairs[0][0])[1]) and part.kind == "row":
+        # What lies above each other in one picture shares its columns, as halves side by side share their rows.
+        both = [(a.swapaxes(0, 1), b.swapaxes(0, 1)) for a, b in both]
+    return fit([a for a, _ in both], [b for _, b in both])
+
+
+def _affordable(folder: Path, names: Sequence[str]) -> int:
+    """How many pairs are looked at: fewer of large pictures."""
+    count = min(SAMPLE, len(names))
+    if not count:
+        return 0
+    heads = headers([str(folder / split_part(names[i * len(names) // count])[0]) for i in range(count)])
+    pixels = max((head.width * head.height for head in heads if head), default=1)
+    return max(min(count, 4), min(count, PIXELS // (2 * pixels)))
+
+
+def _read(folder: Path, name: str) -> Array | None:
+    file, part = split_part(name)
+    try:
+        return decode_part(folder / file, part)
+    except DataError:
+        return None
+
+
+def _of_names(folder: Path, names: Sequence[str]) -> Iterator[Guess]:
+    """Pairs by words in names, as far as the pictures fit, or the words are usual ones."""
+    found: list[NamePairs] = [*by_names(names), *by_folders(names)]
+    unlikely, seen = [], set[frozenset[tuple[str, str]]]()
+    for pairs in found[:6]:
+        content = frozenset(pairs.pairs)
+        if content in seen:
+            continue
+        seen.add(content)
+        guess = Guess(
+            says=str(pairs),
+            pairs=pairs.pairs,
+            keys=pairs.keys,
+            patterns=pairs.patterns,
+            fit=fit_of(folder, pairs.pairs),
+        )
+        if guess.fit and guess.fit.is_evident:
+            yield guess
+        elif pairs.is_known and pairs.patterns:  # names that differ otherwise, too, are no evidence
+            unlikely.append(guess)
+    yield from unlikely
+
+
+def _of_parts(folder: Path, names: Sequence[str]) -> Iterator[Guess]:
+    """Pairs that lie in one file, as far as their parts fit."""
+    heads = headers([str(folder / name) for name in names])
+    if 2 * sum(head is not None and head.pages == 2 for head in heads) > len(names):
+        yield _cut(folder, names, PAGES, says="two pages in each file", layout="pages")
+    thirds = [
+        _cut(folder, names, (a, b), says=f"three panels (pairs of {a.number} and {b.number})")
+        for a, b in combinations(THIRDS, 2)
+    ]
+    if all(map(_is_evident, thirds)):
+        yield from thirds
+        return
+    for parts, says, layout in (
+        (LEFT_RIGHT, "two halves side by side", "halves"),
+        (TOP_BOTTOM, "two halves one above the other", "stacked"),
+    ):
+        guess = _cut(folder, names, parts, says=says, layout=layout)
+        if _is_evident(guess):
+            yield guess
+
+
+def _cut(folder: Path, names: Sequence[str], parts: Parts, *, says: str, layout: str = "") -> Guess:
+    pairs = [(f"{name}{parts[0]}", f"{name}{parts[1]}") for name in names]
+    keys = [name.rpartition(".")[0] for name in names]
+    return Guess(says=says, pairs=pairs, keys=keys, layout=layout, fit=fit_of(folder, pairs))
+
+
+def _is_evident(guess: Guess) -> bool:
+    return bool(guess.fit and guess.fit.is_evident)
+
+
+def _without_pairs(names: Sequence[str]) -> str:
+    folders: dict[str, int] = {}
+    for name in names:
+        top = name.partition("/")[0] if "/" in name else ""
+        folders[top] = folders.get(top, 0) + 1
+    if len(folders) == 2 and not folders.keys() & {"", *SPLITS}:
+        (one, count), (two, other) = folders.items()
+        return f"unpaired pictures ({count:,} in {one} and {other:,} in {two}, no common names)"
+    return "photos without partners"

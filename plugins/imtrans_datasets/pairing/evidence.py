@@ -1,0 +1,78 @@
+"""What speaks for pairs that nobody has declared: the look of the pictures; and what a folder could be instead."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+from imtrans.errors import DataError, ImtransError
+from imtrans.interfaces import Issue
+from imtrans.kit.pairing.guess import Guess, fit_of, guesses
+from imtrans.kit.pairing.parts import LEFT_RIGHT
+from imtrans_datasets.pairing.file_index import Item, Listing
+
+ENOUGH = 8  # pairs by name, of which few that do not fit say nothing
+DECLARED = "--set dataset.layout=halves"
+MAKERS = "imtrans run pix2pix --dataset pencil --data-root {folder} (or grey, lab, edges, inpaint)"
+
+
+def doubts_of(listing: Listing, path: Path) -> Callable[[], Sequence[Issue]]:
+    """Doubts of pairs that were found below a path: halves without evidence are a fault, other pairs get a warning."""
+    return cache(lambda: tuple(_doubts(listing.everything() if listing.everything else listing.items, path)))
+
+
+def _doubts(items: Sequence[Item], path: Path) -> Sequence[Issue]:
+    items = [*dict.fromkeys(items)]  # where test serves for val both hold the same
+    halves = [item for item in items if item.parts == LEFT_RIGHT]
+    chosen = halves or [item for item in items if len(item.paths) == 2 and not item.parts]
+    one, two = map(str, LEFT_RIGHT) if halves else ("", "")
+    fit = fit_of(Path(), [(f"{item.paths[0]}{one}", f"{item.paths[-1]}{two}") for item in chosen])
+    if fit.is_evident or not fit.count or (not halves and fit.count < ENOUGH):
+        return ()
+    if not halves:
+        what = f"{path}: source and target fit each other in {fit} pairs that were looked at, as by chance"
+        hint = "If one name does not mean one scene, they are no pairs; for loosely related pictures let it be."
+        return (Issue(code="unrelated", what=what, hint=hint, is_fault=False),)
+    what = f"{path}: no pairs side by side (left and right fit in {fit} pictures); it looks like"
+    guess = _best(path)
+    hint = f"{advice(guess, path)}\nIf each picture is a pair side by side: {DECLARED}"
+    return (Issue(code="no-evidence", what=f"{what} {guess.says}", hint=hint),)
+
+
+def explained(error: DataError, path: Path) -> DataError:
+    """The error of a folder in which no pairs were found, with what the folder could be."""
+    if not path.is_dir():
+        return error
+    try:
+        found = guesses(path)
+    except ImtransError:
+        return error
+    if not found or error.what.startswith(str(path / "pairs.csv")):
+        return error
+    return DataError(
+        f"{error.what}; it looks like {found[0].says}", hint=f"{error.hint}\n{advice(found[0], path)}".strip()
+    )
+
+
+def advice(guess: Guess, path: Path) -> str:
+    """What to do with a folder that looks so."""
+    if guess.patterns:
+        source, target = guess.patterns
+        return (
+            f"Pair them: --set 'dataset.source={source}' --set 'dataset.target={target}'; or imtrans data pair {path}"
+        )
+    if guess.layout and guess.layout != "halves":
+        return f"Pair them: --set dataset.layout={guess.layout}; or imtrans data pair {path}"
+    if guess.pairs:
+        return f"Look at them and write a table of pairs: imtrans data pair {path}"
+    if guess.says.startswith("unpaired"):
+        return "Give partners the same names; a table can pair others: --dataset pairs.csv"
+    return f"Make pairs of photos: {MAKERS.format(folder=path)}"
+
+
+def _best(path: Path) -> Guess:
+    """The likeliest guess but that of halves, which was refused."""
+    try:
+        found = [guess for guess in guesses(path) if guess.layout != "halves"]
+    except ImtransError:
+        found = []
+    return found[0] if found else Guess(says="photos without partners")
