@@ -55,7 +55,7 @@ def test_the_table_shows_what_differs_and_who_is_best(at_desk, capfd):
     values = [float(v) for v in rows["psnr"] if v != "*"]
     better = "*" if values[0] > values[1] else values[1]
     assert rows["psnr"][1] in ("*", str(better)) or rows["psnr"][2] == "*"
-    assert lines[-1] == "* the best"
+    assert "* the best" in lines
 
 
 def test_the_json_says_the_same(at_desk, capfd):
@@ -209,4 +209,4 @@ def test_the_table_is_as_wide_as_the_terminal(at_desk, width):
     out = "\n".join(lines)
     blocks = out.count("generator.width")
     assert blocks == {60: 5, 80: 3, 160: 2}[width], "nine runs stand in so many tables"
-    assert out.count("runs/wide") == 3
+    assert out.partition("To try for")[0].count("runs/wide") == 3
