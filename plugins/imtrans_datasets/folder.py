@@ -52,7 +52,7 @@ class FolderOfPairs(BaseDataset):
         self._resize_hint = "Resize the target: --set dataset.resize_pairs=true" if options else "Make them one size."
         self.description: DatasetDescription = listing
         self.data_spec = data_spec or self._surveyed(listing)
-        self._readers = [self._reader(side) for side in SIDES]
+        self._readers = [_reader(side, getattr(self.data_spec, side)) for side in SIDES]
         if options:
             self.description = replace(self.description, doubts=cache(lambda: (*listing.doubts(), *self._doubts())))
 
@@ -120,12 +120,6 @@ class FolderOfPairs(BaseDataset):
             spec = stretched(spec, places, options.percentiles)
         return spec, survey.text(kind_of(spec)) + _heeded(spec, survey, places)
 
-    def _reader(self, side: str) -> Side:
-        spec = getattr(self.data_spec, side)
-        if spec.kind == "labels":
-            return Labels(spec=spec)
-        return Pictures(spec=spec, option=f"dataset.{side}_range")
-
     def _sides(self, item: Item) -> tuple[Array, Array]:
         """Source and target; a file that holds both is read once, where both are read alike."""
         (first, second), files = self._readers, item.files
@@ -146,6 +140,10 @@ class FolderOfPairs(BaseDataset):
             return target
         is_labels = self.data_spec.target.kind == "labels"
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
+
+
+def _reader(side: str, spec: ImageSpec) -> Side:
+    return Labels(spec=spec) if spec.kind == "labels" else Pictures(spec=spec, option=f"dataset.{side}_range")
 
 
 def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:

@@ -42,7 +42,7 @@ def _by_headers(dataset: Dataset, shape: Size, wanted: Size) -> list[Size]:
     if not sizes or heads[0] is None:
         return []
     height, width = sizes[0]
-    if (height, width // 2) == shape and len(files[0]) == 2 and files[0][0] == files[0][1]:
+    if (height, width // 2) == shape and dataset.data_spec.half_aspect is not None:
         return [(h, w // 2) for h, w in sizes]
     # A data set may resize its files itself to the size that it is asked for.
     return sizes if shape in ((height, width), wanted) else []
