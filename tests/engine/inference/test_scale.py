@@ -74,7 +74,7 @@ def folder(top, sizes, *, halves):
                 path = top / split / ("" if halves else name) / f"{split}{index}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(picture).save(path)
-    return ComponentRef("folder", {"path": str(top)})
+    return ComponentRef("folder", {"path": str(top), "layout": "halves" if halves else "auto"})
 
 
 @pytest.mark.parametrize(
