@@ -9,6 +9,7 @@ import numpy as np
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import DatasetDescription, DataSpec, Pair, Split
 from imtrans.kit.bases import BaseDataset
+from imtrans.kit.dataset_paths import folder_of
 
 SIDE, COUNT = 32, 10_000
 RECORD = 1 + 3 * SIDE * SIDE  # bytes: the class, then the red, green and blue planes
@@ -73,10 +74,14 @@ def _records(path: Path) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", hint=_FETCH_AGAIN) from None
+        raise DataError(f"{path}: {error.strerror}", hint=_hint(path)) from None
     if size != COUNT * RECORD:
-        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", hint=_FETCH_AGAIN)
+        raise DataError(f"{path}: has {size:,} bytes, not {COUNT:,} records of {RECORD:,}", hint=_hint(path))
     return np.memmap(path, np.uint8, "r", shape=(COUNT, RECORD))
 
 
-_FETCH_AGAIN = "Delete its folder and fetch it again: imtrans data fetch cifar10"
+def _hint(path: Path) -> str:
+    # What lies elsewhere is the user's own: nobody but they may say that it can go.
+    if path.is_relative_to(folder_of("cifar10")):
+        return "Delete its folder and fetch it again: imtrans data fetch cifar10"
+    return "Take another copy of it, or fetch one and leave the root out: imtrans data fetch cifar10"

@@ -117,6 +117,7 @@ def test_a_cifar_file_of_another_size_is_refused_by_its_name(cifar, size):
     with pytest.raises(DataError, match=rf"data_batch_3\.bin: has {size:,} bytes, not 10,000 records") as caught:
         len(made("cifar10", root=str(cifar)).dataset)
     assert "imtrans data fetch cifar10" in caught.value.hint
+    assert "Delete" not in caught.value.hint, "what lies under a root is the user's own"
     path.unlink()
     with pytest.raises(DataError, match=r"data_batch_3\.bin: No such file"):
         len(made("cifar10", root=str(cifar)).dataset)
