@@ -75,7 +75,7 @@ def command(session: Session, /, runs: tuple[str, ...], prune: bool, yes: bool, 
         shown = [i for i, head in enumerate(HEADS) if head not in ("recipe", "data") or (width or NARROW) >= NARROW]
         cells = [[line[i] for i in shown] for line in (HEADS, *(row.cells() for row in rows))]
         click.echo("\n".join(table(cells, width=width, fixed=1)))
-        click.echo(f"{len(rows)} runs, {size_of(total)}")
+        click.echo(f"{len(rows)} run{'s' * (len(rows) != 1)}, {size_of(total)}")
     else:
         click.echo("No run is here yet: imtrans run pix2pix makes one.")
 
