@@ -58,6 +58,7 @@ def test_the_table_shows_what_differs_and_who_is_best(at_desk, capfd):
     assert "* the best" in lines
 
 
+@pytest.mark.slow
 def test_the_json_says_the_same(at_desk, capfd):
     whole = json.loads(told(capfd, "narrow", "wide", "--json"))
     assert [r["name"] for r in whole["runs"]] == ["narrow", "wide"]
@@ -183,6 +184,7 @@ def unequal(tmp_path_factory):
     return top
 
 
+@pytest.mark.slow
 def test_runs_of_unequal_steps_are_compared_at_equal_ones(unequal, monkeypatch, capfd):
     monkeypatch.chdir(unequal)
     whole = json.loads(told(capfd, "short", "long", "--json"))
@@ -202,6 +204,7 @@ def test_runs_that_were_never_evaluated_after_equally_many_steps_have_no_best(un
     assert (whole["best"], whole["notes"]) == ({}, ["trained for 20 and 25 steps: no metric says which run is better"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_the_table_is_as_wide_as_the_terminal(at_desk, width):
     lines = shown(width, ["compare", *["narrow", "wide", "other"] * 3])

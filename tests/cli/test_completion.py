@@ -42,6 +42,7 @@ def program(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ASK)
 @pytest.mark.parametrize("line", LINES)
 def test_a_shell_offers_what_there_is(shell, line, program, tmp_path, monkeypatch):

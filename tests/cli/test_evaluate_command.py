@@ -118,6 +118,7 @@ def test_a_run_gives_numbers_intervals_a_table_and_its_protocol(evaluate, desk):
     assert kept["hash"] == told["hash"] in told["table"]
 
 
+@pytest.mark.slow
 def test_what_it_prints_says_on_what_and_how(evaluate):
     lines = evaluate("one", "--protocol", "plain").out.splitlines()
     assert lines[0].startswith("plain v2 #")
@@ -126,6 +127,7 @@ def test_what_it_prints_says_on_what_and_how(evaluate):
     assert lines[-1].startswith("each picture: runs/one/evaluation/plain-v2-")
 
 
+@pytest.mark.slow
 def test_pictures_that_were_written_and_are_evaluated_as_two_folders_give_the_same_numbers(evaluate, desk):
     """What is measured is what anybody who has the files would measure."""
     of_run = json.loads(evaluate("one", "--protocol", "plain", "--pictures", "--json").out)
@@ -150,6 +152,7 @@ def test_the_page_shows_the_worst_picture_first(evaluate, desk):
     assert page.index(f"of {worst}") == min(page.index(f"of {n}") for n in ("0", "1", "2", "3"))
 
 
+@pytest.mark.slow
 def test_a_grid_of_eight_pictures_of_256_pixels_is_that_of_torchvision(evaluate, tmp_path):
     """2066 x 260 as the results of Vrushank264/GANs-PyTorch: 2 black pixels around each picture, eight a row."""
     random = np.random.default_rng(0)
@@ -172,6 +175,7 @@ def test_a_grid_of_eight_pictures_of_256_pixels_is_that_of_torchvision(evaluate,
     assert not (tmp_path / "fake-pictures" / "source.png").exists(), "two folders alone have no sources"
 
 
+@pytest.mark.slow
 def test_a_grid_may_have_pictures_of_a_size_of_its_own_and_fewer_than_asked_for(evaluate, desk):
     """6 x 6 of 32 px as the pencil project's; here there are four pictures."""
     assert evaluate("one", "--protocol", "plain", "--grid", "3x12@16", "-o", "grids").code == 0
@@ -261,6 +265,7 @@ def test_several_protocols_make_a_list(evaluate):
     assert [t["protocol"] for t in told] == ["plain", "sized"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -363,6 +368,7 @@ def test_a_protocol_without_a_number_says_why(evaluate, tmp_path):
     assert not list(tmp_path.glob("sets-*"))
 
 
+@pytest.mark.slow
 def test_a_metric_with_a_least_size_is_left_out_alone(evaluate, tmp_path):
     told = json.loads(evaluate(*folders(tmp_path, [16, 10]), "--protocol", "image", "-o", tmp_path, "--json").out)
     assert list(told["numbers"])[:2] == ["l1", "psnr"]
@@ -429,6 +435,7 @@ def test_a_run_to_label_maps_is_measured_by_its_classes(evaluate, label_run):
     assert "Note: mean_iou is over " in evaluate(label_run).out
 
 
+@pytest.mark.slow
 def test_metrics_of_pictures_are_left_out_for_label_maps(evaluate, label_run):
     told = json.loads(evaluate(label_run, "--protocol", "image", "--json").out)
     assert list(told["numbers"]) == ["l1"]
@@ -441,6 +448,7 @@ def test_metrics_of_pictures_are_left_out_for_label_maps(evaluate, label_run):
     assert "protocol lab-histogram: lab-histogram: it compares pictures, and the targets are class numbers" in done.err
 
 
+@pytest.mark.slow
 def test_what_translate_writes_is_measured_as_the_run_itself(evaluate, cli, label_run, desk):
     def rows(*arguments):
         done = evaluate(*arguments, "--json")

@@ -62,6 +62,7 @@ def test_a_key_is_explained(cli):
         assert text in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "first"),
     [
@@ -95,6 +96,7 @@ def test_who_sets_a_key_is_found(catalog):
     assert any(who == "data set facades" for who, _ in settings(catalog, "train.epochs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_what_is_listed_fits_the_terminal(width, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -104,6 +106,7 @@ def test_what_is_listed_fits_the_terminal(width, tmp_path, monkeypatch):
     assert max(map(len, lines)) > width - 12, "the width is used"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["explain"], ["runs"], ["completion", "bash"], ["list"], ["explain", "lr"]])
 def test_commands_that_only_show_load_no_torch(command, tmp_path, monkeypatch):
     import subprocess

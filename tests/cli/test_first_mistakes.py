@@ -97,6 +97,7 @@ def test_there_are_forty_of_them():
     assert len({command for command, *_ in MISTAKES}) >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "note"),
     [
@@ -111,6 +112,7 @@ def test_a_recipe_of_photos_names_the_flags_that_own_photos_need(desk, arguments
     assert (right.code, right.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_size_that_the_generator_cannot_take_names_one_that_can(cli, tmp_path):
     data = pairs(tmp_path / "pairs", train=2, val=1).options["path"]
     done = cli("run", "pix2pix", "--dataset", str(data), "--set", "data.size=128", "--set", "generator.width=2")

@@ -15,6 +15,7 @@ def rows(path):
         return [*csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_names_are_paired_into_a_table_that_trains(tmp_path, cli):
     for i in range(12):
         save(tmp_path / "x" / f"img_{i:03}_phase.PNG", photo(i))
@@ -55,6 +56,7 @@ def test_a_patient_is_in_one_split_only(tmp_path, cli):
     assert {split for each in splits.values() for split in each} == {"train", "val"}
 
 
+@pytest.mark.slow
 def test_panels_and_pages_become_rows_with_parts(tmp_path, cli):
     for i in range(8):
         save(tmp_path / "x" / f"{i}.png", np.hstack([sketch(i), 255 - photo(i), photo(i)]))

@@ -165,6 +165,7 @@ def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     assert plugins["imtrans:unet"]["distribution"] == "imtrans"
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_used_like_any_other_and_resuming_from_it_says_what_to_use(cli, data):
     Path("p.png").write_bytes(next(Path(data).rglob("*.png")).read_bytes())
     every = ["--set", "train.evaluate_every=2 epochs", "--set", "train.optimizer.lr=1"]

@@ -39,6 +39,7 @@ def test_of_many_changes_the_first_are_named():
     assert run_name(run(given_by_others(), *many)) == "pix2pix-toy-depth3-width8-size8-batch2-2-more"
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_and_asks_for_again_or_a_name(cli, tmp_path):
     data = pairs(tmp_path / "pairs", train=4, val=1).options["path"]
     line = ["run", "pix2pix", "--dataset", data, *TINY]
@@ -57,6 +58,7 @@ def test_a_finished_run_says_so_and_asks_for_again_or_a_name(cli, tmp_path):
     assert len(list(Path("runs").iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_a_longer_run_is_another_one(cli, tmp_path):
     data = pairs(tmp_path / "pairs", train=4, val=1).options["path"]
     line = ["run", "pix2pix", "--dataset", data, *TINY]

@@ -40,6 +40,7 @@ def steps(folder):
     return sorted(p.name for p in folder.glob("step-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 160, None])
 def test_the_table_fits_the_terminal(desk, capfd, width):
     if width:

@@ -59,6 +59,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(BROKEN))
 def test_a_declaration_without_effect_is_refused_when_the_plugin_is_loaded(
     case: str, plugin_dist: Callable[..., Path]

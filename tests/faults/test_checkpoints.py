@@ -70,6 +70,7 @@ def resume(run, data, **told):
     return go_on(run, {"train.steps": "6", "train.save_every": "2", "metrics": "l1"}, dataset=data, **told)
 
 
+@pytest.mark.slow
 def test_c01_a_missing_run_names_those_there_are(run, cli):
     for command in (["resume", "mime"], ["translate", "mime", "x.png", "-o", "y.png"], ["rerun", "mime"]):
         ended = cli(*command)
@@ -152,6 +153,7 @@ HEADERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEADERS)
 def test_c06_and_c07_malformed_headers_are_refused_at_once(name, run):
     folder = run / "step-000004"
@@ -213,6 +215,7 @@ def test_c10_a_key_that_changes_the_network_is_named_before_anything_is_loaded(r
     assert "generator.width was 4 and is 8" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS[1:3])
 def test_c12_and_c13_a_missing_file_of_state_is_named_with_the_way_on(part, run, data):
     (run / "step-000004" / part).unlink()
@@ -277,6 +280,7 @@ def test_c14_a_newer_format_says_how_to_get_it(run):
     assert "pip install --upgrade imtrans" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_c16_changed_pictures_are_counted_and_may_be_accepted(run, cli, data, tmp_path):
     copy = tmp_path / "pairs"
     shutil.copytree(data.options["path"], copy)
@@ -312,6 +316,7 @@ def test_c17_what_breaks_exactness_is_a_warning_that_names_it(setting, warning, 
     assert all(line.startswith("not the same run any more: ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["generator.depth=2", "method.order=simultaneous", "train.ema=0.9", "dataset=cad"])
 def test_c17_what_breaks_the_meaning_is_refused(setting, data):
     key, _, value = setting.partition("=")
@@ -470,6 +475,7 @@ def test_init_with_all_weights_begins_where_the_other_ended(run, data, tmp_path)
     assert SMALL["train.steps"] == str(made.run.steps)
 
 
+@pytest.mark.slow
 def test_init_keeps_the_spectral_norm_of_the_file_and_estimates_it_where_there_is_none(run, data, tmp_path):
     spectral = {"discriminator.spectral_norm": "true"}
     trained = job(tmp_path / "trained", spectral, dataset=data).model.networks["discriminator"].state_dict()

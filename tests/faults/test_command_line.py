@@ -40,6 +40,7 @@ def test_u02_unknown_names_are_told_with_the_nearest(refused: Callable, argument
     assert message in refused(*arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["abc", "-1", "nan", "1e400", "", "1" * 400, "[1, 2]", "true"])
 def test_u03_a_learning_rate_that_is_none_is_told_with_its_range(refused: Callable, value: str) -> None:
     message = refused(*DRY, "--lr", value)
@@ -69,6 +70,7 @@ def test_u05_options_that_exclude_each_other_are_both_named(refused: Callable) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -126,6 +128,7 @@ def test_u12_a_device_that_is_not_there_is_told_with_those_there_are(refused: Ca
     assert message.endswith("\nUse --device auto.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "CON", "nul.txt", "x" * 300, "", ".", "..", "a.", "-x", "a\\b", "\x1b[2J", "a\n"]
 )

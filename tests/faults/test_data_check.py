@@ -56,6 +56,7 @@ def compare(told, breaks):
     assert told["unusable"] == len(breaks)
 
 
+@pytest.mark.slow
 def test_every_way_of_breaking_is_found_and_nothing_else(cli, check_message, tmp_path):
     assert len(WAYS) == 20
     breaks = broken(tmp_path / "x" / "train", whole(tmp_path / "x" / "train", 100), each=2)
@@ -105,6 +106,7 @@ def test_a_run_refuses_broken_pairs_and_names_the_first_three(refused, tmp_path)
     assert "--skip-invalid" in told
 
 
+@pytest.mark.slow
 def test_the_mends_of_a_refusal_work(cli, tmp_path):
     whole(tmp_path / "x" / "train", 12)
     whole(tmp_path / "x" / "val", 2)
@@ -125,6 +127,7 @@ def test_the_mends_of_a_refusal_work(cli, tmp_path):
     assert "skip_invalid = true" in (tmp_path / "runs" / "kept" / "config.toml").read_text()
 
 
+@pytest.mark.slow
 def test_what_was_found_once_is_not_found_out_again(cli, tmp_path):
     names = whole(tmp_path / "x", 12)
     cut(tmp_path / "x" / "A" / f"{names[3]}.png")
@@ -234,6 +237,7 @@ def test_the_same_pair_twice_and_pairs_of_two_splits_are_told_by_content(cli, tm
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "is_told"), [(1, False), (2, True)])
 def test_constant_pictures_are_told_where_they_are_more_than_one_in_a_hundred(count, is_told, cli, tmp_path):
     """I15."""
@@ -416,6 +420,7 @@ def test_a_resumed_run_that_skips_equals_an_uninterrupted_one(workers, tmp_path,
     assert told == [("before", "2"), ("during", "4")]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_pictures_that_it_was_without(tmp_path, monkeypatch):
     """Also when they are whole again: else the order would be another."""
     monkeypatch.setenv("IMTRANS_HOME", str(tmp_path / "home"))

@@ -69,6 +69,7 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
+@pytest.mark.slow
 def test_a_set_is_fetched_counted_recorded_and_found_again(cli: Callable, shelf: Path) -> None:
     with Server(FACADES) as server:
         url = server.url("facades.tar.gz?token=secret")
@@ -304,6 +305,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "fault"), HOSTILE.values(), ids=HOSTILE)
 def test_a20_to_a27_a_hostile_archive_leaves_nothing(shelf: Path, tmp_path: Path, body: bytes, fault: str) -> None:
     with Server(body) as server, pytest.raises(DataError, match=fault):

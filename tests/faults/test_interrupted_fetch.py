@@ -124,6 +124,7 @@ def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(
     assert sorted(os.listdir(shelf)) == ["small", "small.json"]
 
 
+@pytest.mark.slow
 def test_a_network_that_goes_away_leaves_what_has_arrived(
     shelf: Path, cli: Callable, check_message: Callable, declared: Callable
 ) -> None:

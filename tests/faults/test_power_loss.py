@@ -75,6 +75,7 @@ def sweep(tmp_path, monkeypatch, *, keep, states, seed=0):
     return list(bad_states(operations, tmp_path / "state", states=states, seed=seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [1, 2, 3])
 def test_no_cut_of_the_power_loses_or_spoils_a_checkpoint(keep, tmp_path, monkeypatch):
     assert sweep(tmp_path, monkeypatch, keep=keep, states=3) == []

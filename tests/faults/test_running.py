@@ -58,6 +58,7 @@ def send(number):
     return lambda: os.kill(os.getpid(), number)
 
 
+@pytest.mark.slow
 def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli):
     trainer.fit(job(tmp_path / "runs" / "mine", {**RUN, "train.save_every": "4", "train.steps": "6"}, dataset=data))
     (tmp_path / "runs" / "mine" / ".lock").unlink()
@@ -68,6 +69,7 @@ def test_s05_an_end_without_notice_is_told_at_the_next_start(tmp_path, data, cli
     assert [entry["why"] for entry in told["resumes"]] == ["ended without notice"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_s06_stop_signals_save_and_leave(name, code, tmp_path, data):
     made = watched(tmp_path / "run", data, 3, send(getattr(signal, name)))
@@ -98,6 +100,7 @@ def test_s07_a_second_signal_leaves_at_once(tmp_path, data):
     assert not [p for p in (tmp_path / "run").iterdir() if p.name.endswith(".tmp")]
 
 
+@pytest.mark.slow
 def test_a_signal_during_the_evaluation_is_heard_there_and_the_evaluation_done_again(tmp_path, data):
     from factories import go_on
 
@@ -264,6 +267,7 @@ def test_w02_a_fault_in_a_loading_process_names_the_file(tmp_path):
         trainer.fit(made)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="stops a process as Unix does")
 def test_w03_a_loading_process_that_hangs_is_named_with_its_files(tmp_path, data, monkeypatch):
     from imtrans.engine.data import workers
@@ -291,6 +295,7 @@ def test_s17_files_of_a_run_follow_the_umask(tmp_path, data):
     assert modes == {"0o640"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
 def test_s08_a_stopped_process_goes_on(tmp_path, data):
     import subprocess
@@ -305,6 +310,7 @@ def test_s08_a_stopped_process_goes_on(tmp_path, data):
     assert waking[0].wait() == 0
 
 
+@pytest.mark.slow
 def test_s13_loading_processes_need_no_shared_memory(tmp_path, data):
     """Containers have 64 MB of it, a batch of which takes all."""
     seen = []

@@ -122,6 +122,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_by_name_soon_and_in_little_memory(name, tmp_path):
     content, message = REFUSED[name]

@@ -108,6 +108,7 @@ def test_a03_who_asks_for_hours_is_not_waited_for(refused: Callable) -> None:
         assert "it asks to wait 7,200 seconds" in refused(server.url(), DownloadError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
 def test_a04_a_cut_connection_goes_on_where_it_was(tmp_path: Path, share: float) -> None:
     with Server(BODY, plain(cut=int(share * len(BODY)))) as server:
@@ -116,6 +117,7 @@ def test_a04_a_cut_connection_goes_on_where_it_was(tmp_path: Path, share: float)
     assert server.asked[1]["If-Range"] == '"1"'
 
 
+@pytest.mark.slow
 def test_a04_progress_counts_as_a_new_first_try(tmp_path: Path) -> None:
     body = random.Random(1).randbytes(9 << 20)
     with Server(body, *(plain(cut=(1 << 20) + 1) for _ in range(8))) as server:

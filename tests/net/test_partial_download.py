@@ -54,6 +54,7 @@ def test_what_a_dead_process_left_is_taken_up_where_it_ends(tmp_path: Path, left
         assert server.asked[0]["Range"] == f"bytes={DONE}-"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "told", [{"version": '"0"'}, {"total": 5}, {"total": 0}, {"data": b""}, {"version": ""}], ids=str
 )

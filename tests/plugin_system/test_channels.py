@@ -128,6 +128,7 @@ def test_every_loss_and_metric_works_or_is_refused_when_it_is_built(kind, data):
             continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["generator", "discriminator"])
 @pytest.mark.parametrize("channels", [1, 5, 200])
 def test_every_network_takes_every_number_of_channels(kind, channels):

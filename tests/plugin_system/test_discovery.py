@@ -97,6 +97,7 @@ def others(found: Plugins) -> dict[str, str]:
     return {r.name: r.error for r in found.records if not r.is_builtin}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(BROKEN))
 def test_a_broken_plugin_is_named_and_costs_only_itself(fault: str, plugin_dist: Callable[..., Path]) -> None:
     source, reason = BROKEN[fault]
@@ -127,6 +128,7 @@ def test_an_entry_point_to_nothing_is_named(target: str, reason: str, plugin_dis
     assert others(discover(Selection()))["lost"].startswith(reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "name", "reason"),
     [

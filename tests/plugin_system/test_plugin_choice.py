@@ -52,6 +52,7 @@ def test_a_recipe_with_a_built_ins_name_is_shown_as_its_own(plugin_dist: Callabl
     assert "train.seed" not in cli("list", "recipe", "pix2pix").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("allowed", "denied", "loaded"),
     [
@@ -141,6 +142,7 @@ def test_hook_imtrans_provide_gives_what_the_catalogue_offers(plugin_dist: Calla
     assert found.versions()["imtrans-one:one_plugin"]["version"] == "3.1"
 
 
+@pytest.mark.slow
 def test_every_hook_has_a_test() -> None:
     hooks = {n for n, v in vars(hookspecs).items() if n.startswith("imtrans_") and callable(v)}
     assert len(hooks) >= 6

@@ -35,6 +35,7 @@ def plugins(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", SKETCHES)
 def test_a_sketch_trains_five_steps_is_saved_and_loaded_and_translates(recipe, plugins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -51,6 +51,7 @@ def test_its_own_test_passes(installed):
     check_generator("example-resnet", width=4, blocks=2)
 
 
+@pytest.mark.slow
 def test_the_python_code_of_the_docs_runs(installed):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text("utf-8"), re.DOTALL)
     names = {"__name__": "docs"}

@@ -115,6 +115,7 @@ def values(catalog, name, dataset):
     return {k: v for k, v, _ in rows if k.partition(".")[0] in KEYS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_has_the_parameters_sizes_and_field_of_its_original(catalog, name):
     size, generator, discriminator, verdicts, seen = FIGURES[name]
@@ -166,6 +167,7 @@ def test_one_logit_of_it_sees_exactly_94_pixels():
     assert (touched.amax(0) - touched.amin(0) + 1).tolist() == [94, 94]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "everywhere", "outs"),
     [

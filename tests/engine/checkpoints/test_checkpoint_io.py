@@ -177,6 +177,7 @@ def test_the_other_files_of_a_checkpoint_are_no_models(trained):
         checkpoint_paths.find(trained.run.folder / "step-000002" / "optimizer.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keep", "names"), [("1", [5]), ("2", [4, 5]), ("9", [2, 4, 5])])
 def test_the_newest_checkpoints_are_kept(keep, names, tmp_path):
     made = job(

@@ -91,6 +91,7 @@ def filled(data, **settings):
     return loading
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_with_and_without_in_the_first_epoch_and_later(workers, data):
     plain = fed(bare(data))
@@ -265,6 +266,7 @@ def test_a_file_that_is_not_whole_is_made_anew(fault, data, home):
     assert path.stat().st_size == len(content)
 
 
+@pytest.mark.slow
 def test_a_slot_whose_bytes_are_not_those_of_its_stamp_is_decoded_again(data, home):
     """As after a power cut, when the stamp reached the disk and the pixels did not; and any changed bit."""
     loading = filled(data)
@@ -319,6 +321,7 @@ def test_an_end_in_the_midst_of_a_write_leaves_nothing_wrong(data, home, monkeyp
         assert [p.suffix for p in (home / "decoded").iterdir()] == [".map"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_full_disk_costs_the_cache_and_not_the_run(workers, data, monkeypatch, capfd):
     plain, loading, real, left = fed(bare(data)), kept(data), os.pwrite, [4]

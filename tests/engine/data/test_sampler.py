@@ -18,6 +18,7 @@ def order(**changes):
     return EpochSampler(**{"count": COUNT, "batch_size": 48, "seed": 3, "steps": 210, **changes})
 
 
+@pytest.mark.slow
 def test_forty_random_stops_change_nothing():
     """5,000 samples; each exactly once in an epoch, in the same order, wherever the run was taken up."""
     whole, rng = list(order()), random.Random(5)
@@ -74,6 +75,7 @@ def fed(data, *, workers, ranks):
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "ranks"), [(2, 1), (0, 2), (2, 2)])
 def test_the_same_samples_and_draws_come_with_workers_and_ranks(workers, ranks, data):
     plain, other = fed(data, workers=0, ranks=1), fed(data, workers=workers, ranks=ranks)

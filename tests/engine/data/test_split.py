@@ -75,6 +75,7 @@ def keys(chosen, split, **more):
     return [dataset.key(i) for i in range(len(dataset))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_with_training_pairs_alone_some_are_held_out_in_every_layout(name, tmp_path):
     chosen = config(dataset=ComponentRef("folder", LAYOUTS[name](tmp_path)))

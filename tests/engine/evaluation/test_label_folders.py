@@ -32,6 +32,7 @@ def evaluate(cli, tmp_path):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("predicted", ["bits", "palette", "mask", "uint8", "uint16"])
 @pytest.mark.parametrize("true", ["bits", "palette", "mask", "uint8", "uint16"])
 def test_every_form_of_the_same_classes_is_equal_and_of_others_is_not(predicted, true, evaluate, tmp_path):
@@ -62,6 +63,7 @@ def test_class_numbers_beside_another_form_are_not_compared_as_pictures(predicte
     assert len(done.err.splitlines()) <= 3
 
 
+@pytest.mark.slow
 def test_masks_of_1_bit_and_of_0_and_255_are_the_same_pictures(evaluate, tmp_path):
     write(tmp_path / "p", TRUTH, "mask")
     write(tmp_path / "t", TRUTH, "bits")

@@ -41,6 +41,7 @@ def evaluation(trained, top):
     return evaluate_run(model, checkpoint, protocol, catalog=catalog, base=top / "evaluation").evaluation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["l1", "psnr"])
 def test_the_log_and_the_protocol_own_give_the_same_number(trained, evaluation, top, name):
     lines = [json.loads(line) for line in (top / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]

@@ -40,12 +40,14 @@ def trained(labels, tmp_path_factory):
     return training, fit(training).scores
 
 
+@pytest.mark.slow
 def test_metrics_of_pictures_are_left_out_and_named_and_those_of_class_numbers_follow(trained):
     training, scores = trained
     assert list(scores.metrics) == ["l1", "mean_iou", "pixel_accuracy"]
     assert training.run.facts["left out"] == "metrics of other targets: psnr, ssim"
 
 
+@pytest.mark.slow
 def test_the_log_and_the_protocol_own_give_the_same_numbers_of_classes(trained, tmp_path):
     training, scores = trained
     catalog, checkpoint = Catalog(plugins().records), checkpoint_paths.newest(training.run.folder)
@@ -61,6 +63,7 @@ def test_the_log_and_the_protocol_own_give_the_same_numbers_of_classes(trained, 
     assert f"iou_{CLASSES - 1}" not in logged
 
 
+@pytest.mark.slow
 def test_a_run_to_label_maps_can_be_saved_by_its_best_iou(labels, tmp_path):
     settings = {"metrics": "", "train.steps": "3", "train.evaluate_every": "1", "train.best_metric": "mean_iou"}
     training = job(tmp_path / "run", settings, dataset=labels)

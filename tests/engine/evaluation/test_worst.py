@@ -39,6 +39,7 @@ def own(made):
     return name, values
 
 
+@pytest.mark.slow
 def test_the_worst_pictures_are_those_and_in_that_order(made):
     name, values = own(made)
     order = sorted(range(12), key=lambda i: values[i], reverse=name == "l1")

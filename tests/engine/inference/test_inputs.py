@@ -136,6 +136,7 @@ def test_links_to_files_and_folders_are_followed_and_loops_are_named(halves, tmp
     assert "4 of 4 pictures" in done.out
 
 
+@pytest.mark.slow
 def test_a_range_that_is_none_is_refused(halves, cli):
     assert cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY).code == 0
     for text in ("1", "a,b", "2,1", "1,2,3"):

@@ -77,6 +77,7 @@ def folder(top, sizes, *, halves):
     return ComponentRef("folder", {"path": str(top), "layout": "halves" if halves else "auto"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "halves", "settings"),
     [
@@ -119,6 +120,7 @@ def test_the_toy_set_is_drawn_at_the_size_of_training(tmp_path):
     assert stored_sizes(open_split(config({"data.size": "32"}), "train")).median == (32, 32)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_resized_and_warns_of_another_scale(tmp_path, cli):
     folder(tmp_path / "x", [(96, 96)] * 2, halves=False)
     assert cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY).code == 0
@@ -133,6 +135,7 @@ def test_the_command_says_what_it_resized_and_warns_of_another_scale(tmp_path, c
     assert cli("translate", "r", "x/val/A", "-o", "bad", "--size", "big").code == 2
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_named_behind_the_run(tmp_path, cli):
     settings = [*TINY, "--steps", "6", "--set", "train.save_every=2", "--set", "train.keep_last=9"]
     assert cli("run", "pix2pix", "--name", "r", *settings, "--set", "train.evaluate_every=2").code == 0

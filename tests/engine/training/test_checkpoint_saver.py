@@ -57,6 +57,7 @@ def test_the_best_checkpoint_stays_and_is_named(tmp_path, data, holds):
     assert (tmp_path / "run" / name / "optimizer.safetensors").exists() == (holds == "full")
 
 
+@pytest.mark.slow
 def test_of_many_bests_one_is_kept_and_it_translates(tmp_path, data):
     """Each evaluation is better than the one before; only the end, which is the best of all, is left then."""
     settings = {"train.steps": "30", "train.evaluate_every": "5", "train.save_every": "never", "metrics": "l1"} | SELDOM
@@ -79,6 +80,7 @@ def test_of_many_bests_one_is_kept_and_it_translates(tmp_path, data):
     assert not list((tmp_path / "run").glob("best-*"))
 
 
+@pytest.mark.slow
 def test_a_run_resumed_from_an_earlier_checkpoint_names_the_best_of_then(tmp_path, data, monkeypatch):
     """Killed after a new best that no checkpoint of the whole state knows: that one is not the best any more."""
     settings = {"train.steps": "20", "train.evaluate_every": "5", "train.save_every": "6", "metrics": "l1"} | SELDOM
@@ -113,6 +115,7 @@ def test_a_run_resumed_from_an_earlier_checkpoint_names_the_best_of_then(tmp_pat
     assert len(list(again.glob("best-*"))) == len(list(folder.glob("best-*")))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_trained_further_keeps_its_end_if_that_was_the_best(tmp_path, data):
     settings = {"train.steps": "10", "train.evaluate_every": "5", "metrics": "l1"} | SELDOM
     trainer.fit(job(tmp_path / "run", settings, dataset=data))

@@ -66,6 +66,7 @@ def test_minutes_count_from_when_it_was_done_last(monkeypatch):
     assert seen[:3] == [300.0, 1200.0, 2100.0]
 
 
+@pytest.mark.slow
 def test_evaluations_come_ten_times_a_run_and_seldomer_where_they_would_take_long():
     def evaluations(last_step, **counts):
         return due(Intervals(TrainOptions(), last_step=last_step, **counts), "evaluation")
@@ -77,6 +78,7 @@ def test_evaluations_come_ten_times_a_run_and_seldomer_where_they_would_take_lon
     assert evaluations(6000, validation=1000) == [2000, 4000]
 
 
+@pytest.mark.slow
 def test_samples_come_ten_times_a_run_and_at_least_every_500_steps():
     assert due(Intervals(TrainOptions(), last_step=40), "sample") == [*range(4, 40, 4)]
     assert due(Intervals(TrainOptions(), last_step=20_000), "sample")[:2] == [500, 1000]

@@ -98,6 +98,7 @@ def test_a_step_left_out_changes_no_weight(tmp_path, data):
     assert all(v.equal(before[k]) for k, v in made.model.networks["generator"].state_dict().items())
 
 
+@pytest.mark.slow
 def test_after_five_in_a_row_the_run_goes_back_to_its_checkpoint(tmp_path, data, capsys):
     norm = {"generator.norm": "none", "discriminator.norm": "none"}
     made, result = trained(tmp_path / "run", data, "gradient", range(4, 12), times=5, **norm)
@@ -109,6 +110,7 @@ def test_after_five_in_a_row_the_run_goes_back_to_its_checkpoint(tmp_path, data,
     assert (tmp_path / "run" / "metrics.discarded.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_what_stays_bad_ends_with_7_after_three_returns_and_names_the_files(tmp_path, data):
     with pytest.raises(
         DivergedError, match=r"generator not finite at step 11, for the 4th time \(last batch: .*png"

@@ -17,6 +17,7 @@ def data(tmp_path_factory):
     return pairs(tmp_path_factory.mktemp("data") / "pairs", train=4, val=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "is_told"), [("1", True), ('"1 epoch"', True), ("never", False)])
 def test_evaluations_that_take_more_than_a_tenth_of_the_time_are_told_once(every, is_told, tmp_path, data, capsys):
     settings = {"train.steps": "60", "train.evaluate_every": every, "metrics": '["l1", "ssim"]', **QUIET}
@@ -30,6 +31,7 @@ def test_evaluations_that_take_more_than_a_tenth_of_the_time_are_told_once(every
         assert int(times) == (59 if every == "1" else 29)
 
 
+@pytest.mark.slow
 def test_what_an_evaluation_costs_changes_no_bit_of_the_training(tmp_path, data):
     settings = {"train.steps": "60", "metrics": "l1", "inference.dropout": "true", **QUIET}
     often, never = (
@@ -42,6 +44,7 @@ def test_what_an_evaluation_costs_changes_no_bit_of_the_training(tmp_path, data)
     assert all(value.equal(load_file(other)[key]) for key, value in load_file(one).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -30,6 +30,7 @@ def picture():
     return np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_every_kind_of_picture_gives_the_same_translation_in_its_kind(translator, picture, tmp_path):
     wanted = translator.translate(picture)
     tensor = translator.translate(torch.from_numpy(picture).movedim(-1, 0))
@@ -97,6 +98,7 @@ def test_a_batch_is_refused_by_the_model_as_well(translator, picture):
         translator.translate(np.stack([picture, picture]))
 
 
+@pytest.mark.slow
 def test_the_python_code_of_the_docs_runs(tmp_path, monkeypatch):
     docs = Path(__file__).parents[3] / "docs"
     monkeypatch.chdir(tmp_path)

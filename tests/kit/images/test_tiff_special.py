@@ -211,6 +211,7 @@ def test_a_header_that_lies_costs_neither_time_nor_memory(name, tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "kilobytes"
 
 
+@pytest.mark.slow
 def test_any_changed_byte_ends_in_a_picture_or_in_one_error(tmp_path):
     path, numbers = tmp_path / "x.tif", np.random.default_rng(0)
     for compression in ("zlib", "lzw", "zstd", "packbits", "jpeg", "lerc", "webp"):

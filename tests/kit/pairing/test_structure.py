@@ -22,6 +22,7 @@ def test_what_is_made_of_a_picture_fits_it(other, count):
     assert fit([photo(s) for s in SEEDS[:count]], [other(s) for s in SEEDS[:count]]).is_evident
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 4, 5, 24])
 def test_other_partners_and_halves_of_one_photo_do_not_fit(count):
     refused = 0

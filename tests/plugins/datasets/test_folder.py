@@ -47,6 +47,7 @@ def test_halves_of_any_size_are_split_in_the_middle_exactly(width, height, tmp_p
     assert np.array_equal(pair.target, target)
 
 
+@pytest.mark.slow
 def test_pairs_of_another_shape_than_square_train(tmp_path):
     for name in "abc":
         half = numbers(24, 48, 3)
@@ -104,6 +105,7 @@ def test_float_among_whole_numbers_is_refused(tmp_path):
         FolderOfPairs(find(tmp_path, "train"))[1]
 
 
+@pytest.mark.slow
 def test_the_range_of_the_values_is_told_kept_and_undone(tmp_path):
     heights = np.linspace(-50, 350, 32 * 32, dtype=np.float32).reshape(32, 32, 1)
     listing = two(tmp_path / "x", numbers(32, 32, 3), heights, suffix=".tif")
@@ -154,6 +156,7 @@ def test_the_number_of_classes_is_asked_for_with_what_was_found(labelled):
     assert "--set dataset.classes=4" in caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("direction", "side"), [("AtoB", "A"), ("BtoA", "B")])
 def test_labels_train_and_translate_as_source_and_as_target(direction, side, labelled, tmp_path, cli):
     chosen = ComponentRef("folder", {"path": str(labelled), "labels": "target", "classes": 4})

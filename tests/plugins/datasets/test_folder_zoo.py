@@ -155,6 +155,7 @@ def verdict(path):
     return len(pairs) + (len(val) if loading.source.dataset.description.is_undivided else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ZOO)
 def test_a_messy_folder_is_paired_or_refused_with_what_it_looks_like(name, tmp_path):
     build, expected = ZOO[name]

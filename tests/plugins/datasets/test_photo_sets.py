@@ -109,6 +109,7 @@ def test_the_pencil_recipe_trains_on_the_photos_of_its_project(cifar):
     assert len(dataset_source(chosen, "train", (128,)).dataset) == 50_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, RECORD - 1, RECORD * 10_000 - 1, RECORD * 9_999, RECORD * 10_001])
 def test_a_cifar_file_of_another_size_is_refused_by_its_name(cifar, size):
     path = cifar / "cifar10" / "data_batch_3.bin"
@@ -123,6 +124,7 @@ def test_a_cifar_file_of_another_size_is_refused_by_its_name(cifar, size):
         len(made("cifar10", root=str(cifar)).dataset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pencil", "grey", "lab", "edges", "inpaint"])
 def test_every_maker_takes_the_photos_of_a_set_as_it_takes_those_of_a_folder(cifar, tmp_path, name):
     folder = tmp_path / "photos" / "train"

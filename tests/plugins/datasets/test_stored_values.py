@@ -30,6 +30,7 @@ def deep(seed):
     return photo(seed)[..., :1].astype(np.uint16) * 16
 
 
+@pytest.mark.slow
 def test_twelve_bits_in_sixteen_are_said_and_the_range_ends_it(tmp_path, cli):
     pairs(tmp_path / "x", deep, ends=(".tif", ".png"))
     (doubt,) = doubts(tmp_path / "x")
@@ -59,6 +60,7 @@ def test_sixteen_bits_with_a_few_bright_values_are_to_be_stretched(tmp_path):
     assert "--set dataset.percentiles=[0.1,99.9]" in doubt.hint
 
 
+@pytest.mark.slow
 def test_floats_of_another_range_are_refused_with_a_range_that_fits(tmp_path, cli):
     pairs(tmp_path / "x", lambda i: photo(i)[..., :1].astype(np.float32) * 10 - 300, ends=(".tif", ".png"))
     done = cli("run", "pix2pix", "--dataset", "x", *TINY, "--name", "r")
@@ -69,6 +71,7 @@ def test_floats_of_another_range_are_refused_with_a_range_that_fits(tmp_path, cl
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_percentiles_are_the_range_and_part_of_the_checkpoint(tmp_path, cli):
     pairs(tmp_path / "x", deep, ends=(".tif", ".png"))
     stretch = ["--set", "dataset.percentiles=[1,99]"]
@@ -128,6 +131,7 @@ def test_source_equal_to_target_is_a_fault(tmp_path, cli):
     assert "pairs are a picture and itself" in cli("run", "pix2pix", "--dataset", "pairs.csv", *TINY).err
 
 
+@pytest.mark.slow
 def test_one_pair_of_equal_pictures_can_be_left_out(tmp_path, cli):
     pairs(tmp_path / "x", sketch)
     save(tmp_path / "x" / "A" / "3.png", photo(3))
@@ -145,6 +149,7 @@ def test_a_batch_larger_than_the_set_is_refused(tmp_path, cli):
     assert "--batch-size" in done.err.splitlines()[1]
 
 
+@pytest.mark.slow
 def test_pages_become_channels_and_translate_reads_them_so(tmp_path, cli):
     for i in range(8):
         pages(tmp_path / "x" / "A" / f"{i}.tif", *(photo(i)[..., c] for c in range(3)), classes(i) * np.uint8(60))

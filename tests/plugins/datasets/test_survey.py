@@ -46,6 +46,7 @@ def contents(top, **options):
     return spec(top, **options).source.dataset.description.contents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [0, 4, 7, 8, 9])
 def test_one_grey_picture_anywhere_costs_no_colours(odd, tmp_path):
     pairs(tmp_path, lambda i: photo(i, 32, 32) if i == odd else photo(i))
@@ -56,6 +57,7 @@ def test_one_grey_picture_anywhere_costs_no_colours(odd, tmp_path):
     assert contents(tmp_path)[1] == "9 RGB 8 bit, 1 grey 8 bit: read as RGB 8 bit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deep", [range(10), range(8), range(8, 10), [0], [9]])
 def test_depths_of_any_split_are_brought_to_the_deepest(deep, tmp_path):
     pairs(tmp_path, lambda i: photo(i).astype(np.uint16) * 257 if i in deep else photo(i))
@@ -98,6 +100,7 @@ def test_palettes_in_one_split_and_numbers_in_the_other_are_refused(tmp_path):
         spec(tmp_path, labels="target", classes=3)
 
 
+@pytest.mark.slow
 def test_what_was_found_is_said_and_written_into_the_run(tmp_path, cli):
     pairs(tmp_path / "x", lambda i: photo(i, 32, 32) if i == 9 else photo(i))
     done = cli("run", "pix2pix", "--dataset", "./x", "--name", "r", *TINY)
@@ -177,6 +180,7 @@ def test_a_mask_without_a_number_of_classes_is_named_as_one(tmp_path):
     assert caught.value.hint == "Two classes: --set dataset.classes=2"
 
 
+@pytest.mark.slow
 def test_a_void_value_is_hinted_at_and_left_out_of_losses(tmp_path, cli):
     labels = lambda i: np.where(photo(i + 50, 32, 32) < 80, 3, photo(i, 32, 32) % 3)  # noqa: E731 - a table of pixels
     masks(tmp_path / "x", (0, 1, 2, 255), classes=labels)

@@ -114,6 +114,7 @@ def test_mean_iou_leaves_absent_classes_out_as_the_macro_mean_of_torchmetrics():
     assert found["mean_iou"] == pytest.approx(wanted) == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["l1", "psnr", "ssim"])
 def test_pictures_of_bfloat16_are_compared_in_float32(name):
     noisy, clean = (side[None].bfloat16() for side in pair())

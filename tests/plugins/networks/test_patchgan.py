@@ -12,6 +12,7 @@ def trainable(network):
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "count"),
     [
@@ -42,6 +43,7 @@ def test_an_unconditional_judge_does_not_see_the_source():
     assert torch.equal(one.logits[0], other.logits[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "field"), FIELDS.items())
 def test_one_logit_sees_exactly_the_field_in_the_name(name, field):
     """By back-propagation, without norms, which would couple all pixels."""
@@ -56,6 +58,7 @@ def test_one_logit_sees_exactly_the_field_in_the_name(name, field):
     assert (touched.amax(0) - touched.amin(0) + 1).tolist() == [field, field]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "padding", "size", "out"),
     [

@@ -11,6 +11,7 @@ def test_trainable_parameters_are_cyclegans(name, count):
         assert sum(p.numel() for p in make("generator", name, init_std=0).parameters()) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet6", "resnet9"])
 def test_both_keep_the_contract(name):
     check_generator(name, width=2, size=16)

@@ -12,6 +12,7 @@ def trainable(network):
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "count"),
     [

@@ -66,6 +66,7 @@ def test_hook_imtrans_run_started(tmp_path):
     assert heard(tmp_path, "run_started") == [{"folder": "run", "exists": True, "steps": 5}]
 
 
+@pytest.mark.slow
 def test_hook_imtrans_logged(tmp_path):
     told = heard(tmp_path, "logged")
     assert [t["step"] for t in told] == [1, 2, 4, 5]
@@ -101,6 +102,7 @@ def test_run_finished_is_heard_after_a_failure_too(tmp_path):
     assert witness.heard[-1] == ("run_finished", {"error": caught.value})
 
 
+@pytest.mark.slow
 def test_an_observer_that_fails_is_left_out_with_one_warning_and_training_goes_on(tmp_path, capsys):
     witness = Witness(fail_at="logged")
     result = trainer.fit(watched(tmp_path, witness))
@@ -205,6 +207,7 @@ def test_the_verdict_is_the_consoles_last_line(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("Verdict: too early to tell: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "colour"), [("20", "1"), ("80", None)], ids=["20 without colours", "80"])
 def test_the_bar_fits_the_terminal(tmp_path, columns, colour):
     """In a terminal of its own: no line is longer than it is wide, and NO_COLOR leaves no colours."""

@@ -70,6 +70,7 @@ def test_the_page_needs_nothing_but_itself(trained):
     assert len(text) < 3_000_000
 
 
+@pytest.mark.slow
 def test_the_page_has_every_section(trained):
     page = Page(report(trained))
     for words in ("Samples at step 8", "Validation at step 8", "Curves", "Time-lapse", "Configuration", "Environment"):
@@ -149,6 +150,7 @@ def test_the_page_is_not_rewritten_more_often_than_every_20_seconds_but_at_the_e
     assert "Samples at step 3" in Page(report(run)).words
 
 
+@pytest.mark.slow
 def test_a_page_of_many_large_pictures_stays_small(tmp_path):
     run = Run(folder=tmp_path, config=config(), steps=10)
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)

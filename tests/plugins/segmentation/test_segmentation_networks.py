@@ -307,6 +307,7 @@ def scorer(tmp_path_factory):
     return top / "run"
 
 
+@pytest.mark.slow
 def test_label_scorer_learns_by_l1_alone_and_is_run_without_noise(scorer):
     config = load(scorer, device="cpu").model.config
     assert [c.weight for c in config.parts["adversarial"]] == [0.0]
@@ -353,6 +354,7 @@ def test_without_a_run_it_says_how_to_train_one(tmp_path, monkeypatch):
         make("metric", "segmentation")
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_no_photos_or_paints_no_labels_is_refused(tmp_path):
     pairs(tmp_path / "photos")
     colouring = ComponentRef("lab", {"root": str(tmp_path / "photos")})

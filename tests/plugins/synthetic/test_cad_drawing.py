@@ -55,6 +55,7 @@ def test_size_is_that_of_the_published_pairs_unless_told() -> None:
     assert [image.shape for image in draw(0)] == [(288, 432, 3)] * 2
 
 
+@pytest.mark.slow
 def test_few_sketches_are_equal() -> None:
     exact = {draw(index, height=64, width=96)[1].tobytes() for index in range(200)}
     assert len(exact) > 195

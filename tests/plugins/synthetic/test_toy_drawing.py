@@ -81,6 +81,7 @@ def test_what_cannot_be_drawn_is_told(index: int, height: int, width: int) -> No
         draw(index, height=height, width=width)
 
 
+@pytest.mark.slow
 def test_labels_tell_what_the_mean_picture_cannot() -> None:
     train_labels, train = pairs(range(64))
     labels, pictures = pairs(range(1000, 1032))
