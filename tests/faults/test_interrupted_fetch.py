@@ -99,7 +99,7 @@ def declared(tmp_path: Path) -> Callable[[Server], tuple[str, ...]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(
-    shelf: Path, cli: Callable, check_message: Callable, declared: Callable, number: int, code: int
+    shelf: Path, cli: Callable, declared: Callable, number: int, code: int
 ) -> None:
     with Server(BODY, plain(pause=0.5)) as server:
         command = declared(server)
@@ -111,9 +111,8 @@ def test_a_signal_keeps_what_has_arrived_and_the_same_command_goes_on(
             assert process.stderr
             said = process.stderr.read()
         assert process.returncode == code
-        message = said[said.index("Error: ") :]
-        check_message(message)
-        assert "To resume from what has arrived: imtrans data fetch small" in message
+        assert "Error" not in said, "it was stopped on purpose"
+        assert "To resume from what has arrived: imtrans data fetch small" in said
         (part,) = shelf.glob(".*.part")
         have = part.stat().st_size
         assert 0 < have < len(BODY)
