@@ -80,7 +80,7 @@ def test_hook_imtrans_logged(tmp_path):
 def test_hook_imtrans_evaluated(tmp_path):
     first, last = heard(tmp_path, "evaluated")
     assert first == {"step": 3, "names": [], "shapes": [(32, 32, 3)] * 2}
-    assert last == {"step": 5, "names": ["l1", "l1_of_mean_image"], "shapes": [(32, 32, 3)] * (2 + 8)}
+    assert last == {"step": 5, "names": ["l1", "l1_of_mean_image", "l1_on_training"], "shapes": [(32, 32, 3)] * (2 + 8)}
 
 
 @pytest.mark.slow
