@@ -96,6 +96,15 @@ def replace_json(path: Path, content: Any) -> None:
     replace_text(path, json.dumps(content, indent=1) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The record in a JSON file; empty where there is none, or it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def append_text(path: Path, text: str) -> None:
     """Add lines to a log. Raises ResourceError if it cannot be written."""
     with _map_os_errors(path):

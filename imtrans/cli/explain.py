@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from imtrans.cli.session import Session
-from imtrans.cli.shared.command_config import FLAGS
+from imtrans.cli.shared.command_config import FLAGS, flag_of
 from imtrans.cli.shared.table import cut, paragraph, table, width_of_output
 from imtrans.config.keys import Key, all_keys, example, settings, text, values_in_words
-from imtrans.config.synonyms import suggestion
+from imtrans.config.synonyms import of_all_groups, suggestion
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.catalog import Catalog
 
@@ -43,10 +43,7 @@ def command(session: Session, key: str | None, markdown: bool) -> None:
 def find(keys: Sequence[Key], name: str) -> list[Key]:
     """The keys that a person means: the whole name, a flag, a section, or the end of the name. ConfigError for none."""
     name = name.partition("=")[0].strip().removeprefix("--")
-    name = FLAGS.get(name.replace("-", "_"), name)
-    # train.optimizer.discriminator.lr is train.optimizer.lr for one group.
-    parts = name.split(".")
-    name = ".".join([*parts[:2], parts[3]]) if parts[:2] == ["train", "optimizer"] and len(parts) == 4 else name
+    name = of_all_groups(FLAGS.get(name.replace("-", "_"), name))
     for matches in (
         [k for k in keys if k.key == name],
         [k for k in keys if k.key.startswith(f"{name}.")],
@@ -75,8 +72,7 @@ def explanation(catalog: Catalog, keys: Sequence[Key], width: int | None) -> Ite
         if k.owners:
             yield from paragraph("  option of", join_names(k.owners, most=20), indent=12, width=width)
     key, spec = keys[0].key, keys[0].spec
-    flag = next((f"--{flag.replace('_', '-')}" for flag, named in FLAGS.items() if named == key), "")
-    if flag:
+    if flag := flag_of(key):
         yield from paragraph("  flag", flag, indent=12, width=width)
     for who, value in settings(catalog, key):
         yield from paragraph("  set by", f"{who}: {text(value)}", indent=12, width=width)

@@ -97,7 +97,7 @@ def read(folder: Path) -> RunRow:
         config = config_io.read(folder / "config.toml")
     except ImtransError:
         config = {}
-    record = _json(folder / "run.json")
+    record = atomic_io.read_json(folder / "run.json")
     step, metrics = _newest(folder / "metrics.jsonl")
     return RunRow(
         folder=folder,
@@ -178,14 +178,6 @@ def _newest(log: Path) -> tuple[int, dict[str, float]]:
         numbers = {k: v for k, v in row.items() if isinstance(v, float) and k != "time" and not k.endswith(REFERENCES)}
         metrics = numbers if row.get("split") == "val" and numbers else metrics
     return step, metrics
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
 
 
 def _size(folder: Path) -> int:

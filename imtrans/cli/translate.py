@@ -60,10 +60,10 @@ def command(
     suffix = suffix_for(translator.target)
     jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite, suffix=suffix)
     options = {"seed": seed, "source_range": limits, "is_whole": whole, "size": choice}
-    faults, pairs, sizes = _translate(translator, jobs, options)
+    faults, sizes = _translate(translator, jobs, options)
     done = len(jobs) - len(faults)
     click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
-    if pairs:
+    if pairs := sum(size.is_half for size in sizes):
         what = f"{pairs} of them look like the whole pairs that the model was trained on"
         click.echo(f"Note: {what}: their {translator.source_half} half was translated (--whole: as they are)", err=True)
     for line in _scale_notes(sizes, choice):
@@ -145,26 +145,25 @@ def _scale_notes(sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterabl
 
 def _translate(
     translator: "Translator", jobs: Sequence[tuple[Path, Path]], options: Mapping[str, Any]
-) -> tuple[list[str], int, list["SizeChange"]]:
-    """What could not be translated, how many pictures were whole pairs, and the sizes of those that were translated."""
+) -> tuple[list[str], list["SizeChange"]]:
+    """What could not be translated, and the sizes of what was."""
     from rich.console import Console
     from rich.progress import track
 
     from imtrans.kit.images import encode
 
-    faults, pairs, sizes = [], 0, []
+    faults, sizes = [], []
     screen = Console(file=sys.stderr)
     for source, target in track(jobs, description="translating", console=screen, disable=not screen.is_terminal):
         try:
             picture = translator.translate(source, **options)
-            pairs += not options["is_whole"] and translator.holds_pair(source)
             sizes.append(translator.size_change(source, options["size"], is_whole=options["is_whole"]))
         except DataError as error:  # one bad picture of thousands must not stop the rest
             faults.append(f"{error.what} {error.hint}".strip())
             continue
         _make_folder(target.parent)
         encode(target, picture, palette=translator.target.palette)
-    return faults, pairs, sizes
+    return faults, sizes
 
 
 def _make_folder(folder: Path) -> None:

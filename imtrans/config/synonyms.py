@@ -55,7 +55,7 @@ KEYS = {
 
 def suggestion(word: str, keys: Iterable[str]) -> str:
     """A question ("; did you mean ...?") with the keys that end in a word, or its name here; empty without any."""
-    known = dict.fromkeys(_of_all_groups(key) for key in keys)
+    known = dict.fromkeys(of_all_groups(key) for key in keys)
     ending = [key for key in known if key.endswith(f".{word}")]
     meant = KEYS.get(word.rpartition(".")[2].replace("-", "_"), "")
     if not ending and (meant in known or meant.rpartition(".")[0] in known):
@@ -63,7 +63,7 @@ def suggestion(word: str, keys: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, ending[:3]))}?" if ending else ""
 
 
-def _of_all_groups(key: str) -> str:
-    """The key that sets the same for every optimiser."""
+def of_all_groups(key: str) -> str:
+    """The key that sets the same for every optimiser: train.optimizer.lr of train.optimizer.discriminator.lr."""
     parts = key.split(".")
     return f"train.optimizer.{parts[3]}" if parts[:2] == ["train", "optimizer"] and len(parts) == 4 else key

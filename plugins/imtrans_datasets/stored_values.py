@@ -13,6 +13,7 @@ from imtrans.interfaces import ImageSpec, Issue
 from imtrans.kit.images import header, label_map
 from imtrans.kit.images.conform import FLOAT, decode_with_bits
 from imtrans.kit.pairing.parts import Part
+from imtrans.kit.spread import spread
 
 Array = np.ndarray[Any, Any]
 Place = tuple[Path, Part | None]  # a file, and the part of it that is meant
@@ -56,8 +57,7 @@ def stretched(spec: ImageSpec, places: Sequence[Place], percentiles: Sequence[fl
 
 
 def _sample(places: Sequence[Place]) -> list[Place]:
-    count = min(SAMPLE, len(places))
-    return [places[i * len(places) // count] for i in range(count)]
+    return [places[i] for i in spread(len(places), SAMPLE)]
 
 
 def _stored(sample: Sequence[Place], spec: ImageSpec) -> list[Array]:

@@ -1,11 +1,9 @@
 """What stands on top of a report: the commands of a run, and what its numbers mean."""
 
-import json
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
+from imtrans.atomic_io import read_json
 from imtrans.interfaces import Run
 from imtrans.kit.report.metric_history import HEALTH, History
 
@@ -43,13 +41,3 @@ def meanings(run: Run, history: History) -> Iterator[tuple[str, str]]:
             if name in shown:
                 better = "higher" if info.points_up(name) else "lower"
                 yield name, f"{metric.component.summary}; {better} is better, without any weight"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The record in a file of a run's folder; empty where it cannot be read."""
-    # A page without these facts is better than none: a run by hand or an interrupted one may lack the file.
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

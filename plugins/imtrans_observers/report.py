@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans import hookimpl
-from imtrans.atomic_io import replace_text
+from imtrans.atomic_io import read_json, replace_text
 from imtrans.interfaces import Run, Sample
 from imtrans.kit.report import html_report
 from imtrans.kit.report import samples as sample_files
@@ -138,7 +138,7 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
             "charts": html_report.charts_of(curves(history)),
             "film": _timelapse(run.folder),
             "facts": list(run.facts.items()),
-            "resumes": explanations.read_json(run.folder / "run.json").get("resumes", []),
+            "resumes": read_json(run.folder / "run.json").get("resumes", []),
             "rows": list(run.config.rows()),
             "environment": _environment(run.folder),
         },
@@ -177,7 +177,7 @@ def _timelapse(folder: Path) -> str:
 
 
 def _environment(folder: Path) -> list[tuple[str, str]]:
-    return [(key, _plain(value)) for key, value in explanations.read_json(folder / "env.json").items()]
+    return [(key, _plain(value)) for key, value in read_json(folder / "env.json").items()]
 
 
 def _plain(value: Any) -> str:

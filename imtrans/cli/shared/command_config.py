@@ -37,6 +37,11 @@ FLAGS = {
 }
 
 
+def flag_of(key: str) -> str:
+    """The flag that sets a configuration key, as it is written; "" where none does."""
+    return next((f"--{flag.replace('_', '-')}" for flag, named in FLAGS.items() if named == key), "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConfigFlags:
     """The flags that set configuration keys, as text; what was not given is None."""

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from imtrans.cli.shared.command_config import FLAGS
+from imtrans.cli.shared.command_config import flag_of
 from imtrans.config.synonyms import KEYS
 from imtrans.errors import ConfigError, nearest
 from imtrans.plugins.catalog import Catalog
@@ -48,8 +48,7 @@ def explained(error: click.UsageError) -> str:
     command = error.ctx.info_name if error.ctx else ""
     if isinstance(error, click.NoSuchOption):
         key = KEYS.get(error.option_name.lstrip("-").replace("-", "_"), "")
-        flag = next((f"--{flag.replace('_', '-')}" for flag, named in FLAGS.items() if named == key), "")
-        meant = OPTIONS.get(error.option_name, "") or flag or (f"--set {key}=..." if key else "")
+        meant = OPTIONS.get(error.option_name, "") or flag_of(key) or (f"--set {key}=..." if key else "")
         if meant and command in ("run", "resume"):
             return f"No such option {error.option_name!r}; did you mean {meant}?"
     if command == "run" and error.ctx and "unexpected extra argument" in text:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imtrans.atomic_io import sync, sync_folder
+from imtrans.atomic_io import read_json, sync, sync_folder
 from imtrans.errors import DataError
 from imtrans.kit import formats
 from imtrans.kit.dataset_paths import folder_of, present
@@ -41,11 +41,7 @@ def install(name: str, unpacked: Path, plan: Archive, record: Mapping[str, Any])
 
 def record_of(name: str) -> Mapping[str, Any]:
     """The record of the archive of a data set: URL, sha256, date; empty if it was not downloaded."""
-    try:
-        record = json.loads(record_path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return read_json(record_path(name))
 
 
 def record_path(name: str) -> Path:

@@ -15,6 +15,7 @@ from imtrans.engine.evaluation.metric_rows import MetricRows, interleave, worst_
 from imtrans.engine.evaluation.model_samples import batches, samples_of_model
 from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.interfaces import Sample, Tick
+from imtrans.kit.spread import spread
 
 MAX_FOR_MEAN = 256
 MAX_WORST = 8
@@ -74,8 +75,7 @@ def scores_on_some(
     model: Model, metrics: Sequence[BoundMetric], loading: PairLoader, *, world: ProcessGroup | None = None
 ) -> Scores:
     """The metrics of single pictures over a few samples, spread evenly over the split."""
-    single, total = [m for m in metrics if not m.info.is_set_level], len(loading.source.dataset)
-    chosen = sorted({i * total // MAX_KNOWN for i in range(MAX_KNOWN)})
+    single, chosen = [m for m in metrics if not m.info.is_set_level], spread(len(loading.source.dataset), MAX_KNOWN)
     return scores(model, single, loading, indices=chosen, world=world) if single else Scores(metrics={})
 
 
@@ -88,23 +88,21 @@ def samples(
     worst: Sequence[int] = (),
 ) -> list[Sample]:
     """The same few pictures each time, spread evenly over the split, and then the worst, marked as such."""
-    total, per_sample = len(loading.source.dataset), [m for m in metrics if not m.info.is_set_level]
-    fixed = sorted({i * total // count for i in range(count)}) if total else []
+    per_sample = [m for m in metrics if not m.info.is_set_level]
+    fixed = spread(len(loading.source.dataset), count)
     shown = samples_of_model(model, loading, AT_MODEL_SIZE, indices=[*fixed, *worst])
     return [_sample(s, per_sample, is_worst=place >= len(fixed)) for place, s in enumerate(shown.each())]
 
 
 def mean_target(model: Model, loading: PairLoader) -> Tensor | None:
     """The mean of (at most 256) training targets, (C, *spatial); None where their sizes differ."""
-    total = len(loading.source.dataset)
-    count = min(total, MAX_FOR_MEAN)
-    chosen = [i * total // count for i in range(count)]
+    chosen = spread(len(loading.source.dataset), MAX_FOR_MEAN)
     summed: Tensor | None = None
     for batch in batches(model, loading, chosen):
         if summed is not None and summed.shape != batch.target.shape[1:]:
             return None
         summed = batch.target[0] if summed is None else summed + batch.target[0]
-    return None if summed is None else summed / count
+    return None if summed is None else summed / len(chosen)
 
 
 def _sample(sample: EvalSample, metrics: Sequence[BoundMetric], *, is_worst: bool) -> Sample:

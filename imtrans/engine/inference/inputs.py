@@ -7,7 +7,7 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec
-from imtrans.kit.images import Array, header
+from imtrans.kit.images import Array, ImageHeader
 from imtrans.kit.images.color import into_space
 from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_bits, rescale
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
@@ -18,12 +18,11 @@ ASPECT = 0.01  # relative difference up to which two aspect ratios are one
 RANGE_HINT = "--source-range LOW,HIGH, or source_range=(low, high) in Python"
 
 
-def is_pair(path: Path, data_spec: DataSpec) -> bool:
+def is_pair(head: ImageHeader, data_spec: DataSpec) -> bool:
     """Whether a file looks like a whole pair to a model that was trained on halves of pictures: by its aspect ratio."""
-    if data_spec.half_aspect is None:
+    if data_spec.half_aspect is None or not head.height:
         return False
-    head = header(path)
-    return bool(head.height) and abs(head.width / head.height / (2 * data_spec.half_aspect) - 1) < ASPECT
+    return abs(head.width / head.height / (2 * data_spec.half_aspect) - 1) < ASPECT
 
 
 def read_file(

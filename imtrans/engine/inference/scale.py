@@ -13,11 +13,15 @@ TOLERANCE = 1.25  # how many times larger or smaller than in training things may
 
 
 class SizeChange(NamedTuple):
-    """Height and width of a picture, those at which it is translated, and how much larger than in training it is."""
+    """Height and width of a picture, those at which it is translated, and how much larger than in training it is.
+
+    `is_half`: only the source half of its file is translated.
+    """
 
     before: Size
     after: Size
     magnification: float
+    is_half: bool = False
 
     def __str__(self) -> str:
         (height, width), (new_height, new_width) = self.before, self.after

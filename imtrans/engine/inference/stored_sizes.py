@@ -8,6 +8,7 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Dataset, StoredSizes
 from imtrans.kit.images import Array
 from imtrans.kit.images.header_cache import headers
+from imtrans.kit.spread import spread
 
 MOST_READ = 8  # samples that are decoded where the headers of files do not tell the size of samples
 
@@ -49,8 +50,7 @@ def _by_headers(dataset: Dataset, shape: Size, wanted: Size) -> list[Size]:
 
 
 def _by_samples(loading: PairLoader) -> list[Size]:
-    count = len(loading.source.dataset)
-    chosen = sorted({i * count // MOST_READ for i in range(MOST_READ)})
+    chosen = spread(len(loading.source.dataset), MOST_READ)
     arrays = [array for array in (_source(loading, index) for index in chosen) if array is not None]
     return [(array.shape[0], array.shape[1]) for array in arrays]
 

@@ -101,7 +101,7 @@ class Translator:
 
         Only a model that was trained on halves of pictures meets such files. DataError where it is no picture.
         """
-        return is_pair(path, self.model.data_spec)
+        return self.model.data_spec.half_aspect is not None and is_pair(images.header(path), self.model.data_spec)
 
     def translate(
         self,
@@ -149,11 +149,11 @@ class Translator:
     def size_change(self, path: Path, choice: SizeChoice = "train", *, is_whole: bool = False) -> SizeChange:
         """What size the picture of a file has, and at which it is translated. DataError where it is no picture."""
         head = images.header(path)
-        width = head.width // 2 if not is_whole and self.holds_pair(path) else head.width
-        before = head.height, width
+        is_half = not is_whole and is_pair(head, self.model.data_spec)
+        before = head.height, head.width // 2 if is_half else head.width
         after = self.fitted_size(before, choice)
         scale = magnification(before, after, trained=self.size, stored=self.model.data_spec.stored)
-        return SizeChange(before, after, scale)
+        return SizeChange(before, after, scale, is_half)
 
     def _fitted(self, array: Array, *, choice: SizeChoice) -> Array:
         """The picture at the size at which it is translated, by the filter of validation."""

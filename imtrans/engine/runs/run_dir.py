@@ -117,11 +117,7 @@ def finish(folder: Path, *, status: str, code: int, step: int | None = None, err
 
 def record(folder: Path) -> dict[str, Any]:
     """The content of run.json; empty where it cannot be read."""
-    try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
-    except (OSError, ValueError):
-        return {}
+    return atomic_io.read_json(folder / RECORD)
 
 
 def now() -> str:

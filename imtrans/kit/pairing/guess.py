@@ -14,6 +14,7 @@ from imtrans.kit.pairing.names import NamePairs, by_folders, by_names
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM, Part, Parts, decode_part, split_part
 from imtrans.kit.pairing.structure import Fit, fit
 from imtrans.kit.picture_files import find_pictures
+from imtrans.kit.spread import spread
 
 SAMPLE = 24  # pairs that are looked at
 PIXELS = 100_000_000  # of all that are looked at, but for the first four
@@ -55,8 +56,7 @@ def guesses(folder: Path) -> list[Guess]:
 
 def fit_of(folder: Path, pairs: Pairs) -> Fit:
     """How well the two of a pair fit, by a sample of them; pictures that cannot be read are passed over."""
-    count = _affordable(folder, [one for one, _ in pairs])
-    chosen = [pairs[i * len(pairs) // count] for i in range(count)]
+    chosen = [pairs[i] for i in spread(len(pairs), _affordable(folder, [one for one, _ in pairs]))]
     read = partial(_read, folder)
     both = [(a, b) for one, two in chosen if (a := read(one)) is not None and (b := read(two)) is not None]
     if pairs and (part := split_part(pairs[0][0])[1]) and part.kind == "row":
@@ -70,7 +70,7 @@ def _affordable(folder: Path, names: Sequence[str]) -> int:
     count = min(SAMPLE, len(names))
     if not count:
         return 0
-    heads = headers([str(folder / split_part(names[i * len(names) // count])[0]) for i in range(count)])
+    heads = headers([str(folder / split_part(names[i])[0]) for i in spread(len(names), count)])
     pixels = max((head.width * head.height for head in heads if head), default=1)
     return max(min(count, 4), min(count, PIXELS // (2 * pixels)))
 

@@ -96,20 +96,20 @@ def find(path: Path, split: Split, *, skip_invalid: bool = False, parts: Parts |
         )
     check_folder(path)
     if parts:
-        whole = Layout(lambda s: _files_of_split(path, s, parts), lambda: _files(path, parts), skip_invalid)
-        return _chosen(whole, split)
+        read = partial(_files, parts=parts)
+        return _chosen(Layout(lambda s: _in_folder_of(path, s, read), lambda: read(path), skip_invalid), split)
     return _chosen(Layout(lambda s: _pairs_of_split(path, s), lambda: _pairs(path), skip_invalid), split)
 
 
 def find_by_pattern(path: Path, sides: tuple[str, str], split: Split, *, skip_invalid: bool = False) -> Listing:
     """The pairs of a split whose files below `path` two patterns select; splits as for pairs."""
     check_folder(path)
-
-    def place(split: Split) -> Place | None:
-        folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
-        return partial(by_pattern, folders[0], *sides) if folders else None
-
-    return _chosen(Layout(place, lambda: by_pattern(path, *sides, skip=FOLDERS), skip_invalid), split)
+    layout = Layout(
+        lambda s: _in_folder_of(path, s, lambda folder: by_pattern(folder, *sides)),
+        lambda: by_pattern(path, *sides, skip=FOLDERS),
+        skip_invalid,
+    )
+    return _chosen(layout, split)
 
 
 def find_two(source: Path, target: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
@@ -126,7 +126,7 @@ def find_photos(path: Path, split: Split, *, skip_invalid: bool = False) -> List
     """The photos of a split under `path`, folders in folders included; splits as for pairs."""
     check_folder(path)
     return _chosen(
-        Layout(lambda s: _photos_of_split(path, s), lambda: _photos(path, skip=FOLDERS), skip_invalid), split
+        Layout(lambda s: _in_folder_of(path, s, _photos), lambda: _photos(path, skip=FOLDERS), skip_invalid), split
     )
 
 
@@ -173,9 +173,10 @@ def _two_of_split(one: Path, two: Path, split: Split) -> Place | None:
     return partial(two_folders, one / names[0], two / names[0]) if names else None
 
 
-def _photos_of_split(path: Path, split: Split) -> Place | None:
+def _in_folder_of(path: Path, split: Split, read: Callable[[Path], Listing]) -> Place | None:
+    """What `read` finds in the folder of a split, if there is one below the path."""
     folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
-    return partial(_photos, folders[0]) if folders else None
+    return partial(read, folders[0]) if folders else None
 
 
 def _photos(folder: Path, *, skip: frozenset[str] = frozenset()) -> Listing:
@@ -200,11 +201,6 @@ def _pairs(folder: Path) -> Listing:
 
 def _files(folder: Path, parts: Parts) -> Listing:
     return _halved(scan(folder), parts)
-
-
-def _files_of_split(path: Path, split: Split, parts: Parts) -> Place | None:
-    folders = [path / name for name in SPLITS[split] if is_folder(path / name)]
-    return partial(_files, folders[0], parts) if folders else None
 
 
 def _halved(scanned: Scan, parts: Parts) -> Listing:

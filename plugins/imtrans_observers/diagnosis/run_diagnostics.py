@@ -28,6 +28,7 @@ class Diagnostics:
         self.history = History()
         self.stats: ImageStats | None = None
         self._run: Run | None = None
+        self._facts = RunFacts()
         self._stats_step = 0
         self._last_event: tuple[str, int, Mapping[str, float]] | None = None
         self._diagnosis: Diagnosis | None = None
@@ -38,7 +39,7 @@ class Diagnostics:
         diagnostics = cls._of_runs.get(id(run))
         if diagnostics is None:
             diagnostics = cls()
-            diagnostics._run = run
+            diagnostics._run, diagnostics._facts = run, RunFacts.of(run)
             if run.start:
                 diagnostics._read(run)
             cls._of_runs[id(run)] = diagnostics
@@ -63,8 +64,7 @@ class Diagnostics:
     def diagnosis(self) -> Diagnosis:
         """The diagnosis of everything recorded so far; computed once between two events."""
         if self._diagnosis is None:
-            facts = RunFacts.of(self._run) if self._run else RunFacts()
-            self._diagnosis = diagnose(self.history, self.stats, facts)
+            self._diagnosis = diagnose(self.history, self.stats, self._facts)
         return self._diagnosis
 
     def _is_new(self, split: str, step: int, values: Mapping[str, float]) -> bool:
