@@ -140,7 +140,7 @@ def test_every_maker_trains_and_its_model_translates_a_photo_to_a_picture(name, 
     trainer.fit(made)
     assert images.decode(tmp_path / "run" / "samples" / "step-000002.png").shape[-1] == 3
     path = sorted(photos.rglob("*.png"))[0]
-    translated = Translator(made.model).translate(path)
+    translated = Translator(made.model).translate(path, size="native")
     assert translated.shape == (*images.decode(path).shape[:2], 3)
     assert translated.dtype == np.uint8
 
