@@ -74,7 +74,7 @@ def test_a_run_trains_is_evaluated_saved_and_translates(data, tmp_path):
     assert trainer.fit(made).step == 1
     translator, spec = Translator(made.model), made.model.data_spec
     source = next((tmp_path / "x" / "val" / "A").iterdir())
-    assert translator.translate(source).shape == (SIZE, SIZE, spec.target.channels)
+    assert translator.translate(source, size="native").shape == (SIZE, SIZE, spec.target.channels)
 
 
 @pytest.mark.slow
