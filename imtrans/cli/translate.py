@@ -1,18 +1,47 @@
 """imtrans translate"""
 
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ConfigError, DataError, printable
+from imtrans.cli.shared.command_config import as_record
+from imtrans.cli.shared.translation_plan import Existing, Job, plan
+from imtrans.errors import ConfigError, ImtransError, printable
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
+    from imtrans.engine.inference.translate_files import Outcome, Work
     from imtrans.engine.inference.translator import Translator
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """The command line of `imtrans translate`."""
+
+    run: str
+    inputs: tuple[str, ...]
+    output: str
+    device: str
+    seed: int
+    samples: int
+    continues: bool
+    overwrite: bool
+    suffix: str | None
+    compare: bool
+    grid: str | None
+    source_range: str | None
+    size: str
+    tile: int
+    memory: str | None
+    whole: bool
 
 
 @click.command("translate")
@@ -23,7 +52,16 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option("--seed", default=0, help="Seed of the noise of dropout.")
+@click.option(
+    "--samples", default=1, type=click.IntRange(1), help="So many results of each picture, by seeds from --seed on."
+)
+@click.option("--continue", "continues", is_flag=True, help="Leave pictures that exist, and make the others.")
 @click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
+@click.option(
+    "--format", "suffix", metavar="SUFFIX", help="png, tif, jpg ... instead of what holds the results exactly."
+)
+@click.option("--compare", is_flag=True, help="Write the source beside each result.")
+@click.option("--grid", metavar="FILE", help="Also write a sheet of the first sources and results.")
 @click.option(
     "--source-range", metavar="LOW,HIGH", help="Values of the pictures that mean the ends of training's range."
 )
@@ -34,89 +72,91 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="train: the scale of training; native: as they are; N: the shorter side; H,W: height and width.",
 )
+@click.option("--tile", default=0, type=click.IntRange(0), metavar="N", help="Translate in tiles of N pixels.")
+@click.option(
+    "--memory", metavar="SIZE", help="What a picture may take before it is tiled: 2GB. Without: half of what is free."
+)
 @click.option("--whole", is_flag=True, help="Translate pictures that look like whole pairs as they are.")
 @click.pass_obj
-def command(
-    session: Session,
-    run: str,
-    inputs: tuple[str, ...],
-    output: str,
-    device: str,
-    seed: int,
-    overwrite: bool,
-    source_range: str | None,
-    size: str,
-    whole: bool,
-) -> int:
-    """Translate pictures (files or folders) with the newest checkpoint of RUN, or with RUN@best or RUN@step-400."""
+@as_record(TranslateOptions)
+def command(session: Session, options: TranslateOptions) -> int:
+    """Translate pictures (files, folders, patterns) with the newest checkpoint of RUN, RUN@best or RUN@step-400.
+
+    EXIF orientation is applied; other metadata of the pictures is not copied.
+    """
     from imtrans.api import load
     from imtrans.engine.device import tune_malloc
-    from imtrans.engine.inference.scale import size_of
-    from imtrans.kit.images import suffix_for
+    from imtrans.engine.inference.translate_files import Outcome, write_sheet
 
     tune_malloc()
-    limits, choice = _limits(source_range) if source_range else None, size_of(size)
-    translator = load(run, device=device, plugins=session.plugins)
-    suffix = suffix_for(translator.target)
-    jobs = plan([Path(i) for i in inputs], Path(output), is_overwriting=overwrite, suffix=suffix)
-    options = {"seed": seed, "source_range": limits, "is_whole": whole, "size": choice}
-    faults, sizes = _translate(translator, jobs, options)
-    done = len(jobs) - len(faults)
-    click.echo(f"{done} of {len(jobs)} pictures translated to {output}")
-    if pairs := sum(size.is_half for size in sizes):
-        what = f"{pairs} of them look like the whole pairs that the model was trained on"
-        click.echo(f"Note: {what}: their {translator.source_half} half was translated (--whole: as they are)", err=True)
-    for line in _scale_notes(sizes, choice):
+    translator = load(options.run, device=options.device, plugins=session.plugins)
+    work, existing = _work(translator, options), _existing(options)
+    seeds = range(options.seed, options.seed + options.samples)
+    suffix = _suffix(translator, options)
+    jobs, finished = plan(options.inputs, Path(options.output), existing=existing, suffix=suffix, seeds=seeds)
+    outcome, count = Outcome(), sum(len(job.targets) for job in jobs)
+    try:
+        _with_progress(work, jobs, outcome)
+    except ImtransError as error:
+        raise type(error)(error.what, hint=_unfinished(error, outcome, count)) from None
+    if options.grid and outcome.rows:
+        write_sheet(Path(options.grid), outcome.rows)
+    click.echo(f"{outcome.written} of {count} pictures translated to {options.output}")
+    if finished:
+        click.echo(f"Note: {finished} were there already (--continue)", err=True)
+    for line in _notes(translator, outcome.sizes, work.reading.size):
         click.echo(line, err=True)
-    for fault in faults:
+    for fault in outcome.faults:
         click.echo(f"Error: {printable(fault)}", err=True)
-    return 3 if faults else 0  # as DataError; the other pictures are written
+    return 3 if outcome.faults else 0  # as DataError; the other pictures are written
 
 
-def plan(
-    inputs: Sequence[Path], output: Path, *, is_overwriting: bool, suffix: str = ".png"
-) -> list[tuple[Path, Path]]:
-    """Every input file with its output, which in a folder ends in `suffix`.
+def _work(translator: "Translator", options: TranslateOptions) -> "Work":
+    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.scale import size_of
+    from imtrans.engine.inference.source_reader import ReadOptions
+    from imtrans.engine.inference.translate_files import Work
 
-    ConfigError, before any work, where an output would be written twice or would overwrite a file; DataError for inputs
-    that do not exist.
-    """
-    files = list(_files(inputs))
-    # One picture to a name with a suffix is a file; -o OUT without one stays a folder, as for many.
-    is_file = len(files) == 1 and inputs[0].is_file() and output.suffix != "" and not output.is_dir()
-    jobs = [(f, output if is_file else output / name.with_suffix(suffix)) for f, name in files]
-    source_of: dict[Path, Path] = {}
-    for source, target in jobs:
-        if target in source_of:
-            raise ConfigError(
-                f"{source_of[target]} and {source} would both become {target}", hint="Translate them into two folders."
-            )
-        source_of[target] = source
-    sources = {f.resolve() for f, _ in files}  # resolved: a link to an input is that input
-    for source, target in jobs:
-        if target.resolve() in sources and not is_overwriting:
-            raise ConfigError(f"{target} is an input", hint="Give another -o folder, or --overwrite.")
-        if target.exists() and not is_overwriting:
-            raise ConfigError(f"{target} exists (from {source.name})", hint="Give another -o folder, or --overwrite.")
-    return jobs
+    limits = _limits(options.source_range) if options.source_range else None
+    return Work(
+        translator=translator,
+        reading=ReadOptions(source_range=limits, is_whole=options.whole, size=size_of(options.size)),
+        limits=TileLimits(tile=options.tile, memory=_bytes(options.memory)),
+        is_compared=options.compare,
+        is_sheet=bool(options.grid),
+    )
 
 
-def _files(inputs: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
-    from imtrans.kit.formats import SUFFIXES
-    from imtrans.kit.picture_files import find_pictures
+def _existing(options: TranslateOptions) -> Existing:
+    if options.continues and options.overwrite:
+        raise ConfigError("--continue and --overwrite: not both", hint="--continue keeps what exists.")
+    return "continue" if options.continues else "overwrite" if options.overwrite else "refuse"
 
-    for path in inputs:
-        if path.is_dir():
-            found = find_pictures(path)
-            if not found.names:
-                raise DataError(f"0 pictures in {path}{found.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
-            yield from ((path / name, Path(name)) for name in found.names)
-            for note in found.notes():
-                click.echo(f"Note: {printable(str(path))}: {note}", err=True)
-        elif path.exists():
-            yield path, Path(path.name)
-        else:
-            raise DataError(f"{path}: no such file or folder", hint="Give pictures, or a folder that holds some.")
+
+def _suffix(translator: "Translator", options: TranslateOptions) -> str:
+    from imtrans.kit.images import suffix_for
+
+    if options.suffix:
+        return f".{options.suffix.lstrip('.').lower()}"
+    return ".png" if options.compare else suffix_for(translator.target)
+
+
+def _with_progress(work: "Work", jobs: Sequence[Job], outcome: "Outcome") -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    screen = Console(file=sys.stderr)
+    columns = (TextColumn("translating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("", total=len(jobs))
+        work.run(jobs, outcome, lambda done: progress.update(task, completed=done))
+
+
+def _unfinished(error: ImtransError, outcome: "Outcome", count: int) -> str:
+    done = (
+        f"{outcome.written} of {count} pictures are done; --continue goes on with the rest." if outcome.written else ""
+    )
+    return "\n".join(filter(None, (error.hint, done)))
 
 
 def _limits(text: str) -> tuple[float, float]:
@@ -127,10 +167,23 @@ def _limits(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _scale_notes(sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterable[str]:
-    """What was made smaller or larger, and whether that is not the scale that the model knows."""
+def _bytes(text: str | None) -> int:
+    if text is None:
+        return 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip().upper())
+    if not match or float(match[1]) == 0:
+        raise ConfigError(f"--memory {text!r}: is no amount of memory", hint="For example: 4GB or 800MB")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def _notes(translator: "Translator", sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterable[str]:
+    """What is to be said of what was read: whole pairs, and what was made smaller or larger than the model knows."""
     from imtrans.engine.inference.scale import TOLERANCE
 
+    if pairs := sum(size.is_half for size in sizes):
+        half = translator.reader.source_half
+        what = f"{pairs} of them look like the whole pairs that the model was trained on"
+        yield f"Note: {what}: their {half} half was translated (--whole: as they are)"
     changed = [size for size in sizes if size.before != size.after]
     if changed and choice == "train":
         rest = f" ({len(changed)} pictures)" if len(changed) > 1 else ""
@@ -141,35 +194,3 @@ def _scale_notes(sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterabl
         what = f"{times:.2g} times larger" if times > 1 else f"{1 / times:.2g} times smaller"
         advice = "without --size they are brought to the scale that the model knows"
         yield f"Warning: in {len(far)} of {len(sizes)} pictures things are {what} than in training; {advice}"
-
-
-def _translate(
-    translator: "Translator", jobs: Sequence[tuple[Path, Path]], options: Mapping[str, Any]
-) -> tuple[list[str], list["SizeChange"]]:
-    """What could not be translated, and the sizes of what was."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from imtrans.kit.images import encode
-
-    faults, sizes = [], []
-    screen = Console(file=sys.stderr)
-    for source, target in track(jobs, description="translating", console=screen, disable=not screen.is_terminal):
-        try:
-            picture = translator.translate(source, **options)
-            sizes.append(translator.size_change(source, options["size"], is_whole=options["is_whole"]))
-        except DataError as error:  # one bad picture of thousands must not stop the rest
-            faults.append(f"{error.what} {error.hint}".strip())
-            continue
-        _make_folder(target.parent)
-        encode(target, picture, palette=translator.target.palette)
-    return faults, sizes
-
-
-def _make_folder(folder: Path) -> None:
-    from imtrans.errors import ResourceError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{folder}: {error.strerror}", hint="Give an -o folder that can be written.") from None

@@ -113,3 +113,67 @@ def test_a_run_and_evaluate_speak_json(run, cli):
     result = json.loads(done.out)
     assert result["step"] == 1
     assert result["metrics"].keys() == result["mean_image"].keys() == {"l1"}
+
+
+def test_samples_differ_and_are_named_by_their_seeds(run, cli, tmp_path):
+    picture(tmp_path / "in" / "a.png", size=(32, 32))
+    done = cli("translate", run, "in/*.png", "-o", "out", "--samples", "3", "--seed", "4")
+    assert (done.code, done.out.strip()) == (0, "3 of 3 pictures translated to out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-seed4.png", "a-seed5.png", "a-seed6.png"]
+
+
+def test_continue_makes_what_is_missing_alone(run, cli, tmp_path):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    picture(tmp_path / "out" / "a.png", size=(3, 3))
+    done = cli("translate", run, "in", "-o", "out", "--continue")
+    assert (done.code, done.out.strip()) == (0, "1 of 1 pictures translated to out")
+    assert "1 were there already" in done.err
+    assert decode(tmp_path / "out" / "a.png").shape == (3, 3, 3)
+    assert decode(tmp_path / "out" / "b.png").shape == (7, 9, 3)
+    assert cli("translate", run, "in", "-o", "out", "--continue", "--overwrite").code == 2
+
+
+def test_an_output_folder_that_cannot_be_made_ends_with_5_and_says_what_is_done(run, cli, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    picture(tmp_path / "in" / "sub" / "b.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").write_text("a file where the folder of the second picture would be")
+    done = cli("translate", run, "in", "-o", "out")
+    assert done.code == 5
+    assert "--continue goes on with the rest" in done.err
+    assert (tmp_path / "out" / "a.png").exists()
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_source_and_result_side_by_side_and_a_sheet_of_all(run, cli, tmp_path):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name, size=(40, 32))
+    done = cli("translate", run, "in", "-o", "out", "--compare", "--grid", "sheet.png", "--format", "jpg")
+    assert done.code == 0, done.err
+    both = decode(tmp_path / "out" / "a.jpg")
+    assert both.shape == (32, 80, 3)
+    assert abs(both[:, :40].mean() - 90) < 2
+    assert decode(tmp_path / "sheet.png").shape[0] > 64
+
+
+def test_a_pattern_that_fits_nothing_and_amounts_that_are_none(run, cli, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    assert "in/*.tif: nothing fits this pattern" in cli("translate", run, "in/*.tif", "-o", "out").err
+    done = cli("translate", run, "in", "-o", "out", "--memory", "much")
+    assert (done.code, "--memory 'much': is no amount of memory" in done.err) == (2, True)
+    done = cli("translate", run, "in", "-o", "out", "--tile", "8")
+    assert done.code == 2
+    assert "needs at least" in done.err
+
+
+def test_a_picture_turned_by_exif_is_upright_and_other_metadata_is_not_copied(run, cli, tmp_path):
+    (tmp_path / "in").mkdir()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "somebody"  # orientation, artist
+    Image.new("RGB", (24, 16)).save(tmp_path / "in" / "a.jpg", exif=exif)
+    assert cli("translate", run, "in", "-o", "out").code == 0
+    with Image.open(tmp_path / "out" / "a.png") as image:
+        assert image.size == (16, 24)
+        assert not image.getexif()
+        assert not image.info

@@ -19,7 +19,7 @@ from imtrans.engine.evaluation.eval_samples import (
     resize_to,
     rounded,
 )
-from imtrans.engine.inference.translator import inference_mode, translate
+from imtrans.engine.inference.forward import inference_mode, translate
 from imtrans.interfaces import Batch, Dataset, DataSpec, ImageSpec
 from imtrans.kit.images import Array, target_to_display, to_display, to_range
 from imtrans.plugins.recipe import EvalProtocol

@@ -9,7 +9,7 @@ from torch import nn
 
 from imtrans.engine.build import Model
 from imtrans.engine.evaluation.model_samples import predict
-from imtrans.engine.inference.translator import inference_mode, translate
+from imtrans.engine.inference.forward import inference_mode, translate
 from imtrans.interfaces import Batch, Geometry
 
 

@@ -4,7 +4,8 @@ import torch
 from factories import job
 from torch import nn
 
-from imtrans.engine.inference.translator import Translator, inference_mode, pad
+from imtrans.engine.inference.forward import inference_mode, pad
+from imtrans.engine.inference.translator import Translator
 from imtrans.errors import ShapeError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit import images

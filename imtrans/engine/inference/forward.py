@@ -1,0 +1,75 @@
+"""A model in the state in which it translates, and the translation of tensors of any size."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from imtrans.engine.build import Model
+from imtrans.kit import nn
+
+
+@contextlib.contextmanager
+def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
+    """Put the model in the state in which it translates: averaged weights, modes by its policy, draws from `seed`.
+
+    A policy without the field `dropout` runs without dropout. On leaving, weights, modes and random state are restored,
+    so that translating never changes a training.
+    """
+    policy = model.config.inference
+    modules = list(model.networks.values())
+    # fork_rng would copy the state of every GPU of the machine.
+    cuda = [model.device] if model.device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=cuda),
+        _averaged(model),
+        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0) -> Tensor:
+    """The translation of (B, C, *spatial), as the network sees it, of any spatial size, in the same size.
+
+    `extras` are those of a batch. A size that the network cannot take is padded by reflection and cropped back, and so
+    are the extras of that size. Call it inside `inference_mode`.
+    """
+    stride = model.method.geometry.stride
+    # An extra of another size is no plane of this image: only the method knows what to do with it.
+    padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
+    translated = model.method.translate(pad(source, stride), extras=padded, seed=seed)
+    for axis, size in enumerate(source.shape[2:], 2):
+        translated = translated.narrow(axis, 0, size)
+    return translated
+
+
+def pad(source: Tensor, stride: int) -> Tensor:
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
+    for axis in range(2, source.dim()):
+        size = source.shape[axis]
+        padded_size = -(-size // stride) * stride
+        if padded_size != size:
+            # torch's own reflection refuses more than size - 1 pixels; a small image is mirrored again and again here.
+            indices = torch.arange(padded_size, device=source.device) % max(2 * size - 2, 1)
+            source = source.index_select(axis, torch.where(indices < size, indices, 2 * size - 2 - indices))
+    return source
+
+
+@contextlib.contextmanager
+def _averaged(model: Model) -> Iterator[None]:
+    _swap(model)
+    try:
+        yield
+    finally:
+        _swap(model)
+
+
+def _swap(model: Model) -> None:
+    """Exchange each network's weights with their moving average; twice is nothing."""
+    for name, average in model.averages.items():
+        pairs = zip(model.networks[name].parameters(), average.module.parameters(), strict=True)
+        for trained, averaged in pairs:
+            # No copy, and the optimiser keeps its parameters.
+            trained.data, averaged.data = averaged.data, trained.data

@@ -1,0 +1,100 @@
+"""Whether a picture is translated as a whole or in tiles: by how much memory it needs and how far the network sees."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from imtrans.engine.build import Model
+from imtrans.engine.inference.forward import translate
+from imtrans.engine.inference.reach import measured_bytes, measured_reach
+from imtrans.engine.inference.tiles import Tiling
+from imtrans.engine.inference.whole_statistics import WholeStatistics
+from imtrans.errors import ConfigError
+
+# Libraries of convolutions keep copies of their inputs and outputs in layouts of their own.
+SLACK = 2.0
+SHARE = 0.5  # of the memory that is free now
+LARGE = 1024 * 1024  # pixels; what is smaller is translated as a whole without a look at the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileLimits:
+    """`tile`: the size of tiles in pixels, whatever the memory; 0: as large as `memory` bytes hold (0: half of the free
+    memory)."""
+
+    tile: int = 0
+    memory: int = 0
+
+
+class Footprint:
+    """What a pixel costs a trained model, and how far one sees. Call it inside `inference_mode`."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def tiling(self, size: tuple[int, int], limits: TileLimits) -> Tiling | None:
+        """The tiles for a picture of this height and width; None where it is translated as a whole.
+
+        ConfigError where the tiles that are asked for, or that fit, are smaller than the network needs.
+        """
+        stride = self._model.method.geometry.stride
+        padded = [-(-n // stride) * stride for n in size]
+        if not limits.tile and not limits.memory and size[0] * size[1] <= LARGE:
+            return None
+        fits = (
+            limits.tile or int((limits.memory or free_memory(self._model.device) * SHARE) / self.bytes_per_pixel) ** 0.5
+        )
+        if (limits.tile and max(padded) <= limits.tile) or (not limits.tile and padded[0] * padded[1] <= fits**2):
+            return None
+        if self.reach is None:
+            what = f"{size[1]} x {size[0]} pixels: this network sees the whole picture, so that it cannot be tiled"
+            raise ConfigError(what, hint="Make the picture smaller (--size N), or use a machine of more memory.")
+        return Tiling.of(int(fits), reach=self.reach, stride=stride)
+
+    @cached_property
+    def reach(self) -> int | None:
+        """How many pixels away an input pixel can change an output pixel; None: it sees the whole picture."""
+        geometry = self._model.method.geometry
+        if geometry.halo is not None:
+            return geometry.halo
+        with WholeStatistics(self._model.networks.values()).used(fixed=True):
+            return measured_reach(self._run, self._channels, geometry.stride, device=self._model.device)
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """The bytes of memory for each pixel of a picture that is translated as a whole, at most."""
+        side = max(2 * self._model.method.geometry.stride, 256)
+        picture = torch.zeros(1, self._channels, side, side, device=self._model.device)
+        return measured_bytes(self._run, picture) * SLACK
+
+    @property
+    def _channels(self) -> int:
+        return self._model.data_spec.source.num_channels
+
+    def _run(self, picture: Tensor) -> Tensor:
+        return translate(self._model, picture)
+
+
+def free_memory(device: torch.device) -> int:
+    """The bytes of memory that a process can still take on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        return min(free, _container_limit() or free)
+    except (OSError, StopIteration, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _container_limit() -> int:
+    """What the container of this process may still take, in bytes; 0: it has no limit."""
+    try:
+        group = Path("/sys/fs/cgroup")
+        return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,148 @@
+"""Files of pictures translated to files: some are read and written while the network translates others."""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from imtrans.engine.inference.display import result_display, source_display
+from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.scale import SizeChange
+from imtrans.engine.inference.source_reader import ReadOptions
+from imtrans.engine.inference.translator import Translator
+from imtrans.errors import DataError, ResourceError
+from imtrans.kit.images import Array, encode
+from imtrans.kit.report.image_grid import sheet
+
+AHEAD = 4  # pictures that are read, or written, beside the one that is translated
+SHOWN = 32  # rows of the sheet
+Job = tuple[Path, Sequence[tuple[int, Path]]]  # a picture, and for each seed the file for its translation
+Tick = Callable[[float], None]
+
+
+@dataclass
+class Outcome:
+    """What became of the pictures: the number of files written, those that failed and why, the sizes of the others,
+    and rows of the sheet."""
+
+    written: int = 0
+    faults: list[str] = field(default_factory=list)
+    sizes: list[SizeChange] = field(default_factory=list)
+    rows: list[list[Array]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How pictures are read, translated and written: `is_compared` with the source beside the result, `is_sheet` with
+    rows for a sheet of all."""
+
+    translator: Translator
+    reading: ReadOptions
+    limits: TileLimits
+    is_compared: bool = False
+    is_sheet: bool = False
+
+    def run(self, jobs: Sequence[Job], outcome: Outcome, tick: Tick) -> None:
+        """Translate all; a picture that fails is listed, and the others are done. ResourceError where one cannot be
+        written: those before it are. `tick` is told how many jobs are done; of a large one, also a part."""
+        writing: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(2, "read") as readers, ThreadPoolExecutor(2, "write") as writers:
+            try:
+                for number, (job, read) in enumerate(self._read_ahead(jobs, readers)):
+                    tick(number)
+                    try:
+                        sources, change = read.result()
+                    except DataError as error:  # one bad picture of thousands must not stop the rest
+                        outcome.faults.append(f"{error.what} {error.hint}".strip())
+                        continue
+                    outcome.sizes.append(change)
+                    parts = _Parts(number, len(job[1]) * len(sources), tick)
+                    for target, result in self._results(job, sources, outcome, parts):
+                        writing.append(writers.submit(_write, target, result, self._palette))
+                        self._settle(writing, outcome, most=AHEAD)
+            finally:
+                self._settle(writing, outcome, most=0)
+        tick(len(jobs))
+
+    @property
+    def _palette(self) -> Sequence[Sequence[int]] | None:
+        return None if self.is_compared else self.translator.target.palette
+
+    def _read_ahead(self, jobs: Sequence[Job], pool: ThreadPoolExecutor) -> "Iterator[tuple[Job, Future[_Read]]]":
+        waiting: deque[tuple[Job, Future[_Read]]] = deque()
+        for job in jobs:
+            waiting.append((job, pool.submit(self._read, job[0])))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _read(self, path: Path) -> "_Read":
+        reader = self.translator.reader
+        return reader.read(path, self.reading), reader.size_change(path, self.reading)
+
+    def _results(
+        self, job: Job, sources: Sequence[Array], outcome: Outcome, parts: "_Parts"
+    ) -> Iterator[tuple[Path, Array]]:
+        """The picture for each file of a job."""
+        shown = [source_display(self.translator, sources[0])] if self.is_compared or self.is_sheet else []
+        for seed, target in job[1]:
+            run = partial(self.translator.run, seed=seed, limits=self.limits, tick=parts.tick)
+            slices = [parts.done(run(source)) for source in sources]
+            result = np.stack(slices) if self.translator.source.is_stack else slices[0]
+            if self.is_compared or self.is_sheet:
+                shown.append(result_display(self.translator, slices[0]))
+            yield target, np.concatenate([shown[0], shown[-1]], axis=1) if self.is_compared else result
+        if self.is_sheet and len(outcome.rows) < SHOWN:
+            outcome.rows.append(shown)
+
+    @staticmethod
+    def _settle(writing: "deque[Future[None]]", outcome: Outcome, *, most: int) -> None:
+        while len(writing) > most:
+            writing.popleft().result()
+            outcome.written += 1
+
+
+@dataclass
+class _Parts:
+    """Tells how far a job is, of which each part is one run of the network."""
+
+    start: float
+    count: int
+    report: Tick
+    number: int = 0
+
+    def tick(self, done: int, count: int) -> None:
+        self.report(self.start + (self.number + done / count) / self.count)
+
+    def done(self, result: Array) -> Array:
+        self.number += 1
+        return result
+
+
+_Read = tuple[list[Array], SizeChange]
+
+
+def write_sheet(path: Path, rows: Sequence[Sequence[Array]]) -> None:
+    """Write a sheet of sources and results, a row each."""
+    _write(path, sheet([list(row) for row in rows]), None)
+
+
+def _write(target: Path, picture: Array, palette: Sequence[Sequence[int]] | None) -> None:
+    """Write a picture as a whole or not at all, so that a file that exists is one that is done."""
+    partial = target.with_name(f".{target.stem}.partial{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        encode(partial, picture, palette=palette)
+        os.replace(partial, target)
+    except OSError as error:
+        hint = "Give an -o folder that can be written."
+        raise ResourceError(f"{target.parent}: {error.strerror}", hint=hint) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
