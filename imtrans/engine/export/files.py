@@ -109,7 +109,9 @@ class Exports:
         self, maker: Exporter, name: str, path: Path, *, dtype: str, bound: float, is_timed: bool
     ) -> ExportedFile:
         key = "fp16" if dtype == "fp16" else ""  # the module of all other types is the same
-        graph = self._graphs.setdefault(key, export_graph(self.model, dtype=dtype, about=self.about))
+        if key not in self._graphs:
+            self._graphs[key] = export_graph(self.model, dtype=dtype, about=self.about)
+        graph = self._graphs[key]
         graph = dataclasses.replace(graph, dtype=dtype, metadata={**graph.metadata, "dtype": dtype})
         maker.export(graph, path)
         run = maker.load(path)
