@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": "Resume a run.",
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
+    "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",

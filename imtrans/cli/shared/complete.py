@@ -66,4 +66,5 @@ _COMPLETERS: dict[str, Callable[[str], list[str]]] = {
     "settings": _settings,
     "key": _keys,
     "kind": _kinds,
+    "exporters": partial(_names, "exporter"),
 }
