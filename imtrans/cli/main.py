@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": "Resume a run.",
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
+    "serve": "Try a trained model on a page; serve it to programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
