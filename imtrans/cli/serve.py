@@ -65,8 +65,8 @@ def command(session: Session, options: ServeOptions) -> None:
         closing(http_server.listen(options.host, options.port)) as listening,
         opened(Path(options.run), session.plugins, device=options.device, limits=limits) as (name, app),
     ):
-        _greet(name, options, access, port=listening.getsockname()[1])
         try:
+            _greet(name, options, access, port=listening.getsockname()[1])
             http_server.run(Guard(app, access, limits.send_seconds), listening, limits)
         except KeyboardInterrupt:
             click.echo("no longer served")

@@ -16,6 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+MAX_HEAD = 16_384  # of the lines and the query; h11 limits only what arrives in pieces
 COOKIE = "imtrans-token"
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -85,6 +86,8 @@ class Guard:
             await self._app(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, heads: dict[str, str]) -> tuple[int, str] | None:
+        if len(scope["query_string"]) + sum(map(len, (*heads, *heads.values()))) > MAX_HEAD:
+            return 431, f"the head of the request has more than {MAX_HEAD:,} characters"
         host = heads.get("host", "")
         if not self._access.knows_host(host):
             return 403, "this server does not answer to that name (--host NAME lets it)"
