@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from imtrans.plugins.component import Archive as Archive
     from imtrans.plugins.component import Component as Component
     from imtrans.plugins.component import DatasetInfo as DatasetInfo
+    from imtrans.plugins.component import ExporterInfo as ExporterInfo
     from imtrans.plugins.component import MethodInfo as MethodInfo
     from imtrans.plugins.component import MetricInfo as MetricInfo
     from imtrans.plugins.component import Slot as Slot
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
 # A declaration imports `imtrans`: eager names would make `imtrans list` load torch.
 _HOMES = {
-    "imtrans.plugins.component": ("Archive", "Component", "DatasetInfo", "MethodInfo", "MetricInfo", "Slot"),
+    "imtrans.plugins.component": (
+        "Archive",
+        "Component",
+        "DatasetInfo",
+        "ExporterInfo",
+        "MethodInfo",
+        "MetricInfo",
+        "Slot",
+    ),
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),
     "imtrans.plugins.options": ("option",),
     "imtrans.plugins.hookspecs": ("hookimpl",),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from torch import Tensor, nn
+    from torch.export import ExportedProgram
 
     from imtrans.config.schema import RunConfig
 
@@ -266,6 +267,29 @@ class Imported:
     notes: Sequence[str] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportGraph:
+    """A trained model as one module, pre- and postprocessing included, and what an exporter must know to write it.
+
+    `module` takes the tensors of `inputs`, here examples, by these names, and returns one for each of `outputs`. The
+    first axis of all of them is the batch; axes 1 and 2 of `picture` and of the outputs, height and width, are any
+    multiples of `stride`. `program()` is the module by torch.export, with these sizes dynamic. `metadata` is to be
+    stored in the file. `dtype` is one that the exporter declares; for "fp16" the networks in the module compute in it.
+    """
+
+    module: "nn.Module"
+    inputs: Mapping[str, "Tensor"]
+    outputs: Sequence[str]
+    stride: int
+    program: "Callable[[], ExportedProgram]"
+    metadata: Mapping[str, Any]
+    dtype: str = "fp32"
+
+
+# Runs an exported file: named arrays in, named arrays out.
+ExportRunner = Callable[[Mapping[str, "np.ndarray[Any, Any]"]], Mapping[str, "np.ndarray[Any, Any]"]]
+
+
 class Dataset(Protocol):
     """A split of a data set. `imtrans.kit.bases.BaseDataset` has all members but `data_spec`, length and pairs."""
 
@@ -400,4 +424,21 @@ class Importer(Protocol):
 
         CheckpointError if it knows them, but some are missing, too many or of a wrong shape.
         """
+        ...
+
+
+class Exporter(Protocol):
+    """Writes a trained model as one file for another program; made from a component of kind "exporter"."""
+
+    def export(self, graph: ExportGraph, path: "Path") -> None:
+        """Write the file. ConfigError, naming it, for something in the graph that the format cannot say."""
+        ...
+
+    def load(self, path: "Path") -> ExportRunner:
+        """The file in the program that it is for, as its users have it by default; takes and gives arrays by name."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """The program in which `load` runs the file, with its version."""
         ...

@@ -24,6 +24,7 @@ COMMANDS = {
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
+    "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",

@@ -122,7 +122,7 @@ class Catalog:
         known = [e.name for e in self.entries(kind)]
         guess = nearest(name, known) or (f"; there are {join_names(known)}" if known else "")
         others = [k for k in LISTED_KINDS if k != kind and (k, bare_name(name)) in self._entries]
-        guess = f"; {name!r} is a {others[0]}" if others else guess
+        guess = f"; {name!r} is a{'n' * (others[0][0] in 'aeiou')} {others[0]}" if others else guess
         # The name may be right, and its plugin one of those that could not be loaded.
         not_loaded = f" (not loaded: {join_names(r.name for r in broken)})" if broken else ""
         return ConfigError(f"{prefix}no {kind} {name!r}{guess}{not_loaded}", hint=f"All of them: imtrans list {kind}")

@@ -18,6 +18,7 @@ Kind = Literal[
     "metric",
     "method",
     "importer",
+    "exporter",
     "observer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -33,8 +34,8 @@ class Component:
     `target` is "module:attribute", imported only when the component is used and called with its options as keywords;
     with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
-    components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set and a
-    `MetricInfo` for a metric.
+    components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set, a
+    `MetricInfo` for a metric and an `ExporterInfo` for an exporter.
     """
 
     kind: Kind
@@ -161,6 +162,18 @@ class MetricInfo:
     def points_up(self, number: str) -> bool:
         """Whether a higher value of this one of its numbers is better."""
         return self.numbers.get(number, self.higher_is_better)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterInfo:
+    """What files of a trained model an exporter writes.
+
+    Their names end in `suffix`. `dtypes` names the types in which it can store or compute ("fp32" first, "fp16",
+    "int8"), each with its bound: a file that differs by more from the model, as values in [-1, 1], is not left behind.
+    """
+
+    suffix: str
+    dtypes: Mapping[str, float]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pluggy
 
 from imtrans.errors import ImtransError, PluginError, nearest
 from imtrans.plugins import hookspecs
-from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, MethodInfo
+from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, ExporterInfo, MethodInfo
 from imtrans.plugins.options import check_declaration, specs
 from imtrans.plugins.recipe import EvalProtocol, Recipe
 
@@ -228,6 +228,8 @@ def _check_component(component: Component) -> None:
         _check_method(component)
     if component.kind == "dataset":
         _check_dataset(component)
+    if component.kind == "exporter" and not isinstance(component.info, ExporterInfo):
+        raise PluginError(f"{component.name}: an exporter needs info=ExporterInfo(...)")
 
 
 def _check_kind(kind: str, *, where: str) -> None:

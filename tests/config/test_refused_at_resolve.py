@@ -37,7 +37,7 @@ BROKEN = {
     ),
     "exporter": (
         '    yield Component(kind="exporter", name="own", target="x:y", summary="")\n',
-        "own: no kind 'exporter'; did you mean 'importer'? The kinds: generator, ",
+        "own: an exporter needs info=ExporterInfo(...)",
     ),
     "command": (
         '    yield Component(kind="command", name="own", target="x:y", summary="")\n',

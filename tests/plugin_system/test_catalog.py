@@ -35,7 +35,7 @@ def test_a_component_is_found_by_kind_and_name(catalog: Catalog) -> None:
             "",
             "no generator ''; there are encoder-decoder, lite0-painter, resnet6, resnet9, unet128, unet256, unet64",
         ),
-        ("importer", "onnx", "no importer 'onnx'; there are junyanz"),
+        ("importer", "onnx", "no importer 'onnx'; 'onnx' is an exporter"),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest_or_all(catalog: Catalog, kind: str, name: str, message: str) -> None:

@@ -12,7 +12,7 @@ AB = ImageSpec(kind="data", channels=2, low=-110, high=110, bits=32, space="lab-
 TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 WHITE = np.array([0.95047, 1.0, 1.08883])
 _SRGB = np.arange(256) / 255
-_LINEAR = np.where(_SRGB > 0.04045, ((_SRGB + 0.055) / 1.055) ** 2.4, _SRGB / 12.92)
+SRGB_TO_LINEAR = np.where(_SRGB > 0.04045, ((_SRGB + 0.055) / 1.055) ** 2.4, _SRGB / 12.92)
 
 
 def split_lab(picture: Array) -> tuple[Array, Array]:
@@ -20,7 +20,7 @@ def split_lab(picture: Array) -> tuple[Array, Array]:
 
     By the formula, in float64: OpenCV's comes from a table, with a and b up to 0.47 off.
     """
-    xyz = _LINEAR[picture] @ (TO_XYZ.T / WHITE)
+    xyz = SRGB_TO_LINEAR[picture] @ (TO_XYZ.T / WHITE)
     x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
     lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
     return lab[..., :1], lab[..., 1:]
