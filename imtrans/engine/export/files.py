@@ -1,10 +1,11 @@
 """Exported files: written, compared with the model, and left behind only if they do what it does."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,22 @@ class ExportedFile:
 class Exports:
     """The exported files of one model.
 
-    `run` is the folder with the records of its data, `about` what the files' metadata say of it besides.
+    `run` is the folder with the records of its data, `about` what the files' metadata say of it besides. `page` gives
+    what a page shows of it; with `is_offline` nothing may be fetched.
     """
 
     def __init__(
-        self, model: Model, *, catalog: Catalog, run: Path | None = None, about: Mapping[str, Any] | None = None
+        self,
+        model: Model,
+        *,
+        catalog: Catalog,
+        run: Path | None = None,
+        about: Mapping[str, Any] | None = None,
+        page: Callable[[bool], Mapping[str, Any]] | None = None,
+        is_offline: bool = False,
     ) -> None:
         self.model, self.catalog, self.about = model, catalog, about
+        self._page, self._is_offline = page, is_offline
         self._run = run
         self._pictures: Pictures | None = None
         self._graphs: dict[str, ExportGraph] = {}
@@ -110,7 +120,9 @@ class Exports:
     ) -> ExportedFile:
         key = "fp16" if dtype == "fp16" else ""  # the module of all other types is the same
         graph = self._graphs.setdefault(key, export_graph(self.model, dtype=dtype, about=self.about))
-        graph = dataclasses.replace(graph, dtype=dtype, metadata={**graph.metadata, "dtype": dtype})
+        page = functools.partial(self._page, graph.metadata["noise"]) if self._page else None
+        metadata = {**graph.metadata, "dtype": dtype}
+        graph = dataclasses.replace(graph, dtype=dtype, metadata=metadata, page=page, is_offline=self._is_offline)
         maker.export(graph, path)
         run = maker.load(path)
         inputs = {"picture": self.pictures.arrays[0][None], "seed": graph.inputs["picture"].new_zeros(1).int().numpy()}

@@ -15,7 +15,7 @@ from imtrans.kit.report import samples
 NOT_STATED = "The data set does not state its terms of use; ask whoever trained this model."
 
 
-def page_info(model: Model, checkpoint: Path, *, has_noise: bool) -> dict[str, Any]:
+def page_info(model: Model, checkpoint: Path, *, has_noise: bool, licence: str = "") -> dict[str, Any]:
     """`imtrans.kit.model_page.model_info.model_info` of a checkpoint and, where it lies in one, of its run folder."""
     folder = checkpoint.absolute().parent
     grid = samples.newest(folder)
@@ -28,7 +28,8 @@ def page_info(model: Model, checkpoint: Path, *, has_noise: bool) -> dict[str, A
         has_noise=has_noise,
         source_half="right" if model.config.direction == "BtoA" else "left",
         facts=_facts(model.config, checkpoint),
-        terms=f"Data set: {terms}." if terms else NOT_STATED,
+        terms=(f"Licence of the model: {licence}. " if licence else "")
+        + (f"Data set: {terms}." if terms else NOT_STATED),
     )
 
 

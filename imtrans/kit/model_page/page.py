@@ -17,7 +17,7 @@ BACKENDS = {"server": ("server_backend",), "onnx": ("onnx_pixels", "onnx_backend
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 # What an exported page may do besides: run the bundled WebAssembly, from the page's own bytes.
-ONNX_SOURCES = {"script-src": ("'wasm-unsafe-eval'", "blob:"), "connect-src": ("blob:", "data:")}
+ONNX_SOURCES = {"script-src": ("'wasm-unsafe-eval'", "blob:"), "worker-src": ("blob:",)}
 SERVER_SOURCES = {"connect-src": ("'self'",), "frame-ancestors": ("'none'",)}
 
 
