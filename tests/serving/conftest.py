@@ -2,14 +2,17 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import platformdirs
 import pytest
 
 ARGUMENTS = ["pix2pix", "--name", "small", "--steps", "2", "--device", "cpu"]
@@ -65,9 +68,9 @@ def start(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     """Starts `imtrans serve` with more arguments, and ends it with the tests."""
     servers: list[subprocess.Popen[str]] = []
 
-    def serve(*arguments: str) -> Running:
+    def serve(*arguments: str, run: Path = trained) -> Running:
         temporary = tmp_path_factory.mktemp("temporary")
-        command = [sys.executable, "-u", "-m", "imtrans", "serve", str(trained), "--no-open", "--port", "0", *arguments]
+        command = [sys.executable, "-u", "-m", "imtrans", "serve", str(run), "--no-open", "--port", "0", *arguments]
         variables = {**os.environ, "TMPDIR": str(temporary)}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         process = subprocess.Popen(command, env=variables, **pipes)
@@ -104,3 +107,38 @@ def _wait(url: str) -> None:
         else:
             return
     raise AssertionError("the server does not answer")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium; without it, or the package that drives it, the tests are skipped."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = next(
+        (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
+    )
+    if not chromium:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        # Its own sandbox does not work for root in a container.
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the exported page; without onnxruntime-web, or a network to fetch it, the tests are skipped."""
+    from imtrans.cli.main import run
+    from imtrans.errors import DownloadError
+    from imtrans_export.web_runtime import VERSION, WASM, runtime_files
+
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    users = platformdirs.user_cache_path("imtrans") / f"onnxruntime-web-{VERSION}"
+    path, folder = tmp_path_factory.mktemp("page") / "page.html", users if users.exists() else None
+    try:
+        runtime_files(WASM, folder=folder, is_offline=False)
+    except DownloadError as error:
+        pytest.skip(f"onnxruntime-web cannot be fetched: {error.what}")
+    settings = ["--set", f"web.runtime={folder}"] if folder else []
+    assert run(["export", str(trained), "--to", "web", "-o", str(path), *settings]) == 0
+    return path.as_uri()
