@@ -60,7 +60,7 @@ class Commands(click.Group):
             from imtrans.cli.shared.mistakes import command_like
 
             raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
-        module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
+        module = {"import": "import_weights", "data": "data.group", "serve": "model.serve"}.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
             from imtrans.cli.shared import complete

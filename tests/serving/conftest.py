@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import platformdirs
 import pytest
+from web_runtime import web_flags
 
 ARGUMENTS = ["pix2pix", "--name", "small", "--steps", "2", "--device", "cpu"]
 SMALL = {
@@ -129,16 +129,10 @@ def browser() -> Iterator[Any]:
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the exported page; without onnxruntime-web, or a network to fetch it, the tests are skipped."""
     from imtrans.cli.main import run
-    from imtrans.errors import DownloadError
-    from imtrans_export.web_runtime import VERSION, WASM, runtime_files
 
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    users = platformdirs.user_cache_path("imtrans") / f"onnxruntime-web-{VERSION}"
-    path, folder = tmp_path_factory.mktemp("page") / "page.html", users if users.exists() else None
-    try:
-        runtime_files(WASM, folder=folder, is_offline=False)
-    except DownloadError as error:
-        pytest.skip(f"onnxruntime-web cannot be fetched: {error.what}")
-    settings = ["--set", f"web.runtime={folder}"] if folder else []
-    assert run(["export", str(trained), "--to", "web", "-o", str(path), *settings]) == 0
+    flags, path = web_flags(), tmp_path_factory.mktemp("page") / "page.html"
+    if flags is None:
+        pytest.skip("onnxruntime-web is not in the cache and cannot be fetched")
+    assert run(["export", str(trained), "--to", "web", "-o", str(path), *flags]) == 0
     return path.as_uri()

@@ -1,13 +1,18 @@
 """The command line of `imtrans serve`: addresses, ports, tokens, and what must be installed (ids H11, H12)."""
 
 import importlib.metadata
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
+
+from imtrans.cli.model.serve import command
 
 
 def test_a_taken_port_names_the_next_free_one(cli, trained):
@@ -19,10 +24,8 @@ def test_a_taken_port_names_the_next_free_one(cli, trained):
     assert "is free: --port " in answer.err
 
 
-def test_a_port_of_the_system_is_refused(cli, trained, monkeypatch):
-    from imtrans.serving import http_server
-
-    if http_server.PORTS and _may_bind(80):
+def test_a_port_of_the_system_is_refused(cli, trained):
+    if _may_bind(80):
         pytest.skip("this user may use the ports below 1024")
     answer = cli("serve", str(trained), "--no-open", "--port", "80")
     assert (answer.code, "--port 1024" in answer.err or "is free" in answer.err) == (5, True)
@@ -105,3 +108,11 @@ def _with_temporary(folder):
     import os
 
     return {**os.environ, "TMPDIR": str(folder)}
+
+
+def test_the_commands_of_the_docs_have_options_that_exist():
+    page = Path(__file__).parents[2] / "docs" / "serve.md"
+    lines = re.findall(r"`imtrans serve ([^`]*)`", page.read_text(encoding="utf-8"))
+    assert len(lines) >= 3
+    for line in lines:
+        assert command.make_context("serve", shlex.split(line)).params["run"].startswith("first")
