@@ -17,7 +17,7 @@ from imtrans.cli.shared.progress import progress
 from imtrans.cli.shared.table import table
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
-from imtrans.errors import ConfigError, printable
+from imtrans.errors import ConfigError, DownloadError, printable
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.options import coerce, specs
 
@@ -107,8 +107,9 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
         "licence": options.licence or metadata.get("licence"),
     }
     run = None if is_alone else checkpoint.parent
+    is_offline = options.offline or not options.exporters  # what nobody asked for is not fetched either
     page = functools.partial(_page, model, checkpoint, about["licence"])
-    exports = Exports(model, catalog=session.catalog, run=run, about=about, page=page, is_offline=options.offline)
+    exports = Exports(model, catalog=session.catalog, run=run, about=about, page=page, is_offline=is_offline)
     return exports, folder / name
 
 
@@ -193,7 +194,12 @@ def _written(exports: "Exports", forms: Sequence[Form], options: ExportOptions) 
     with progress("exporting") as tick:
         for number, form in enumerate(forms):
             tick(number, len(forms))
-            yield exports.write(form.exporter, form.path, dtype=form.dtype, is_timed=options.bench)
+            try:
+                yield exports.write(form.exporter, form.path, dtype=form.dtype, is_timed=options.bench)
+            except DownloadError as error:
+                if options.exporters:
+                    raise
+                click.echo(f"Note: {form.exporter.name} is left out: {error.what}", err=True)  # nobody asked for it
 
 
 def _lines(file: "ExportedFile") -> Iterator[str]:

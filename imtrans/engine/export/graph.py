@@ -97,16 +97,23 @@ def _example(model: Model, *, has_noise: bool) -> dict[str, Tensor]:
 def _program(module: nn.Module, inputs: Mapping[str, Tensor], stride: int) -> torch.export.ExportedProgram:
     """The module by torch.export, for any batch and all multiples of the stride."""
     batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "h", "w"))
-    sizes = {0: batch, 1: stride * height, 2: stride * width} if stride > 1 else {0: batch, 1: height, 2: width}
-    shapes: dict[str, Any] = {"picture": sizes, "seed": {0: batch}}
-    # Else sizes of one multiple, a batch of one and broadcasting would become conditions of the program.
-    # mypy does not see what install_config_module adds.
+    axes = {0: batch, 1: stride * height, 2: stride * width} if stride > 1 else {0: batch, 1: height, 2: width}
+    shapes: dict[str, Any] = {"picture": axes, "seed": {0: batch}}
+    # mypy does not see what torch adds to this module.
     settings: Any = export_config
+    # Else sizes of one multiple, a batch of one and broadcasting would become conditions of the program.
     with settings.patch(backed_size_oblivious=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations
-        return torch.export.export(
-            module, (), dict(inputs), dynamic_shapes={name: shapes[name] for name in inputs}, strict=False
-        )
+        try:
+            return torch.export.export(
+                module, (), dict(inputs), dynamic_shapes={name: shapes[name] for name in inputs}, strict=False
+            )
+        except RuntimeError as error:  # what torch raises for everything that it cannot follow
+            sizes = f"all multiples of {stride}" if stride > 1 else "all sizes"
+            raise ConfigError(
+                f"torch.export cannot follow the model's networks for {sizes}: {str(error).strip().splitlines()[0]}",
+                hint="Such a model stays in imtrans: imtrans translate, or imtrans.load in Python.",
+            ) from error
 
 
 def _metadata(model: Model, *, stride: int, has_noise: bool, dtype: str) -> dict[str, Any]:

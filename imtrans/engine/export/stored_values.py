@@ -49,10 +49,10 @@ class ToNetwork(nn.Module):
         else:
             half = (self.spec.high - self.spec.low) / 2
             stored = self._in_space(picture)
-            stored = stored.clamp(self.spec.low, self.spec.high) if self.spec.clips else stored
+            stored = _clipped(stored, self.spec) if self.spec.clips else stored
             values = (stored - self.spec.low) / half - 1
-        # Without `contiguous` a program exported by torch would refuse a batch of one picture.
-        return values.movedim(-1, 1).contiguous()
+        # A view, in place of a copy, would make a program of torch.export refuse a batch of one picture.
+        return values.movedim(-1, 1).clone(memory_format=torch.contiguous_format)
 
     def _in_space(self, picture: Tensor) -> Tensor:
         if self.spec.space == "lab-l":
@@ -60,9 +60,9 @@ class ToNetwork(nn.Module):
             f = torch.where(y > 0.008856, y.clamp(min=0.008856).pow(1 / 3), 7.787 * y + 16 / 116)
             return 116 * f - 16
         stored = picture.float()
-        if self.spec.space == "grey":  # in whole numbers of 2 ** -14, as OpenCV computes it
+        if self.spec.space == "grey":  # in whole numbers of 2 ** -15, as OpenCV computes it; float32 holds them exactly
             red, green, blue = stored.unbind(-1)
-            grey = ((4899 * red + 9617 * green + 1868 * blue + 8192) / 16384).floor()
+            grey = ((9798 * red + 19235 * green + 3735 * blue + 16384) / 32768).floor()
             return torch.stack([grey, grey, grey], -1)
         return stored
 
@@ -112,4 +112,8 @@ class FromNetwork(nn.Module):
 
 def _scaled(values: Tensor, spec: ImageSpec) -> Tensor:
     stored = (values + 1) * ((spec.high - spec.low) / 2) + spec.low
-    return stored.clamp(spec.low, spec.high).movedim(1, -1)
+    return _clipped(stored, spec).movedim(1, -1)
+
+
+def _clipped(stored: Tensor, spec: ImageSpec) -> Tensor:
+    return stored.clamp(min=spec.low).clamp(max=spec.high)
