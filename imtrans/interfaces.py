@@ -29,7 +29,8 @@ class ImageSpec:
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
     that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
-    refused, unless the side `clips` them. So many `pages` of a file are its channels, one after the other. Transparent
+    refused, unless the side `clips` them. So many `pages` of a file are its channels, one after the other; of a stack
+    (`is_stack`) each page is a picture of its own, as a slice of depth. Transparent
     pictures are laid on the colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
@@ -47,6 +48,7 @@ class ImageSpec:
     void: int | None = None
     clips: bool = False
     pages: int = 1
+    is_stack: bool = False
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
 
@@ -187,7 +189,8 @@ class DatasetDescription:
     samples; runs then hold some out of training, by the keys of the samples. `contents`: how many files of which
     channels and depth source and target have, and what they are read as. `doubts`: what a look at some pictures of all
     splits speaks against; it is called before a run starts, which stops if one of them is a fault, and shows the
-    others. It takes a second or two at most, and gives the same each time.
+    others. It takes a second or two at most, and gives the same each time. `group_of` gives by the key of a sample that
+    of its group, of which none is held out of training alone: slices of one stack look alike.
     """
 
     layout: str = ""
@@ -198,6 +201,7 @@ class DatasetDescription:
     is_undivided: bool = False
     contents: tuple[str, str] = ("", "")
     doubts: Callable[[], Sequence[Issue]] = tuple
+    group_of: Callable[[str], str] = str
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""

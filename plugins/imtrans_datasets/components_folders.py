@@ -22,8 +22,10 @@ class FolderOptions:
         "pages; auto: found by names and folders, and halves where the pictures show that they fit",
     )
     resize_pairs: bool = option(False, "where the two of a pair differ in size, resize the target to the source")
-    pages: Literal["first", "channels"] = option(
-        "first", "what is read of a file of several pages: the first, or all as channels, one after the other"
+    pages: Literal["first", "channels", "slices"] = option(
+        "first",
+        "what is read of a file of several pages: the first; all as channels, one after the other; or each as a slice "
+        "of depth, a picture of its own, paired with the same page of the other side",
     )
     labels: Literal["none", "source", "target", "both"] = option(
         "none", "which side is label maps: palette indices, or grey values, as classes"

@@ -20,6 +20,7 @@ from imtrans_datasets.pairing.evidence import SAME_HINT, doubts_of, explained, i
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
 from imtrans_datasets.pairing.patterns import is_pattern
+from imtrans_datasets.pairing.slices import by_slice
 from imtrans_datasets.side_readers import Labels, Pictures, Side, kind_of, labels_spec, pictures_spec
 from imtrans_datasets.stored_values import Place, stretched, value_doubts
 
@@ -103,7 +104,10 @@ class FolderOfPairs(BaseDataset):
         target, theirs = self._survey("target", second, [item.place(-1) for item in items])
         self.description = replace(listing, contents=(its, theirs))
         are_halves = all(item.parts == LEFT_RIGHT for item in items)
-        return DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
+        spec = DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
+        if self._options.pages != "slices":
+            return spec
+        return replace(spec, source=replace(source, is_stack=True), target=replace(target, is_stack=True))
 
     def _survey(self, side: str, survey: Survey, places: Sequence[Place]) -> tuple[ImageSpec, str]:
         """What the files of a side are read as, and what they are in words."""
@@ -154,6 +158,8 @@ def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
         listing = _listing(options, context, path)
     except DataError as error:
         raise explained(error, path) if options.path and options.layout == "auto" else error from None
+    if options.pages == "slices":
+        listing = by_slice(listing, skip_invalid=context.skip_invalid)
     if options.layout == "auto":
         places = path if options.path else Path(options.target).expanduser()
         listing = replace(listing, doubts=doubts_of(listing, places))
@@ -206,7 +212,7 @@ def _heeded(spec: ImageSpec, survey: Survey, places: Sequence[Place]) -> str:
     if spec.clips:
         text += f"; clipped to {spec.low:g} to {spec.high:g} (percentiles)"
     if survey.most_pages > spec.pages and not any(part and part.kind == "page" for _, part in places[:1]):
-        text += f"; of up to {survey.most_pages:,} pages the first is read (dataset.pages=channels reads all)"
+        text += f"; of up to {survey.most_pages:,} pages the first is read (dataset.pages=channels or slices reads all)"
     return text
 
 

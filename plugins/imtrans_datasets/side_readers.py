@@ -46,9 +46,7 @@ class Labels:
 
     def read(self, file: Path, part: Part | None = None) -> Array:
         """The classes in a file, (H, W, 1); void pixels keep the value `spec.void`. DataError names a bad file."""
-        if part and part.page:
-            raise DataError(f"{file}: label maps are read from the first page", hint="Save each in a file of its own.")
-        ids, is_indexed = read_classes(file, self.spec)
+        ids, is_indexed = read_classes(file, self.spec, page=part.page if part else None)
         if is_indexed != (self.spec.palette is not None):
             raise DataError(
                 f"{file}: {_kind(is_indexed)}, where {_kind(not is_indexed)} is read",

@@ -28,7 +28,7 @@ def divided(whole: Dataset, split: Split, recorded: Mapping[str, bool]) -> Datas
         raise DataError(
             f"{name}: one pair is too few", hint="Add pairs: one is needed for training and one for validation."
         )
-    held = held_out([whole.key(i) for i in range(count)], recorded)
+    held = _held_out_by_group(whole, recorded)
     chosen = [i for i, is_held in enumerate(held) if is_held != (split == "train")]
     number = sum(held)
     verb = "is" if number == 1 else "are"
@@ -53,6 +53,20 @@ def held_out(keys: Sequence[str], recorded: Mapping[str, bool]) -> list[bool]:
         changed = free[-1] if held[0] else free[0]
         held[changed] = not held[0]
     return held
+
+
+def _held_out_by_group(whole: Dataset, recorded: Mapping[str, bool]) -> list[bool]:
+    """Whether each sample is held out of training: all of a group, or none. DataError for one group alone."""
+    group_of = whole.description.group_of
+    groups = [group_of(whole.key(i)) for i in range(len(whole))]
+    names = [*dict.fromkeys(groups)]
+    if len(names) == 1:
+        what = f"{next(iter(whole.files(0)), names[0])}: all {len(whole):,} samples come from one file"
+        hint = "Add another for validation; or split the file, or list its parts in a table with a column split."
+        raise DataError(what, hint=hint)
+    held = held_out(names, {group_of(key): is_held for key, is_held in recorded.items()})
+    chosen = dict(zip(names, held, strict=True))
+    return [chosen[group] for group in groups]
 
 
 def check_disjoint(training: Dataset, validation: Dataset) -> None:

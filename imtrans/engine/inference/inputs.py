@@ -26,12 +26,19 @@ def is_pair(head: ImageHeader, data_spec: DataSpec) -> bool:
 
 
 def read_file(
-    path: Path, spec: ImageSpec, *, half: str = "", source_range: Range | None = None, fit: Fit | None = None
+    path: Path,
+    spec: ImageSpec,
+    *,
+    half: str = "",
+    page: int | None = None,
+    source_range: Range | None = None,
+    fit: Fit | None = None,
 ) -> Array:
-    """A picture file as the model's source, (H, W, C); of a whole pair only the `half` "left" or "right"."""
+    """A picture file, or its page from 0 on, as the model's source, (H, W, C); of a whole pair only the `half` "left"
+    or "right"."""
     if spec.kind == "labels":
-        return _fitted(_checked_labels(_half(read_classes(path, spec)[0], half), spec, name=str(path)), fit)
-    array, bits = decode_with_bits(path, background=spec.background, pages=spec.pages)
+        return _fitted(_checked_labels(_half(read_classes(path, spec, page=page)[0], half), spec, name=str(path)), fit)
+    array, bits = decode_with_bits(path, background=spec.background, page=page, pages=spec.pages)
     array = _half(array, half)
     return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range, fit=fit)
 

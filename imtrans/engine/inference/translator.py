@@ -113,7 +113,8 @@ class Translator:
         size: SizeChoice = "train",
     ) -> Any:
         """The translation of a picture, of the kind that was given: an array (H, W) or (*spatial, C) as stored, a
-        tensor (C, *spatial), a Pillow image; of the path of a picture file it is an array, and of a list a list.
+        tensor (C, *spatial), a Pillow image; of the path of a picture file it is an array, of a stack (D, H, W, C), and
+        of a list a list.
 
         It is read as the training data were: depths are converted, it is brought to the scale of training (`size`; see
         `fitted_size`), and of a file that looks like a whole pair (`holds_pair`) the source half is taken unless it
@@ -127,13 +128,19 @@ class Translator:
             return [self.translate(each, seed=seed, **options) for each in picture]
         fit = functools.partial(self._fitted, choice=size)
         if isinstance(picture, str | Path):
-            half = self.source_half if not is_whole and self.holds_pair(Path(picture)) else ""
-            array = read_file(Path(picture), self.source, half=half, source_range=source_range, fit=fit)
-        else:
-            is_file = is_pillow(picture)  # its channels and depth are converted as a file's are
-            array = as_array(picture, self.source, is_flat=self.model.data_spec.stored is not None)
-            array = read_array(array, self.source, is_file=is_file, source_range=source_range, fit=fit)
+            return self._file(Path(picture), seed, is_whole, {"source_range": source_range, "fit": fit})
+        is_file = is_pillow(picture)  # its channels and depth are converted as a file's are
+        array = as_array(picture, self.source, is_flat=self.model.data_spec.stored is not None)
+        array = read_array(array, self.source, is_file=is_file, source_range=source_range, fit=fit)
         return in_kind_of(picture, self.target)(self._translated(self._tensor(array), seed))
+
+    def _file(self, path: Path, seed: int, is_whole: bool, reading: Mapping[str, Any]) -> Array:
+        """The translation of a file; of a stack that of each page, (D, H, W, C)."""
+        half = self.source_half if not is_whole and self.holds_pair(path) else ""
+        if not self.source.is_stack:
+            return self._translated(self._tensor(read_file(path, self.source, half=half, **reading)), seed)
+        slices = [read_file(path, self.source, page=page, **reading) for page in range(images.header(path).pages)]
+        return np.stack([self._translated(self._tensor(each), seed) for each in slices])
 
     def _translated(self, source: Tensor, seed: int) -> Array:
         with inference_mode(self.model, seed=seed):

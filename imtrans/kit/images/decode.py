@@ -22,23 +22,22 @@ def decode(path: Path, *, as_labels: bool = False, background: Color | None = WH
 
     Grey gives one channel; CMYK and palettes become RGB; TIFF and NPY keep all channels. What is transparent shows the
     `background`, a colour from 0 to 255 in any depth of the picture; with None alpha is dropped, and colours that it
-    hides are seen. Of several frames or pages the first is read, or number `page`, from 0 on. With
-    `as_labels` the indices of a palette, or the
-    values of a grey picture, are returned unchanged. Raises DataError, naming the file, for anything that is not a
-    complete picture of an allowed format with at most 64 million pixels; the size is read from the header before a
-    pixel is decoded.
+    hides are seen. Of several frames or pages the first is read, or number `page`, from 0 on. With `as_labels` the
+    indices of a palette, or the values of a grey picture, are returned unchanged. Raises DataError, naming the file,
+    for anything that is not a complete picture of an allowed format with at most 64 million pixels; the size is read
+    from the header before a pixel is decoded.
     """
     if as_labels:
-        return label_map(path).ids
+        return label_map(path, page=page).ids
     return _guarded(path, lambda reader: reader.picture(path, background, page))
 
 
-def label_map(path: Path) -> LabelMap:
-    """The label map in a file: palette indices, or the values of a grey picture.
+def label_map(path: Path, *, page: int | None = None) -> LabelMap:
+    """The label map in a file, or in its page from 0 on: palette indices, or the values of a grey picture.
 
     DataError as from `decode`, and for colour pictures, whose values are no labels.
     """
-    return _guarded(path, lambda reader: reader.labels(path))
+    return _guarded(path, lambda reader: reader.labels(path, page))
 
 
 def _guarded(path: Path, read: Callable[[Reader], Result]) -> Result:

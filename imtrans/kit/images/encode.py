@@ -18,11 +18,15 @@ DEPTHS = {".png": (np.uint8, np.uint16), ".ppm": (np.uint8, np.uint16), ".pgm": 
 def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | None = None) -> None:
     """Write (H, W, C) uint8, uint16 or float32 as the suffix says; TIFF and NPY take any number of channels.
 
+    A stack (D, H, W, C) becomes the pages of a TIFF.
+
     With a `palette` a PNG of one channel of 8 bits is written as indices. DataError if the format cannot hold the
     picture unchanged, ResourceError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     data = None
+    if picture.ndim == 4 and suffix not in (".tif", ".tiff"):
+        raise DataError(f"{path}: a {suffix or 'nameless'} file cannot hold a stack", hint="Use .tif for the output.")
     if palette and suffix == ".png" and picture.shape[-1] == 1 and picture.dtype == np.uint8:
         data = _indexed(picture, palette)
     elif suffix in EXACT:
@@ -43,8 +47,8 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
 def suffix_for(spec: ImageSpec) -> str:
     """The suffix of a format that holds images of this kind exactly: .png, else .tif."""
     channels = 3 if spec.space else spec.channels
-    fits_png = bool(spec.space) or (spec.bits <= 16 and channels in (1, 3))
-    return ".png" if fits_png or spec.kind == "labels" else ".tif"
+    fits_png = bool(spec.space) or spec.kind == "labels" or (spec.bits <= 16 and channels in (1, 3))
+    return ".png" if fits_png and not spec.is_stack else ".tif"
 
 
 def _by_opencv(suffix: str, picture: Array) -> bytes | None:

@@ -27,9 +27,12 @@ def classes_of(ids: Array, spec: ImageSpec) -> Array:
     return table[ids].astype(np.min_scalar_type(int(table.max())))
 
 
-def read_classes(path: Path, spec: ImageSpec) -> tuple[Array, bool]:
-    """The classes in a label file, (H, W, 1), and whether it has a palette. DataError where it is no label map."""
-    labels = label_map(path)
+def read_classes(path: Path, spec: ImageSpec, *, page: int | None = None) -> tuple[Array, bool]:
+    """The classes in a label file, or in its page from 0 on, (H, W, 1), and whether it has a palette.
+
+    DataError where it is no label map.
+    """
+    labels = label_map(path, page=page)
     # A mask of 1 bit holds 0 and 1 where one of 8 bits holds 0 and 255.
     is_bits = labels.mode == "1" and spec.values is not None and 1 not in spec.values
     return classes_of(labels.ids * np.uint8(255) if is_bits else labels.ids, spec), labels.mode == "P"

@@ -19,8 +19,8 @@ class Reader(Protocol):
         Of several pages the first, which is logged, unless one is chosen, from 0 on; ValueError where it is not there.
         """
 
-    def labels(self, path: Path, /) -> LabelMap:
-        """The label map in the file."""
+    def labels(self, path: Path, page: int | None, /) -> LabelMap:
+        """The label map in the file, of several pages chosen as that of a picture."""
 
 
 class ContainerReader(Reader, Protocol):

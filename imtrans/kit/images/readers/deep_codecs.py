@@ -10,6 +10,7 @@ from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers.container import ContainerLayout
 from imtrans.kit.images.readers.pillow_formats import not_labels
+from imtrans.kit.images.readers.samples import check_page
 
 JP2, CODESTREAM = b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"
 HEAD = 1 << 16  # bytes that hold the header
@@ -50,8 +51,7 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
 
     with path.open("rb") as file:
         expected = layout(path, file)
-    if page:
-        raise ValueError(f"has no page {page + 1}")
+    check_page(page)
     log = cv2.utils.logging
     level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # it prints guesses of colour spaces
     try:
@@ -66,13 +66,13 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
     return np.ascontiguousarray(planes[..., :1] if expected.channels == 1 else planes[..., 2::-1]).astype(np.uint16)
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, page: int | None = None) -> LabelMap:
     """The values of a grey picture as stored."""
     with path.open("rb") as file:
         found = layout(path, file)
     if found.channels != 1:
         raise not_labels(path, found.mode)
-    return LabelMap(picture(path, None), found.mode, None)
+    return LabelMap(picture(path, None, page), found.mode, None)
 
 
 def _jpeg_2000(head: bytes) -> tuple[int, int, int, int, bool]:

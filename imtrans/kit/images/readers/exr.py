@@ -7,7 +7,7 @@ from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers.container import ContainerLayout, library
 from imtrans.kit.images.readers.pillow_formats import not_labels
-from imtrans.kit.images.readers.samples import real_numbers
+from imtrans.kit.images.readers.samples import check_page, real_numbers
 
 MAGIC = b"\x76\x2f\x31\x01"
 
@@ -26,15 +26,14 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
     """The picture as (H, W, C) float32; alpha is dropped. ValueError for values that are not finite."""
     with path.open("rb") as opened:
         expected = layout(path, opened)
-    if page:
-        raise ValueError(f"has no page {page + 1}")
+    check_page(page)
     with _opened(path) as file:
         pixels = {name: channel.pixels for name, channel in file.channels().items()}
     stored = pixels.get("RGB", pixels.get("RGBA", next(iter(pixels.values()))))
     return real_numbers(stored.reshape(*stored.shape[:2], -1)[..., : expected.channels])
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, _page: int | None = None) -> LabelMap:
     """None: floats are no class numbers."""
     raise not_labels(path, "F")
 

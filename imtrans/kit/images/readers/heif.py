@@ -9,6 +9,7 @@ from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.container import ContainerLayout, library
 from imtrans.kit.images.readers.pillow_formats import not_labels
+from imtrans.kit.images.readers.samples import check_page
 
 BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
@@ -33,8 +34,7 @@ def layout(path: Path, _file: BinaryIO) -> ContainerLayout:
 def picture(path: Path, background: Color | None, page: int | None = None) -> Array:
     """The first picture as (H, W, C) uint8 or uint16, values as stored, upright."""
     image = _opened(path)
-    if page:
-        raise ValueError(f"has no page {page + 1}")
+    check_page(page)
     bits = int(image.info.get("bit_depth") or 8)
     stored: Array = np.asarray(image)
     stored = stored.reshape(*stored.shape[:2], -1)
@@ -46,7 +46,7 @@ def picture(path: Path, background: Color | None, page: int | None = None) -> Ar
     return np.ascontiguousarray(stored)
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, _page: int | None = None) -> LabelMap:
     """None: what is compressed with loss holds no class numbers."""
     raise not_labels(path, "HEIF")
 

@@ -14,7 +14,7 @@ from numpy.lib import format as npy_format
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, not_labels
-from imtrans.kit.images.readers.samples import mode_name, real_numbers, whole_numbers
+from imtrans.kit.images.readers.samples import check_page, mode_name, real_numbers, whole_numbers
 from imtrans.kit.images.readers.tiff.layout import MAX_CHANNELS
 
 MAGIC = b"\x93NUMPY"
@@ -95,8 +95,7 @@ def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
     """The array as (H, W, C) uint8, uint16 or float32; there is no alpha, so that the background is not used."""
-    if page:
-        raise ValueError(f"has no page {page + 1}")
+    check_page(page)
     return as_picture(path, *_values(path))
 
 
@@ -107,8 +106,9 @@ def as_picture(path: Path, values: Array, layout: NpyLayout) -> Array:
     return whole_numbers(path, values, bits=layout.bits) * np.uint8(255 if layout.bits == 1 else 1)
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, page: int | None = None) -> LabelMap:
     """The label map in an array of one channel: its whole numbers, or 0 and 1 of truth values."""
+    check_page(page)
     return as_labels(path, *_values(path))
 
 

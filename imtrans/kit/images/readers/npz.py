@@ -12,6 +12,7 @@ from imtrans.errors import DataError, join_names
 from imtrans.kit.images.array import Array, Color, LabelMap
 from imtrans.kit.images.readers import npy
 from imtrans.kit.images.readers.container import ContainerLayout
+from imtrans.kit.images.readers.samples import check_page
 
 MAGIC = b"PK\x03\x04"
 NAMES = ("image", "arr_0")  # of several arrays the first of these is the picture
@@ -26,13 +27,13 @@ def layout(path: Path, _file: BinaryIO) -> ContainerLayout:
 
 def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
     """The array as (H, W, C) uint8, uint16 or float32."""
-    if page:
-        raise ValueError(f"has no page {page + 1}")
+    check_page(page)
     return npy.as_picture(path, *_values(path))
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, page: int | None = None) -> LabelMap:
     """The label map in an array of one channel."""
+    check_page(page)
     return npy.as_labels(path, *_values(path))
 
 

@@ -74,9 +74,9 @@ def picture(path: Path, background: Color | None, frame: int | None = None) -> A
         return upright(colours, orientation(image))
 
 
-def labels(path: Path) -> LabelMap:
+def labels(path: Path, frame: int | None = None) -> LabelMap:
     """The indices of a palette picture, or the values of a grey one as stored."""
-    with opened(path) as image:
+    with opened(path, frame) as image:
         mode, raw = image.mode, raw_mode(image)
         if not (mode in ("P", "L", "1") or mode.startswith("I")):
             raise not_labels(path, mode)

@@ -43,3 +43,9 @@ def mode_name(channels: int, *, bits: int, is_float: bool = False) -> str:
     if channels == 3:
         return f"RGB;{bits}" if bits > 8 else "RGB"
     return "of several channels"
+
+
+def check_page(page: int | None) -> None:
+    """ValueError for a page, from 0 on, that a format of one picture a file does not have."""
+    if page:
+        raise ValueError(f"has no page {page + 1}")

@@ -51,12 +51,13 @@ def picture(path: Path, background: Color | None, number: int | None = None) -> 
         return upright(colours, layout.orientation)
 
 
-def labels(path: Path) -> LabelMap:
-    """The label map in the first page: palette indices, or the values of grey as stored, white or black as 0."""
-    with path.open("rb") as file, opened(path, file) as (page, layout):
+def labels(path: Path, number: int | None = None) -> LabelMap:
+    """The label map in a page: palette indices, or the values of grey as stored, white or black as 0."""
+    with path.open("rb") as file, opened(path, file, number) as (page, layout):
         if len(layout.channels) != 1 or layout.alpha is not None or layout.is_float:
             raise not_labels(path, layout.mode)
-        ids = whole_numbers(path, _stored(path, page, layout), bits=layout.bits)
+        stored = _stored(path, page, layout, is_chosen=number is not None)
+        ids = whole_numbers(path, stored, bits=layout.bits)
         colours = tuple((int(r), int(g), int(b)) for r, g, b in palette(page)) if layout.is_indexed else None
         return LabelMap(upright(ids, layout.orientation), layout.mode, colours)
 

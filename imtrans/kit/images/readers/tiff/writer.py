@@ -6,7 +6,10 @@ from imtrans.kit.images.array import Array
 
 
 def encode(picture: Array) -> bytes:
-    """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; a fourth channel is not alpha."""
+    """The bytes of a TIFF that holds (H, W, C) uint8, uint16 or float32 exactly; a fourth channel is not alpha.
+
+    (D, H, W, C) becomes D pages.
+    """
     import tifffile
 
     channels, stream = picture.shape[-1], io.BytesIO()
