@@ -17,7 +17,7 @@ class OnnxOptions:
 class WebOptions:
     """Options of web."""
 
-    webgpu: bool = option(False, "use the visitor's GPU where that is faster; the page is 6 MB larger")
+    webgpu: bool = option(False, "use the visitor's GPU where that is faster; the page is 4 MB larger")
     runtime: str = option("", "folder with the files of onnxruntime-web; empty: the cache")
 
 
