@@ -279,6 +279,8 @@ class ExportGraph:
     first axis of all of them is the batch; axes 1 and 2 of `picture` and of the outputs, height and width, are any
     multiples of `stride`. `program()` is the module by torch.export, with these sizes dynamic. `metadata` is to be
     stored in the file. `dtype` is one that the exporter declares; for "fp16" the networks in the module compute in it.
+    `page()` gives what a page about the model shows (`imtrans.kit.model_page.model_info`); with `is_offline` nothing
+    may be fetched.
     """
 
     module: "nn.Module"
@@ -288,6 +290,8 @@ class ExportGraph:
     program: "Callable[[], ExportedProgram]"
     metadata: Mapping[str, Any]
     dtype: str = "fp32"
+    page: "Callable[[], Mapping[str, Any]] | None" = None
+    is_offline: bool = False
 
 
 # Runs an exported file: named arrays in, named arrays out.

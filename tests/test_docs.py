@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from web_runtime import web_flags
 
 from imtrans.cli.main import run
 from imtrans.kit.images import encode
@@ -111,6 +112,10 @@ def test_every_command_runs(page, desk, capfd):
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "imtrans", line
+        if "web" in arguments:
+            if (flags := web_flags()) is None:
+                continue  # there is no network
+            arguments += flags
         assert run(small(arguments)) == 0, f"{page.name}: {line}\n{capfd.readouterr().err}"
 
 

@@ -34,6 +34,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "imtrans.cli": {"click"},
     "imtrans.net": {"platformdirs"},
     "imtrans.kit": {"torch", "torchvision", "numpy", "cv2", "PIL", "kornia", "platformdirs"},
+    "imtrans.serving": {"fastapi", "numpy", "pydantic", "starlette", "uvicorn"},
     "imtrans.engine": {"torch", "numpy", "cv2", "safetensors", "pluggy"},
     **{p: {"torch", "torchvision", "timm", "kornia", "numpy", "cv2", "PIL", "rich"} for p in PLUGINS},
 }

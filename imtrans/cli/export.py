@@ -1,6 +1,7 @@
 """imtrans export"""
 
 import dataclasses
+import functools
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,12 @@ from imtrans.cli.shared.progress import progress
 from imtrans.cli.shared.table import table
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
-from imtrans.errors import ConfigError, printable
+from imtrans.errors import ConfigError, DownloadError, printable
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.options import coerce, specs
 
 if TYPE_CHECKING:
+    from imtrans.engine.build import Model
     from imtrans.engine.export.files import ExportedFile, Exports
 
 
@@ -35,6 +37,7 @@ class ExportOptions:
     settings: tuple[str, ...]
     licence: str | None
     overwrite: bool
+    offline: bool
     bench: bool
     as_json: bool
 
@@ -55,6 +58,7 @@ class Form:
 @click.option("-o", "--output", metavar="FILE", help="The file, or a folder; without it: export/ in the run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY or FORMAT.OPTION.")
 @click.option("--licence", metavar="TEXT", help="Terms of use, stored in the file.")
+@click.option("--offline", is_flag=True, help="Fetch nothing: what a format needs and is not there is an error.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--bench", is_flag=True, help="Also measure the time a picture; without --to of all forms, none kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
@@ -103,7 +107,16 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
         "licence": options.licence or metadata.get("licence"),
     }
     run = None if is_alone else checkpoint.parent
-    return Exports(model, catalog=session.catalog, run=run, about=about), folder / name
+    is_offline = options.offline or not options.exporters  # what nobody asked for is not fetched either
+    page = functools.partial(_page, model, checkpoint, about["licence"])
+    exports = Exports(model, catalog=session.catalog, run=run, about=about, page=page, is_offline=is_offline)
+    return exports, folder / name
+
+
+def _page(model: "Model", checkpoint: Path, licence: str | None, has_noise: bool) -> "dict[str, Any]":
+    from imtrans.engine.runs.page_info import page_info
+
+    return page_info(model, checkpoint, has_noise=has_noise, licence=licence or "")
 
 
 def _configured(session: Session, config: RunConfig, options: ExportOptions) -> RunConfig:
@@ -181,7 +194,12 @@ def _written(exports: "Exports", forms: Sequence[Form], options: ExportOptions) 
     with progress("exporting") as tick:
         for number, form in enumerate(forms):
             tick(number, len(forms))
-            yield exports.write(form.exporter, form.path, dtype=form.dtype, is_timed=options.bench)
+            try:
+                yield exports.write(form.exporter, form.path, dtype=form.dtype, is_timed=options.bench)
+            except DownloadError as error:
+                if options.exporters:
+                    raise
+                click.echo(f"Note: {form.exporter.name} is left out: {error.what}", err=True)  # nobody asked for it
 
 
 def _lines(file: "ExportedFile") -> Iterator[str]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": "Resume a run.",
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
+    "serve": "Try a trained model on a page; serve it to programs.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
@@ -59,7 +60,7 @@ class Commands(click.Group):
             from imtrans.cli.shared.mistakes import command_like
 
             raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
-        module = {"import": "import_weights", "data": "data.group"}.get(cmd_name, cmd_name)
+        module = {"import": "import_weights", "data": "data.group", "serve": "model.serve"}.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
             from imtrans.cli.shared import complete

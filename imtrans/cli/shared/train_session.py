@@ -87,6 +87,7 @@ def summary(folder: Path, result: Any) -> str:
     from imtrans.engine.checkpoints import checkpoint_paths
 
     best, record = checkpoint_paths.best(folder), checkpoint_paths.best_record(folder)
+    run = f"{folder}{'@best' if best else ''}"
     lines = (
         [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
         if result.scores.metrics
@@ -103,7 +104,9 @@ def summary(folder: Path, result: Any) -> str:
             f"Report:   {folder / 'report.html'}",
             f"Model:    {result.checkpoint}",
             *([f"Best:     {best.name}, by {record['metric']} {record['value']:.4g}"] if best else []),
-            f"Use it:   imtrans translate {folder}{'@best' if best else ''} PICTURES -o OUT",
+            f"Use it:   imtrans translate {run} PICTURES -o OUT",
+            f"Try it:   imtrans serve {run}",
+            f"Share it: imtrans export {run} --to web -o page.html",
         ]
     )
 

@@ -1,10 +1,11 @@
 """Exported files: written, compared with the model, and left behind only if they do what it does."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from imtrans.engine.export.graph import export_graph
 from imtrans.engine.export.parity import Parity, parity
 from imtrans.engine.export.pictures import Pictures, pictures_for
 from imtrans.engine.export.speed import milliseconds
-from imtrans.engine.inference.translator import inference_mode, translate
+from imtrans.engine.inference.forward import inference_mode, translate
 from imtrans.errors import ConfigError, PluginError, ResourceError, join_names
 from imtrans.interfaces import Exporter, ExportGraph
 from imtrans.plugins.catalog import Catalog
@@ -53,13 +54,22 @@ class ExportedFile:
 class Exports:
     """The exported files of one model.
 
-    `run` is the folder with the records of its data, `about` what the files' metadata say of it besides.
+    `run` is the folder with the records of its data, `about` what the files' metadata say of it besides. `page` gives
+    what a page shows of it; with `is_offline` nothing may be fetched.
     """
 
     def __init__(
-        self, model: Model, *, catalog: Catalog, run: Path | None = None, about: Mapping[str, Any] | None = None
+        self,
+        model: Model,
+        *,
+        catalog: Catalog,
+        run: Path | None = None,
+        about: Mapping[str, Any] | None = None,
+        page: Callable[[bool], Mapping[str, Any]] | None = None,
+        is_offline: bool = False,
     ) -> None:
         self.model, self.catalog, self.about = model, catalog, about
+        self._page, self._is_offline = page, is_offline
         self._run = run
         self._pictures: Pictures | None = None
         self._graphs: dict[str, ExportGraph] = {}
@@ -112,7 +122,9 @@ class Exports:
         if key not in self._graphs:
             self._graphs[key] = export_graph(self.model, dtype=dtype, about=self.about)
         graph = self._graphs[key]
-        graph = dataclasses.replace(graph, dtype=dtype, metadata={**graph.metadata, "dtype": dtype})
+        page = functools.partial(self._page, graph.metadata["noise"]) if self._page else None
+        metadata = {**graph.metadata, "dtype": dtype}
+        graph = dataclasses.replace(graph, dtype=dtype, metadata=metadata, page=page, is_offline=self._is_offline)
         maker.export(graph, path)
         run = maker.load(path)
         inputs = {"picture": self.pictures.arrays[0][None], "seed": graph.inputs["picture"].new_zeros(1).int().numpy()}

@@ -17,7 +17,7 @@ from imtrans.engine.build import Model
 from imtrans.engine.export.layers import make_explicit
 from imtrans.engine.export.noise import Seeds
 from imtrans.engine.export.stored_values import FromNetwork, ToNetwork, stored_channels, stored_dtype
-from imtrans.engine.inference.translator import inference_mode
+from imtrans.engine.inference.forward import inference_mode
 from imtrans.errors import ConfigError
 from imtrans.interfaces import ExportGraph, ImageSpec
 from imtrans.plugins.options import to_plain, values

@@ -8,7 +8,7 @@ import torch
 
 from imtrans.engine.build import Model
 from imtrans.engine.export.pictures import Pictures, as_source
-from imtrans.engine.inference.translator import inference_mode, translate
+from imtrans.engine.inference.forward import inference_mode, translate
 from imtrans.interfaces import ExportGraph, ExportRunner
 from imtrans.kit.images import Array, from_range, target_to_display
 

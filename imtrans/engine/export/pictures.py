@@ -10,7 +10,7 @@ from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.export.stored_values import stored_channels, stored_dtype
-from imtrans.engine.inference.translator import pad
+from imtrans.engine.inference.forward import pad
 from imtrans.errors import ImtransError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array, to_range

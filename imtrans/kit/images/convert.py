@@ -1,5 +1,8 @@
 """Conversion of pictures: channels, and the range of values."""
 
+import colorsys
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -70,13 +73,14 @@ def target_to_display(image: Tensor, source: Tensor, data_spec: DataSpec) -> Arr
     return join_lab(from_range(source, data_spec.source), from_range(image, data_spec.target))
 
 
+def class_colors(spec: ImageSpec) -> Sequence[Sequence[int]]:
+    """The colour, red, green and blue from 0 to 255, in which each class is shown: the palette's, else even hues."""
+    count = spec.classes or 1
+    hues = ([int(255 * v) for v in colorsys.hsv_to_rgb(i / count, 0.6, 0.9)] for i in range(count))
+    return spec.palette or list(hues)
+
+
 def _colorize(labels: Tensor, spec: ImageSpec) -> Array:
-    colours = torch.tensor(spec.palette or _hues(spec.classes or 1), dtype=torch.uint8)
+    colours = torch.tensor(class_colors(spec), dtype=torch.uint8)
     picture: Array = colours[labels].numpy()
     return picture
-
-
-def _hues(classes: int) -> list[list[int]]:
-    import colorsys
-
-    return [[int(255 * v) for v in colorsys.hsv_to_rgb(i / classes, 0.6, 0.9)] for i in range(classes)]

@@ -1,0 +1,1 @@
+"""A trained model over HTTP: one page for people, and one route for programs (extra `serve`)."""
