@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imtrans.engine.inference.display import result_display
 from imtrans.engine.inference.scale import size_of
+from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import ImageSpec
 from imtrans.kit import images
-from imtrans.kit.images import Array
-from imtrans.kit.images.convert import class_colors
-from imtrans.kit.images.labels import classes_of
 from imtrans.serving.limits import Limits
 
 if TYPE_CHECKING:
@@ -71,19 +69,22 @@ class PictureService:
         return not np.array_equal(first, second)
 
     def _translated(self, path: Path, *, seed: int, size: str, is_for_display: bool) -> Translation:
-        translator, choice = self.translator, "native" if is_for_display else size_of(size)
+        translator, reader = self.translator, self.translator.reader
+        scaled = (0.0, 255.0) if is_for_display and translator.source.bits == 32 else None
+        choice = "native" if is_for_display else size_of(size)
+        reading = ReadOptions(source_range=scaled, is_whole=is_for_display, size=choice)
         head = images.header(path)
         self._check(head.width, head.height, self.limits.pixels, "")
-        change = translator.size_change(path, choice, is_whole=is_for_display)
+        change = reader.size_change(path, reading)
         self._check(change.after[1], change.after[0], self.limits.translated_pixels, "at which it would be translated ")
-        scaled = (0.0, 255.0) if is_for_display and translator.source.bits == 32 else None
         picture = translator.translate(path, seed=seed, size=choice, is_whole=is_for_display, source_range=scaled)
         suffix, palette = images.suffix_for(translator.target), translator.target.palette
         if is_for_display:
-            picture, suffix, palette = as_seen(picture, translator.target), ".png", None
+            first = picture[0] if translator.source.is_stack else picture
+            picture, suffix, palette = result_display(translator, first), ".png", None
         target = path.with_suffix(suffix)
         images.encode(target, picture, palette=palette)
-        note = f"the {translator.source_half} half of a whole pair was translated" if change.is_half else ""
+        note = f"the {reader.source_half} half of a whole pair was translated" if change.is_half else ""
         return Translation(content=target.read_bytes(), media_type=MEDIA_TYPES[suffix], note=note)
 
     def _check(self, width: int, height: int, most: int, what: str) -> None:
@@ -106,14 +107,3 @@ class Places:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self.taken -= 1
-
-
-def as_seen(picture: Array, spec: ImageSpec) -> Array:
-    """A translation as stored, (H, W, C), as uint8 (H, W, 3) to look at."""
-    if spec.kind == "labels":
-        colors: Array = np.asarray(class_colors(spec), np.uint8)[classes_of(picture[..., 0], spec)]
-        return colors
-    if not spec.space:
-        scaled = (picture.astype(np.float64) - spec.low) * (255 / (spec.high - spec.low))
-        picture = np.rint(scaled.clip(0, 255)).astype(np.uint8)
-    return picture if picture.shape[-1] == 3 else np.repeat(picture[..., :1], 3, axis=-1)
