@@ -4,7 +4,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imtrans.api import Run as Run
+    from imtrans.api import evaluate as evaluate
     from imtrans.api import load as load
+    from imtrans.api import train as train
     from imtrans.plugins.component import Archive as Archive
     from imtrans.plugins.component import Component as Component
     from imtrans.plugins.component import DatasetInfo as DatasetInfo
@@ -34,7 +37,7 @@ _HOMES = {
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),
     "imtrans.plugins.options": ("option",),
     "imtrans.plugins.hookspecs": ("hookimpl",),
-    "imtrans.api": ("load",),
+    "imtrans.api": ("Run", "evaluate", "load", "train"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [*_MODULE_OF]

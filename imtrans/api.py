@@ -1,13 +1,21 @@
-"""The Python interface for users: load a trained model."""
+"""The Python interface for users: train, evaluate and use models, and read runs."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from imtrans.errors import CheckpointError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Plugins, discover
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.translator import Translator
+    from imtrans.interfaces import Split
+    from imtrans.kit.report.metric_history import Column
+
+RUNS = Path("runs")
+# torch and all that needs it are imported in the functions: `import imtrans.api` must stay light.
 
 
 def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = None) -> "Translator":
@@ -16,7 +24,6 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
     `plugins` are discovered unless given. Raises CheckpointError if there is no checkpoint, it is broken, or a plugin
     that it needs is missing.
     """
-    # Here, not above: `import imtrans.api` must not import torch.
     from imtrans.engine import build
     from imtrans.engine import device as devices
     from imtrans.engine.checkpoints import checkpoint_paths
@@ -29,3 +36,139 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
         checkpoint, catalog=catalog, factory=build.ComponentFactory(catalog), device=devices.choose(device)
     )
     return Translator(model)
+
+
+def train(
+    recipe: str = "",
+    dataset: str | Path = "",
+    *,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    plugins: Plugins | None = None,
+) -> "Run":
+    """Train a recipe (without a name the default one) in a new run folder, as `imtrans run` does.
+
+    `dataset` is a data set's name or the path of pairs, `settings` have the keys of --set: {"train.steps": 300,
+    "generator": "unet128", "generator.width": 32}. `name` is that of the folder below runs/. Raises ConfigError,
+    DataError and what else a training may end with; the run folder then says how it ended.
+    """
+    from imtrans.config.dataset_argument import dataset_layer
+    from imtrans.config.resolve import resolve
+    from imtrans.config.sources import Assignment, Layer
+    from imtrans.engine.runs import run_dir
+    from imtrans.engine.training import setup, trainer
+    from imtrans.plugins.defaults import default_recipe
+    from imtrans.plugins.options import CliText
+
+    plugins = plugins or discover()
+    catalog = Catalog(plugins.records)
+    values = {key: CliText(value) if isinstance(value, str) else value for key, value in (settings or {}).items()}
+    given = [Assignment(tuple(key.split(".")), value, f"settings[{key!r}]") for key, value in values.items()]
+    layers = [Layer("settings", given), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
+    config = resolve(catalog, recipe or default_recipe(catalog), layers=layers)
+    folder = run_dir.free_folder(config, name)
+    job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=folder, start=None, is_quiet=False)
+    try:
+        trainer.fit_recorded(job)
+    finally:
+        run_dir.unlock(folder)
+    return Run(folder)
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    protocol: str = "",
+    split: "Split | None" = None,
+    device: str = "auto",
+    keeps_pictures: bool = False,
+    plugins: Plugins | None = None,
+) -> dict[str, Any]:
+    """Measure a run (as `load` takes it) by a protocol, without a name by that of its data, as `imtrans evaluate` does.
+
+    Gives the record that evaluation/ in the run holds: "numbers" by name with their values and intervals, and the hash.
+    """
+    import dataclasses
+
+    from imtrans.engine.checkpoints import checkpoint_paths
+    from imtrans.engine.evaluation.protocol import find, protocol_of_run
+    from imtrans.engine.evaluation.run_evaluation import evaluate_run
+
+    plugins = plugins or discover()
+    catalog, checkpoint = Catalog(plugins.records), checkpoint_paths.find(Path(run))
+    model = load(run, device=device, plugins=plugins).model
+    chosen = find(catalog, protocol or protocol_of_run(model, catalog), [], model=model)
+    return evaluate_run(
+        model,
+        checkpoint,
+        dataclasses.replace(chosen, split=split or chosen.split),
+        catalog=catalog,
+        base=Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation",
+        keeps_pictures=keeps_pictures,
+    ).record
+
+
+class Run:
+    """A run by its folder, or by its name below runs/. CheckpointError where there is none.
+
+    Files are read when they are asked for, so that the object of a run in progress shows what is there now.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        found = next((p for p in (Path(folder), RUNS / folder) if (p / "run.json").is_file()), None)
+        if found is None:
+            raise CheckpointError(f"{folder}: is no run", hint="All runs of this folder: imtrans runs")
+        self.folder = found
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self.record.get('status')}, step {self.step})"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json holds: name, status, when it started, versions, ..."""
+        content: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The whole configuration as nested dictionaries, as in config.toml."""
+        from imtrans.config import io as config_io
+
+        return config_io.read(self.folder / "config.toml")
+
+    @property
+    def step(self) -> int:
+        """The last step with a metric."""
+        from imtrans.kit.report import metric_history
+
+        return metric_history.read(self.folder).step
+
+    def metrics(self, split: str = "val") -> "dict[str, Column]":
+        """The numbers of a split ("train" or "val") by name, each a `Column` with `steps` and `values`."""
+        from imtrans.kit.report import metric_history
+
+        history = metric_history.read(self.folder)
+        return {name: history.column(name, split) for name in history.names(split)}
+
+    @property
+    def samples(self) -> list[Path]:
+        """The sample grids, from the first step to the last."""
+        return sorted((self.folder / "samples").glob("step-*.png"))
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints, from the first step to the last."""
+        from imtrans.engine.checkpoints import checkpoint_paths
+
+        return checkpoint_paths.newest_first(self.folder)[::-1]
+
+    @property
+    def best(self) -> Path | None:
+        """The checkpoint with the best first metric; None where none is kept."""
+        from imtrans.engine.checkpoints import checkpoint_paths
+
+        return checkpoint_paths.best(self.folder)
+
+    def load(self, *, device: str = "auto") -> "Translator":
+        """Its best checkpoint, else its newest, ready to translate."""
+        return load(self.best or self.folder, device=device)

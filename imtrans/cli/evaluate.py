@@ -88,7 +88,7 @@ def command(session: Session, options: EvaluateOptions) -> None:
         raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")
     tune_malloc()
     results = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
-    records = [_show(*result, as_json=options.as_json) for result in results]
+    records = [_show(result, as_json=options.as_json) for result in results]
     if options.as_json:
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
 
@@ -180,17 +180,14 @@ def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, opt
     return configured
 
 
-def _show(
-    evaluation: "Evaluation", about: dict[str, Any], table: Path, page: Path | None, *, as_json: bool
-) -> dict[str, Any]:
-    from imtrans.engine.evaluation import eval_report
-
+def _show(result: "EvaluationResult", *, as_json: bool) -> dict[str, Any]:
     if not as_json:
+        evaluation, about, table, page = result
         click.echo("\n".join(_lines(evaluation, about)))
         click.echo(f"{'each picture' if evaluation.pictures else 'its record'}: {printable(str(table))}")
         if page:
             click.echo(f"page:         {printable(str(page))}")
-    return {**eval_report.record(evaluation, about=about), "table": str(table), **({"page": str(page)} if page else {})}
+    return result.record
 
 
 def _lines(evaluation: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:

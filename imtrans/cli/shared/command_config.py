@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 import click
 
 from imtrans.cli.session import Session
+from imtrans.config import dataset_argument
 from imtrans.config import io as config_io
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig, flatten
 from imtrans.config.sources import Assignment, Layer, recipe_chain, refs_of
-from imtrans.errors import ConfigError, DataError, nearest
+from imtrans.errors import ConfigError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
-from imtrans.plugins.defaults import dataset_of_path, default_recipe
+from imtrans.plugins.defaults import default_recipe
 from imtrans.plugins.options import CliText, specs
 
 Options = TypeVar("Options")
@@ -134,33 +135,11 @@ def layer(flags: ConfigFlags) -> Layer:
 
 
 def dataset_layer(catalog: Catalog, text: str) -> Layer:
-    """What --dataset sets: a data set's name, or a folder of pairs, or a file that lists them.
-
-    DataError for a path that is neither; a name is looked up later, with everything else of the configuration.
-    """
-    from imtrans.kit.formats import TABLES, is_table
-
-    # A data set's name goes before a folder of the same name: "./NAME" means the folder.
-    names = [entry.name for entry in catalog.entries("dataset")]
-    looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
-    path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
-    if text in names and os.path.isdir(path):
+    """What --dataset sets, as `dataset_argument.dataset_layer` says; a folder of a data set's name is noted."""
+    found = dataset_argument.dataset_layer(catalog, text)
+    if found.assignments[0].value == text and os.path.isdir(text):
         click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
-    if text in names or ":" in text or not (looks_like_path or (text and os.path.exists(path))):
-        if text and text not in names and not nearest(text, names, cutoff=0.75) and ":" not in text:
-            raise ConfigError(
-                f"--dataset {text}: there is no folder {text!r} here, and no data set of that name",
-                hint="Give the path of your folder, as in --dataset ~/pictures/pairs, or a name: imtrans list datasets",
-            )
-        return Layer("flag", [Assignment(("dataset",), text, "--dataset")])
-    if not os.path.isdir(path) and not (is_table(path) and os.path.isfile(path)):
-        fault = "is a file, not a folder of pairs" if os.path.exists(path) else "does not exist"
-        kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
-        hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
-        raise DataError(f"--dataset {text}: {fault}", hint=hint)
-    name, option = dataset_of_path(catalog)
-    values = {("dataset",): name, ("dataset", option): path}
-    return Layer("flag", [Assignment(key, value, "--dataset") for key, value in values.items()])
+    return found
 
 
 def _check_recipe(recipe_of_file: Any, recipe: str, path: Path) -> None:

@@ -1,7 +1,6 @@
 """What `run`, `resume` and `rerun` share: a training, its records, and its summary."""
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared import torchrun
 from imtrans.cli.shared.progress import progress
 from imtrans.config.schema import RunConfig
-from imtrans.errors import DivergedError, ImtransError, Interrupted, PeerLostError
+from imtrans.errors import PeerLostError
 
 if TYPE_CHECKING:
     from imtrans.engine.checkpoints.resume import ResumePoint
@@ -51,35 +50,15 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
 
 
 def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoint | None", *, as_json: bool) -> None:
-    from imtrans.engine.runs import run_dir
     from imtrans.engine.training import setup, trainer
 
     job = setup.setup_training(
         config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
     )
-    is_first = job.world.is_first
-    try:
-        with progress("evaluating") as tick:
-            result = trainer.fit(job, tick=tick if is_first else None)
-    except BaseException as error:  # run.json must not say "running" after Ctrl-C either
-        if is_first:
-            _record_failure(folder, error)
-        raise
-    if is_first:
-        run_dir.finish(folder, status="finished", step=result.step, code=0)
+    with progress("evaluating") as tick:
+        result = trainer.fit_recorded(job, tick=tick)
+    if job.world.is_first:
         click.echo(_as_json(folder, result) if as_json else summary(folder, result))
-
-
-def _record_failure(folder: Path, error: BaseException) -> None:
-    from imtrans.engine.runs import run_dir
-
-    kinds = {Interrupted: "interrupted", KeyboardInterrupt: "interrupted", DivergedError: "diverged"}
-    status = next((s for kind, s in kinds.items() if isinstance(error, kind)), "failed")
-    code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
-    try:
-        run_dir.finish(folder, status=status, error=str(error), code=code)
-    except (ImtransError, OSError, ValueError):
-        print("Warning: run.json could not be updated", file=sys.stderr)  # noqa: T201
 
 
 def summary(folder: Path, result: Any) -> str:

@@ -37,6 +37,12 @@ class EvaluationResult(NamedTuple):
     table: Path
     page: Path | None
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """All of it as values of JSON."""
+        page = {"page": str(self.page)} if self.page else {}
+        return {**eval_report.record(self.evaluation, about=self.about), "table": str(self.table), **page}
+
 
 def evaluate_run(
     model: Model,

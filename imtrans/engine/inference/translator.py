@@ -1,6 +1,8 @@
 """A trained model on pictures of any size."""
 
+import dataclasses
 import hashlib
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -8,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from imtrans.engine import device as devices
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.engine.inference.forward import inference_mode, translate
@@ -32,6 +35,7 @@ class Translator:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.reader = SourceReader(model)
+        self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     @property
     def source(self) -> ImageSpec:
@@ -51,14 +55,26 @@ class Translator:
     @property
     def fingerprint(self) -> str:
         """Identifies its weights and how it runs, in hexadecimal: equal ones give equal translations."""
-        modules = {**self.model.networks, **{f"ema.{k}": v.module for k, v in self.model.averages.items()}}
-        weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
-        return hashlib.sha256(repr((weights, repr(self.model.config.inference))).encode()).hexdigest()
+        return _fingerprint(self.model)
 
     @cached_property
     def footprint(self) -> Footprint:
         """What a pixel costs it, and how far one sees: from these follows the size of tiles."""
         return Footprint(self.model)
+
+    def to(self, device: str) -> "Translator":
+        """The same translator, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
+        place = devices.choose(device)
+        for network in _modules(self.model):
+            network.to(place)
+        self.model = dataclasses.replace(self.model, device=place)
+        return self
+
+    def half(self) -> "Translator":
+        """The same translator, its networks in half precision: half the memory, and faster on GPUs."""
+        for network in _modules(self.model):
+            network.half()
+        return self
 
     def translate(
         self,
@@ -102,31 +118,24 @@ class Translator:
     ) -> Array:
         """The translation of what its `reader` gives, (*spatial, C); `tick(done, count)` follows the tiles."""
         size = (source.shape[0], source.shape[1])
-        with inference_mode(self.model, seed=seed):
+        with self._lock, inference_mode(self.model, seed=seed):
             tiling = self.footprint.tiling(size, limits or TileLimits()) if source.ndim == 3 else None
             if tiling is None:
-                return self._run_whole(source, seed)
+                given, taken = self._forward(source, seed)
+                return _stored(self.model, given[0], taken[0])
             statistics = WholeStatistics(self.model.networks.values())
 
             def translated(window: Array, core: Core) -> Array:
                 given, taken = self._forward(window, seed)
-                return self._stored(core.of(given)[0], core.of(taken)[0])
+                return _stored(self.model, core.of(given)[0], core.of(taken)[0])
 
             return translate_in_tiles(source, tiling, statistics, translated, tick)
-
-    def _run_whole(self, source: Array, seed: int) -> Array:
-        given, taken = self._forward(source, seed)
-        return self._stored(given[0], taken[0])
 
     def _forward(self, source: Array, seed: int) -> tuple[Tensor, Tensor]:
         """What the model gives for a picture, and the picture as it saw it, both (1, C, *spatial)."""
         tensor = self.tensor(source)
-        return translate(self.model, tensor, seed=seed), tensor
-
-    def _stored(self, translated: Tensor, source: Tensor) -> Array:
-        if self.target.space:
-            return images.target_to_display(translated, source, self.model.data_spec)
-        return images.from_range(translated, self.target)
+        dtype = next((p.dtype for network in self.model.networks.values() for p in network.parameters()), tensor.dtype)
+        return translate(self.model, tensor.to(dtype), seed=seed).float(), tensor
 
     def tensor(self, array: Array) -> Tensor:
         """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
@@ -136,3 +145,19 @@ class Translator:
         if self.source.kind == "labels":
             return one_hot(tensor.long(), self.source)
         return images.to_range(tensor, self.source)
+
+
+def _fingerprint(model: Model) -> str:
+    modules = {**model.networks, **{f"ema.{k}": v.module for k, v in model.averages.items()}}
+    weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
+    return hashlib.sha256(repr((weights, repr(model.config.inference))).encode()).hexdigest()
+
+
+def _modules(model: Model) -> list[nn.Module]:
+    return [*model.networks.values(), *(average.module for average in model.averages.values())]
+
+
+def _stored(model: Model, translated: Tensor, source: Tensor) -> Array:
+    if model.data_spec.target.space:
+        return images.target_to_display(translated, source, model.data_spec)
+    return images.from_range(translated, model.data_spec.target)

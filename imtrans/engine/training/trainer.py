@@ -1,9 +1,12 @@
 """The training loop: step, log, evaluate, save."""
 
 import signal
+import sys
+from pathlib import Path
 
 from imtrans.engine.checkpoints import state
 from imtrans.engine.data.prefetch import Prefetcher
+from imtrans.engine.runs import run_dir
 from imtrans.engine.training import oom
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
 from imtrans.engine.training.evaluation_cost import EvaluationCost
@@ -15,7 +18,7 @@ from imtrans.engine.training.rollback import roll_back
 from imtrans.engine.training.signal_handlers import SignalFlags, StopRequests, capture_signals
 from imtrans.engine.training.train_step import TrainStep
 from imtrans.engine.training.validation_loop import ValidationLoop
-from imtrans.errors import Interrupted
+from imtrans.errors import DivergedError, ImtransError, Interrupted
 from imtrans.interfaces import Tick
 from imtrans.kit.report.metric_history import HEALTH
 
@@ -41,6 +44,30 @@ def fit(job: TrainingJob, *, tick: Tick | None = None) -> TrainingResult:
             raise
         finally:
             job.observers.notify("run_finished", run=job.run, error=error)
+
+
+def fit_recorded(job: TrainingJob, *, tick: Tick | None = None) -> TrainingResult:
+    """Train as `fit` does, and write into the record of the run how it ended."""
+    is_first = job.world.is_first
+    try:
+        result = fit(job, tick=tick if is_first else None)
+    except BaseException as error:  # run.json must not say "running" after Ctrl-C either
+        if is_first:
+            _record_failure(job.run.folder, error)
+        raise
+    if is_first:
+        run_dir.finish(job.run.folder, status="finished", step=result.step, code=0)
+    return result
+
+
+def _record_failure(folder: Path, error: BaseException) -> None:
+    kinds = {Interrupted: "interrupted", KeyboardInterrupt: "interrupted", DivergedError: "diverged"}
+    status = next((s for kind, s in kinds.items() if isinstance(error, kind)), "failed")
+    code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+    try:
+        run_dir.finish(folder, status=status, error=str(error), code=code)
+    except (ImtransError, OSError, ValueError):
+        print("Warning: run.json could not be updated", file=sys.stderr)  # noqa: T201
 
 
 class Trainer:
