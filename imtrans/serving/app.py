@@ -1,6 +1,7 @@
 """The routes of the server."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 import imtrans
 from imtrans.errors import ConfigError, DataError, ResourceError
@@ -82,6 +84,7 @@ class Server:
                 content = await self._body(request)
                 return await self._in_worker(request, content, query)
         except NoPlaceError:
+            await self._discard(request)
             raise HTTPException(503, "the queue is full; try again later", {**CLOSE, "Retry-After": "2"}) from None
         except (DataError, ConfigError) as error:
             raise HTTPException(400, error.what) from None
@@ -106,6 +109,16 @@ class Server:
         if not size:
             raise HTTPException(400, "the body is empty: send the picture itself")
         return b"".join(chunks)
+
+    async def _discard(self, request: Request) -> None:
+        """Read what the client still sends: a connection that is closed before is reset, and the answer lost."""
+        size = 0
+        with contextlib.suppress(TimeoutError, ClientDisconnect):
+            async with asyncio.timeout(self.service.limits.body_seconds):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > self.service.limits.bytes:
+                        return
 
     async def _in_worker(self, request: Request, content: bytes, query: TranslateQuery) -> Translation:
         work: asyncio.Future[Translation] = asyncio.wrap_future(self.worker.submit(self._timed, content, query))

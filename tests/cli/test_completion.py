@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LINES = {
-    "imtrans ex": {"explain"},
+    "imtrans exp": {"explain", "export"},
     "imtrans run pix2pix-mi": {"pix2pix-mish1", "pix2pix-mish2", "pix2pix-mish3"},
     "imtrans resume f": {"first"},
     "imtrans translate runs/f": {"runs/first"},

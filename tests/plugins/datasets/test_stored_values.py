@@ -155,7 +155,7 @@ def test_pages_become_channels_and_translate_reads_them_so(tmp_path, cli):
         pages(tmp_path / "x" / "A" / f"{i}.tif", *(photo(i)[..., c] for c in range(3)), classes(i) * np.uint8(60))
         save(tmp_path / "x" / "B" / f"{i}.png", photo(i))
     done = cli("run", "pix2pix", "--dataset", "x", *TINY)
-    assert "of up to 4 pages the first is read (dataset.pages=channels reads all)" in done.err
+    assert "of up to 4 pages the first is read (dataset.pages=channels or slices reads all)" in done.err
     done = cli("run", "pix2pix", "--dataset", "x", *TINY, "--name", "r", "--set", "dataset.pages=channels")
     assert done.code == 0, done.err
     assert "64 x 48, 4 channels, 8 bits" in done.err
