@@ -177,3 +177,11 @@ def test_a_picture_turned_by_exif_is_upright_and_other_metadata_is_not_copied(ru
         assert image.size == (16, 24)
         assert not image.getexif()
         assert not image.info
+
+
+def test_a_format_that_cannot_hold_the_result_is_named_with_the_file(run, cli, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    done = cli("translate", run, "in", "-o", "out", "--format", "txt")
+    assert done.code == 3
+    assert "out/a.txt: a .txt file cannot hold uint8 with 3 channels" in done.err
+    assert not list((tmp_path / "out").iterdir())

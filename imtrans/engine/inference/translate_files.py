@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -135,11 +136,14 @@ def write_sheet(path: Path, rows: Sequence[Sequence[Array]]) -> None:
 
 def _write(target: Path, picture: Array, palette: Sequence[Sequence[int]] | None) -> None:
     """Write a picture as a whole or not at all, so that a file that exists is one that is done."""
-    partial = target.with_name(f".{target.stem}.partial{target.suffix}")
+    # A short name of its own: that of the target may be as long as names can be.
+    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         encode(partial, picture, palette=palette)
         os.replace(partial, target)
+    except (DataError, ResourceError) as error:
+        raise type(error)(error.what.replace(str(partial), str(target)), hint=error.hint) from None
     except OSError as error:
         hint = "Give an -o folder that can be written."
         raise ResourceError(f"{target.parent}: {error.strerror}", hint=hint) from None
