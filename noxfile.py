@@ -10,6 +10,8 @@ CONSTRAINTS = ("-c", "constraints.txt")
 SMALL = (
     "--steps",
     "3",
+    "--batch-size",
+    "2",
     "--set",
     "data.size=16",
     "--set",
