@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories import SMALL as SETTINGS
 from factories import job
 from PIL import Image
 
@@ -43,6 +44,7 @@ def test_the_notebook_goes_from_nothing_to_an_evaluation(cli):
     names, sizes = {}, []
     small = {"run": [*SMALL, *TINY], "resume": [], "evaluate": ["--protocol", "aerial-map"]}
     for cell in cells("code"):
+        cell = cell.replace('{"train.steps": 300}', repr(SETTINGS))
         lines = [line for line in cell.splitlines() if line.startswith("!")]
         for line in lines:
             program, verb, *arguments = shlex.split(line[1:])
