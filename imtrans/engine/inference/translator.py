@@ -139,8 +139,8 @@ class Translator:
 
     def tensor(self, array: Array) -> Tensor:
         """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
-        # torch supports uint16 only in part.
-        stored = np.ascontiguousarray(array.astype(np.int32) if array.dtype == np.uint16 else array)
+        # torch supports uint16 only in part, and warns of arrays that may not be written, as those of Pillow.
+        stored = np.require(array.astype(np.int32) if array.dtype == np.uint16 else array, requirements=["C", "W"])
         tensor = torch.from_numpy(stored).to(self.model.device).movedim(-1, 0)[None]
         if self.source.kind == "labels":
             return one_hot(tensor.long(), self.source)

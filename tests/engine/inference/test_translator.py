@@ -110,3 +110,9 @@ def test_the_range_and_its_inverse_are_exact(spec, dtype):
 def test_inferring_takes_no_gradients(model):
     with inference_mode(model, seed=0):
         assert not model.networks["generator"](torch.zeros(1, 3, 32, 32)).requires_grad
+
+
+def test_an_array_that_may_not_be_written_is_taken_without_a_warning(model):
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture.setflags(write=False)  # as numpy.asarray of a Pillow image is
+    assert Translator(model).translate(picture).shape == picture.shape
