@@ -1,6 +1,5 @@
 """The Python interface for users: train, evaluate and use models, and read runs."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from imtrans.interfaces import Split
     from imtrans.kit.report.metric_history import Column
 
-RUNS = Path("runs")
 # torch and all that needs it are imported in the functions: `import imtrans.api` must stay light.
 
 
@@ -103,7 +101,6 @@ def evaluate(
         checkpoint,
         dataclasses.replace(chosen, split=split or chosen.split),
         catalog=catalog,
-        base=Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation",
         keeps_pictures=keeps_pictures,
     ).record
 
@@ -115,10 +112,12 @@ class Run:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        found = next((p for p in (Path(folder), RUNS / folder) if (p / "run.json").is_file()), None)
-        if found is None:
-            raise CheckpointError(f"{folder}: is no run", hint="All runs of this folder: imtrans runs")
-        self.folder = found
+        from imtrans.engine.checkpoints import checkpoint_paths
+
+        try:
+            self.folder = checkpoint_paths.folder_of(Path(folder))
+        except CheckpointError as error:
+            raise CheckpointError(f"{folder}: is no run", hint=error.hint) from None
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.record.get('status')}, step {self.step})"
@@ -126,8 +125,9 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """What run.json holds: name, status, when it started, versions, ..."""
-        content: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        return content
+        from imtrans.engine.runs import run_dir
+
+        return run_dir.record(self.folder)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -119,7 +119,6 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     for name in options.names or [protocol_of_run(model, session.catalog)]:
         protocol = _protocol(session, name, options, model)
         config = _configured(session, model.config, protocol, options)
-        base = Path(options.output or ("evaluation" if folder.is_file() else folder.parent / "evaluation"))
         with progress(protocol.name) as tick:
             # One protocol at a time is printed as soon as it is measured; each can take minutes.
             yield evaluate_run(
@@ -127,7 +126,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
                 folder,
                 protocol,
                 catalog=session.catalog,
-                base=base,
+                base=Path(options.output) if options.output else None,
                 keeps_pictures=options.keeps_pictures,
                 grid=options.grid_shape,
                 tick=tick,

@@ -86,23 +86,22 @@ def command(session: Session, options: ExportOptions) -> None:
 
 def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     """The model with its data's records, and the path of its files without a suffix."""
-    import torch
-
-    from imtrans.engine import build
+    from imtrans.api import load
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints import io as checkpoints_io
     from imtrans.engine.export.files import Exports
+    from imtrans.engine.runs.page_info import name_of
 
     checkpoint = checkpoint_paths.find(Path(options.run))
-    factory = build.ComponentFactory(session.catalog)
-    model = checkpoints_io.load(checkpoint, catalog=session.catalog, factory=factory, device=torch.device("cpu"))
+    model = load(checkpoint, device="cpu", plugins=session.plugins).model
     model = dataclasses.replace(model, config=_configured(session, model.config, options))
     metadata = checkpoints_io.read_metadata(checkpoint)
     is_alone = checkpoint.is_file()
-    name = checkpoint.stem if is_alone else f"{checkpoint.absolute().parent.name}-{checkpoint.name}"
+    run_name = name_of(checkpoint)
+    name = run_name if is_alone else f"{run_name}-{checkpoint.name}"
     folder = Path("export") if is_alone else checkpoint.parent / "export"
     about = {
-        "run": name if is_alone else checkpoint.absolute().parent.name,
+        "run": run_name,
         "step": metadata.get("step"),
         "licence": options.licence or metadata.get("licence"),
     }

@@ -91,7 +91,7 @@ class Server:
         except (ResourceError, MemoryError):
             raise HTTPException(503, "not enough memory for this picture", {"Retry-After": "10"}) from None
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, *, is_kept: bool = True) -> bytes:
         limits, chunks, size = self.service.limits, [], 0
         too_large = HTTPException(413, f"more than {limits.bytes:,} bytes", CLOSE)
         length = request.headers.get("content-length", "0")
@@ -103,7 +103,7 @@ class Server:
                     size += len(chunk)
                     if size > limits.bytes:
                         raise too_large
-                    chunks.append(chunk)
+                    chunks += [chunk] if is_kept else []
         except TimeoutError:
             raise HTTPException(408, f"the picture did not arrive in {limits.body_seconds:g} s", CLOSE) from None
         if not size:
@@ -112,13 +112,8 @@ class Server:
 
     async def _discard(self, request: Request) -> None:
         """Read what the client still sends: a connection that is closed before is reset, and the answer lost."""
-        size = 0
-        with contextlib.suppress(TimeoutError, ClientDisconnect):
-            async with asyncio.timeout(self.service.limits.body_seconds):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > self.service.limits.bytes:
-                        return
+        with contextlib.suppress(HTTPException, ClientDisconnect):
+            await self._body(request, is_kept=False)
 
     async def _in_worker(self, request: Request, content: bytes, query: TranslateQuery) -> Translation:
         work: asyncio.Future[Translation] = asyncio.wrap_future(self.worker.submit(self._timed, content, query))

@@ -50,12 +50,16 @@ def evaluate_run(
     protocol: EvalProtocol,
     *,
     catalog: Catalog,
-    base: Path,
+    base: Path | None = None,
     keeps_pictures: bool = False,
     grid: Grid | None = None,
     tick: Tick | None = None,
 ) -> EvaluationResult:
-    """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`."""
+    """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`.
+
+    Without it that is evaluation/ in the run, or here where a model's file lies alone.
+    """
+    own = Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation"
     config = model.config
     loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
     dataset = run_summary.dataset_name(config)
@@ -73,7 +77,7 @@ def evaluate_run(
         conditions={"split": protocol.split, "inference": values(config.inference)},
         mean=_mean(model, protocol, run=checkpoint.parent),
         about=about,
-        base=base,
+        base=base or own,
         name=checkpoint.name.removesuffix(checkpoint_paths.SUFFIX),
         keeps_pictures=keeps_pictures,
         grid=grid,

@@ -8,9 +8,9 @@ import torch
 
 from imtrans.engine.build import Model
 from imtrans.engine.export.pictures import Pictures, as_source
-from imtrans.engine.inference.forward import inference_mode, translate
+from imtrans.engine.inference.forward import as_stored, inference_mode, translate
 from imtrans.interfaces import ExportGraph, ExportRunner
-from imtrans.kit.images import Array, from_range, target_to_display
+from imtrans.kit.images import Array
 
 NO_DROPOUT = -1  # the seed that drops nothing
 
@@ -68,19 +68,13 @@ def _difference(model: Model, outputs: Mapping[str, Array], picture: Array) -> t
     source = as_source(picture, spec.source).to(model.device)
     with inference_mode(model, seed=0):
         translated = translate(model, source)
-    values, stored = translated[0].float().cpu().movedim(0, -1).numpy(), _stored(model, translated, source)
+    values, stored = translated[0].float().cpu().movedim(0, -1).numpy(), as_stored(translated[0], source[0], spec)
     far = np.abs(outputs["values"][0] - values) / (
         max(1.0, float(np.abs(values).max())) if spec.target.kind == "labels" else 1.0
     )
     differs = outputs["translation"][0].astype(np.float64) - stored
     share = float((differs != 0).mean())
     return float(far.max()), float(far.mean()), share if spec.target.kind == "labels" else np.abs(differs).max(), share
-
-
-def _stored(model: Model, translated: torch.Tensor, source: torch.Tensor) -> Array:
-    if model.data_spec.target.space:
-        return target_to_display(translated[0], source[0], model.data_spec)
-    return from_range(translated[0], model.data_spec.target)
 
 
 def _noise(graph: ExportGraph, run: ExportRunner, picture: Array) -> tuple[float, float]:

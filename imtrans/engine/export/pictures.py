@@ -7,13 +7,12 @@ import numpy as np
 import torch
 
 from imtrans.engine.build import Model
-from imtrans.engine.data.loader import one_hot
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.export.stored_values import stored_channels, stored_dtype
-from imtrans.engine.inference.forward import pad
+from imtrans.engine.inference.forward import mirrored, network_input
 from imtrans.errors import ImtransError
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.images import Array, to_range
+from imtrans.kit.images import Array
 from imtrans.kit.images.color import into_space, join_lab
 from imtrans.kit.images.labels import classes_of
 from imtrans.kit.spread import spread
@@ -47,11 +46,7 @@ def pictures_for(model: Model, run: Path | None) -> Pictures:
 
 def as_source(stored: Array, spec: ImageSpec) -> torch.Tensor:
     """What the network sees of stored values (H, W, C): (1, C, H, W), by the conversions of translation."""
-    if spec.kind == "labels":
-        ids = torch.from_numpy(classes_of(stored, spec).astype(np.int64)).movedim(-1, 0)[None]
-        return one_hot(ids, spec)
-    seen = into_space(stored, spec)
-    return to_range(torch.from_numpy(seen.astype(np.float32)).movedim(-1, 0)[None].contiguous(), spec)
+    return network_input(classes_of(stored, spec) if spec.kind == "labels" else into_space(stored, spec), spec)
 
 
 def _of_validation(model: Model, run: Path | None) -> list[Array]:
@@ -104,5 +99,4 @@ def _to_multiples(array: Array, stride: int) -> Array:
 
 def _mirrored(array: Array, size: int, *, axis: int = 0) -> Array:
     """Grown at the end of an axis to so many pixels."""
-    indices = pad(torch.arange(array.shape[axis])[None, None].float(), size)[0, 0].long().numpy()
-    return np.ascontiguousarray(np.take(array, indices, axis=axis))
+    return np.ascontiguousarray(np.take(array, mirrored(array.shape[axis], size), axis=axis))

@@ -1,9 +1,6 @@
 """Sources and results of a translator as pictures to look at."""
 
-import numpy as np
-import torch
-
-from imtrans.engine.data.loader import one_hot
+from imtrans.engine.inference.forward import network_input
 from imtrans.engine.inference.translator import Translator
 from imtrans.kit import images
 from imtrans.kit.images import Array
@@ -22,6 +19,4 @@ def result_display(translator: Translator, result: Array) -> Array:
         return result
     if target.kind == "labels":
         result = classes_of(result, target)
-    stored = torch.from_numpy(result.astype(np.int32) if result.dtype == np.uint16 else result).movedim(-1, 0)[None]
-    seen = one_hot(stored.long(), target) if target.kind == "labels" else images.to_range(stored, target)
-    return images.to_display(seen[0], target)
+    return images.to_display(network_input(result, target)[0], target)

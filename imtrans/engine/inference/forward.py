@@ -3,11 +3,15 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from imtrans.engine.build import Model
+from imtrans.engine.data.loader import one_hot
+from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.kit import nn
+from imtrans.kit.images import Array, from_range, target_to_display, to_range
 
 
 @contextlib.contextmanager
@@ -51,10 +55,33 @@ def pad(source: Tensor, stride: int) -> Tensor:
         size = source.shape[axis]
         padded_size = -(-size // stride) * stride
         if padded_size != size:
-            # torch's own reflection refuses more than size - 1 pixels; a small image is mirrored again and again here.
-            indices = torch.arange(padded_size, device=source.device) % max(2 * size - 2, 1)
-            source = source.index_select(axis, torch.where(indices < size, indices, 2 * size - 2 - indices))
+            source = source.index_select(axis, torch.from_numpy(mirrored(size, padded_size)).to(source.device))
     return source
+
+
+def mirrored(length: int, padded: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The indices along an axis of `length` that grows at its end by mirroring, again and again where it is short.
+
+    torch's own reflection refuses more than length - 1 pixels.
+    """
+    indices = np.arange(padded) % max(2 * length - 2, 1)
+    return np.where(indices < length, indices, 2 * length - 2 - indices)
+
+
+def network_input(array: Array, spec: ImageSpec) -> Tensor:
+    """An array (*spatial, C) of stored values, or of classes, as networks see it: (1, C, *spatial)."""
+    # A copy, not the caller's own array: `to_range` works in place on floats. torch supports uint16 only in part.
+    stored = np.array(array, np.int32 if array.dtype == np.uint16 else array.dtype)
+    tensor = torch.from_numpy(stored).movedim(-1, 0)[None]
+    return one_hot(tensor.long(), spec) if spec.kind == "labels" else to_range(tensor, spec)
+
+
+def as_stored(translated: Tensor, source: Tensor, data_spec: DataSpec) -> Array:
+    """What a network gives of what it saw, both (C, *spatial), as it is stored: (*spatial, C); another colour space as
+    the picture that it makes."""
+    if data_spec.target.space:
+        return target_to_display(translated, source, data_spec)
+    return from_range(translated, data_spec.target)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from imtrans.engine.inference.forward import mirrored
 from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
 from imtrans.errors import ConfigError
 from imtrans.kit.images import Array
@@ -111,9 +112,3 @@ def translate_in_tiles(
                 break
     tick(1, 1)
     return output[: source.shape[0], : source.shape[1]]
-
-
-def mirrored(length: int, padded: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """The indices along an axis of `length` that grows at its end by mirroring, again and again where it is short."""
-    indices = np.arange(padded) % max(2 * length - 2, 1)
-    return np.where(indices < length, indices, 2 * length - 2 - indices)

@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from imtrans.engine import device as devices
 from imtrans.engine.build import Model
-from imtrans.engine.data.loader import one_hot
-from imtrans.engine.inference.forward import inference_mode, translate
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
 from imtrans.engine.inference.large_pictures import Footprint, TileLimits
 from imtrans.engine.inference.scale import SizeChoice
 from imtrans.engine.inference.source_reader import ReadOptions, SourceReader
 from imtrans.engine.inference.tiles import translate_in_tiles
 from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
 from imtrans.interfaces import ImageSpec
-from imtrans.kit import images, pretrained
+from imtrans.kit import pretrained
 from imtrans.kit.images import Array
 from imtrans.kit.images.picture_types import Picture, in_kind_of
 
@@ -122,12 +120,12 @@ class Translator:
             tiling = self.footprint.tiling(size, limits or TileLimits()) if source.ndim == 3 else None
             if tiling is None:
                 given, taken = self._forward(source, seed)
-                return _stored(self.model, given[0], taken[0])
+                return as_stored(given[0], taken[0], self.model.data_spec)
             statistics = WholeStatistics(self.model.networks.values())
 
             def translated(window: Array, core: Core) -> Array:
                 given, taken = self._forward(window, seed)
-                return _stored(self.model, core.of(given)[0], core.of(taken)[0])
+                return as_stored(core.of(given)[0], core.of(taken)[0], self.model.data_spec)
 
             return translate_in_tiles(source, tiling, statistics, translated, tick)
 
@@ -139,12 +137,7 @@ class Translator:
 
     def tensor(self, array: Array) -> Tensor:
         """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
-        # torch supports uint16 only in part, and warns of arrays that may not be written, as those of Pillow.
-        stored = np.require(array.astype(np.int32) if array.dtype == np.uint16 else array, requirements=["C", "W"])
-        tensor = torch.from_numpy(stored).to(self.model.device).movedim(-1, 0)[None]
-        if self.source.kind == "labels":
-            return one_hot(tensor.long(), self.source)
-        return images.to_range(tensor, self.source)
+        return network_input(array, self.source).to(self.model.device)
 
 
 def _fingerprint(model: Model) -> str:
@@ -155,9 +148,3 @@ def _fingerprint(model: Model) -> str:
 
 def _modules(model: Model) -> list[nn.Module]:
     return [*model.networks.values(), *(average.module for average in model.averages.values())]
-
-
-def _stored(model: Model, translated: Tensor, source: Tensor) -> Array:
-    if model.data_spec.target.space:
-        return images.target_to_display(translated, source, model.data_spec)
-    return images.from_range(translated, model.data_spec.target)

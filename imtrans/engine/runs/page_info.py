@@ -1,6 +1,5 @@
 """What a model's page tells of the run that it comes from: its pictures, its training, its figures, its terms."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from imtrans.config.schema import RunConfig
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.kit.model_page.model_info import model_info
-from imtrans.kit.report import samples
+from imtrans.kit.report import metric_history, samples
 
 NOT_STATED = "The data set does not state its terms of use; ask whoever trained this model."
 
@@ -62,18 +61,11 @@ def _facts(config: RunConfig, checkpoint: Path) -> dict[str, str]:
 
 def _scores(run: Path, step: int) -> Mapping[str, float]:
     """The metrics of the validation nearest before this step; those of baselines are left out."""
-    try:
-        lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if '"split": "val"' in line]
-    except (OSError, ValueError):
-        return {}
-    row: Mapping[str, Any] = next((row for row in reversed(rows) if row["step"] <= step), {})
-    beside = ("_of_mean_image", "_on_training")
-    return {
-        name: value
-        for name, value in row.items()
-        if name not in ("step", "time") and isinstance(value, int | float) and not name.endswith(beside)
-    }
+    history = metric_history.read(run)
+    history.cut(step)
+    columns = {n: history.column(n, "val") for n in history.names("val") if not n.endswith(metric_history.REFERENCES)}
+    last = max((column.steps[-1] for column in columns.values()), default=0)
+    return {name: column.values[-1] for name, column in columns.items() if column.steps[-1] == last}
 
 
 def _word(value: object) -> str:

@@ -116,3 +116,14 @@ def test_an_array_that_may_not_be_written_is_taken_without_a_warning(model):
     picture = np.zeros((32, 32, 3), np.uint8)
     picture.setflags(write=False)  # as numpy.asarray of a Pillow image is
     assert Translator(model).translate(picture).shape == picture.shape
+
+
+def test_an_array_of_floats_is_not_changed_and_gives_the_same_again(tmp_path):
+    from imtrans.engine.inference.forward import network_input
+
+    spec = ImageSpec(kind="data", channels=1, low=0.0, high=2.0, bits=32)
+    values = np.linspace(0, 2, 16, dtype=np.float32).reshape(4, 4, 1)
+    once, again = network_input(values, spec), network_input(values, spec)
+    assert torch.equal(once, again)
+    assert (float(once.min()), float(once.max())) == (-1, 1)
+    assert np.array_equal(values, np.linspace(0, 2, 16, dtype=np.float32).reshape(4, 4, 1))
