@@ -1,0 +1,117 @@
+"""Finished pieces joined into one film, with the sound of the source."""
+
+import contextlib
+import heapq
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from imtrans.engine.inference.scale import Size
+from imtrans.engine.inference.video.film_parts import Piece
+from imtrans.errors import DataError, ResourceError
+
+Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # a packet, and when it comes, in seconds
+
+
+def join(target: Path, pieces: Sequence[Piece], *, time_base: Fraction, sound: Path | None, size: Size) -> list[str]:
+    """Write a film as a whole or not at all; what is to be said of its sound, a line each.
+
+    Packets of video and of the sound of the film `sound` are copied as they are. ResourceError where it cannot be
+    written, or where reading it gives another number of frames, or another size, than `size` as the encoder pads it.
+    """
+    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        notes = _write(partial, pieces, time_base, sound)
+        _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
+        os.replace(partial, target)
+        return notes
+    except (OSError, av.FFmpegError) as error:
+        hint = "Make room, or give an -o that can be written; --continue then only has to join the film."
+        raise ResourceError(f"{target}: cannot be written: {error.strerror}", hint=hint) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _write(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path | None) -> list[str]:
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(av.open(str(path), "w"))
+        first = stack.enter_context(av.open(str(pieces[0].path)))
+        video = output.add_stream_from_template(first.streams.video[0])
+        video.time_base = time_base
+        source = stack.enter_context(av.open(str(sound))) if sound else None
+        copies, notes = _sound_streams(output, source)
+        start = Fraction(source.start_time or 0, av.time_base) if source else Fraction(0)
+        time, duration = pieces[-1].times[-1]
+        end = (time + duration) * time_base
+        packets = heapq.merge(
+            _video_packets(pieces, video, time_base, start),
+            _sound_packets(source, copies, start, end) if source and copies else (),
+            key=lambda timed: timed[0],
+        )
+        for _, packet in packets:
+            output.mux(packet)
+    return notes
+
+
+def _video_packets(
+    pieces: Sequence[Piece], stream: VideoStream, time_base: Fraction, start: Fraction
+) -> Iterator[Timed]:
+    offset = round(start / time_base)
+    for piece in pieces:
+        with av.open(str(piece.path)) as container:
+            packets = (packet for packet in container.demux(video=0) if packet.size)
+            for packet, (time, duration) in zip(packets, piece.times, strict=True):
+                packet.stream, packet.time_base = stream, time_base
+                packet.pts = packet.dts = time - offset
+                packet.duration = duration
+                yield (time - offset) * time_base, packet
+
+
+def _sound_streams(output: OutputContainer, source: InputContainer | None) -> tuple[dict[int, AudioStream], list[str]]:
+    """The streams of sound that the output takes, by their index in the source, and what is said of the others."""
+    copies, notes = {}, []
+    for stream in source.streams.audio if source else ():
+        codec = stream.codec_context.name
+        if codec in output.supported_codecs:
+            copies[stream.index] = output.add_stream_from_template(stream)
+        else:
+            suffix = Path(output.name).suffix
+            notes.append(f"its sound ({codec}) is left out, as {suffix} cannot hold it: -o FILE.mkv keeps it")
+    return copies, notes
+
+
+def _sound_packets(
+    source: InputContainer, copies: dict[int, AudioStream], start: Fraction, end: Fraction
+) -> Iterator[Timed]:
+    streams = [source.streams[index] for index in copies]
+    for packet in source.demux(streams):
+        if packet.size == 0 or packet.dts is None or packet.pts is None:
+            continue
+        time, offset = packet.dts * packet.time_base, round(start / packet.time_base)
+        if time < end:
+            packet.stream = copies[packet.stream.index]
+            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
+            yield time - start, packet
+
+
+def _check(path: Path, target: Path, *, count: int, size: Size) -> None:
+    """Read the film that was written: writers may drop frames, or rows of odd sizes, without a word."""
+    with av.open(str(path)) as container:
+        found = sum(packet.size > 0 for packet in container.demux(video=0))
+        context = container.streams.video[0].codec_context
+        held = (context.height, context.width)
+    wanted = (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    if (found, held) != (count, wanted):
+        what = f"{target}: reads as {found} frames of {held[1]} x {held[0]}, not {count} of {wanted[1]} x {wanted[0]}"
+        raise DataError(what, hint="Another suffix of -o may hold it: .mkv takes most.")

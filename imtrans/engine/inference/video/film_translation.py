@@ -1,0 +1,196 @@
+"""A film or a camera translated to a film: frames are read, and written, while the network translates others."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from imtrans.engine.inference.display import result_display, source_display
+from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.scale import Size, SizeChange
+from imtrans.engine.inference.source_reader import ReadOptions
+from imtrans.engine.inference.translator import Translator
+from imtrans.engine.inference.video.film_encoder import encoding_for
+from imtrans.engine.inference.video.film_join import join
+from imtrans.engine.inference.video.film_parts import FilmParts
+from imtrans.engine.inference.video.film_reader import FilmReader
+from imtrans.engine.inference.video.flicker import Flicker
+from imtrans.engine.inference.video.frames import Frame, FrameSource
+from imtrans.engine.inference.video.piece_writer import PieceWriter
+from imtrans.errors import ConfigError, DataError, ImtransError
+from imtrans.kit.images import Array
+
+AHEAD = 3  # frames that are read, or written, beside the one that is translated
+Tick = Callable[[int], None]
+Read = tuple[Frame, Array]  # a frame, and as the model takes it
+
+
+@dataclass
+class FilmOutcome:
+    """What became of a film: its number of frames, their size (once), how they flicker, and
+    what else is to be said."""
+
+    frames: int = 0
+    sizes: list[SizeChange] = field(default_factory=list)
+    flicker: Flicker = field(default_factory=Flicker)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmWork:
+    """How films are translated: every frame with the same `seed`, so with the same noise; `steady` is that of
+    `Steadier`; at most `frames` frames and `seconds` seconds (0: all); `is_compared` with the source beside it."""
+
+    translator: Translator
+    reading: ReadOptions
+    limits: TileLimits
+    seed: int = 0
+    steady: float = 0.0
+    frames: int = 0
+    seconds: float = 0.0
+    is_compared: bool = False
+
+    def __post_init__(self) -> None:
+        """ConfigError for a model that films cannot be given to."""
+        source, target = self.translator.source, self.translator.target
+        if source.kind == "labels" or source.is_stack:
+            kind = "stacks of slices" if source.is_stack else "label maps"
+            raise ConfigError(f"this model takes {kind}; a film has pictures", hint="Translate picture files with it.")
+        if target.kind == "labels" and self.steady:
+            raise ConfigError("--steady: this model gives labels, which cannot be blended", hint="Leave it out.")
+
+    def parts(self, source: FrameSource, target: Path) -> FilmParts:
+        """Where the finished pieces of a film are kept. ConfigError where its suffix is none that is written."""
+        codec = encoding_for(target.suffix).codec
+        if isinstance(source, FilmReader) and not source.is_even and target.suffix.lower() == ".avi":
+            hint = "Use .mp4, .mov, .mkv or .webm."
+            raise ConfigError(f"{source.name}: its frames are not equally far apart, which .avi cannot hold", hint=hint)
+        file = source.path.stat() if isinstance(source, FilmReader) else None
+        plan = {
+            "film": [source.name, file.st_size, file.st_mtime_ns] if file else [source.name],
+            "model": self.translator.fingerprint,
+            "device": self.translator.model.device.type,
+            "--seed": self.seed,
+            "--steady": self.steady,
+            "--size": self.reading.size,
+            "--source-range": self.reading.source_range,
+            "--tile or --memory": asdict(self.limits),
+            "--compare": self.is_compared,
+            "encoder": [codec, av.__version__],
+        }
+        return FilmParts(target, plan)
+
+    def run(
+        self, source: FrameSource, target: Path, *, parts: FilmParts, tick: Tick = lambda _done: None
+    ) -> FilmOutcome:
+        """Translate a film and write it as a whole; an interrupt keeps the finished pieces, and those of a camera
+        become the film. `tick(done)` is told how many frames are done."""
+        if isinstance(source, FilmReader):
+            source.check_whole(self.frames)
+        parts.drop_short()
+        pieces = PieceWriter(source, target, parts, self.steady)
+        outcome = FilmOutcome()
+        stopped: KeyboardInterrupt | None = None
+        try:
+            self._translate(source, pieces, outcome, tick)
+        except KeyboardInterrupt as interrupt:
+            if source.count is not None or not pieces.count:
+                raise
+            stopped = interrupt
+        except ImtransError as error:
+            raise type(error)(error.what, hint=_with_kept(error.hint, parts)) from None
+        pieces.finish()
+        self._finish(source, target, parts, outcome)
+        if stopped is not None and type(stopped) is not KeyboardInterrupt:
+            raise stopped  # SIGTERM: the film is whole, and the caller of this process wants it to end
+        return outcome
+
+    def _translate(self, source: FrameSource, pieces: PieceWriter, outcome: FilmOutcome, tick: Tick) -> None:
+        writing: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
+            try:
+                for frame, array in self._read_ahead(source, pieces.count, reader):
+                    result = self.translator.run(array, seed=self.seed, limits=self.limits)
+                    if not outcome.sizes:
+                        height, width = frame.picture.shape[:2]
+                        outcome.sizes.append(self.translator.reader.change_of((height, width), self.reading.size))
+                    writing.append(writer.submit(self._write, pieces, frame, array, result))
+                    while len(writing) > AHEAD:
+                        writing.popleft().result()
+                        tick(pieces.count)
+            finally:
+                while writing:
+                    writing.popleft().result()
+        tick(pieces.count)
+
+    def _read_ahead(self, source: FrameSource, done: int, pool: ThreadPoolExecutor) -> Iterator[Read]:
+        """The frames from number `done` on."""
+        iterator = self._limited(source)
+
+        def read() -> Read | None:
+            frame = next(iterator, None)
+            if frame is None:
+                return None
+            # A Pillow image is converted as a file is, to grey for example; an array would be refused.
+            return frame, self.translator.reader.converted(Image.fromarray(frame.picture), self.reading)
+
+        waiting: deque[Future[Read | None]] = deque()
+        for _ in islice(iterator, done):
+            pass
+        # A camera's next picture is to be one of now.
+        ahead = AHEAD if source.count is not None else 1
+        try:
+            while True:
+                while len(waiting) < ahead:
+                    waiting.append(pool.submit(read))
+                if (frame := waiting.popleft().result()) is None:
+                    return
+                yield frame
+        finally:
+            while waiting:
+                waiting.popleft().exception()
+            iterator.close()
+
+    def _limited(self, source: FrameSource) -> Generator[Frame, None, None]:
+        start = None
+        for number, frame in enumerate(source.frames()):
+            start = frame.time if start is None else start
+            is_late = self.seconds and (frame.time - start) * source.time_base >= self.seconds
+            if is_late or (self.frames and number >= self.frames):
+                return
+            yield frame
+
+    def _write(self, pieces: PieceWriter, frame: Frame, array: Array, result: Array) -> None:
+        shown = source_display(self.translator, array)
+        steadied = pieces.steadier.steadied(shown, result_display(self.translator, result))
+        pieces.add(np.concatenate([shown, steadied], axis=1) if self.is_compared else steadied, frame)
+
+    def _finish(self, source: FrameSource, target: Path, parts: FilmParts, outcome: FilmOutcome) -> None:
+        pieces, last = parts.pieces(), parts.state(self.steady).result
+        if not pieces or last is None:
+            raise DataError(f"{source.name}: no frame was translated")
+        size = (last.shape[0], last.shape[1] * (2 if self.is_compared else 1))
+        sound = source.path if isinstance(source, FilmReader) else None
+        notes = join(target, pieces, time_base=source.time_base, sound=sound, size=size)
+        outcome.frames, outcome.flicker = parts.count, parts.flicker()
+        outcome.notes = [*source.notes, *notes, *self._notes(size)]
+        parts.remove()
+
+    def _notes(self, size: Size) -> Iterator[str]:
+        if any(n % 2 for n in size):
+            yield f"{size[1]} x {size[0]} is odd: its last column or row is doubled, as films halve their colours"
+        if self.translator.target.kind == "labels":
+            yield "its labels are written as the colours of the palette"
+        elif self.translator.target.bits not in (0, 8):
+            yield "its results are written in 8 bits"
+
+
+def _with_kept(hint: str, parts: FilmParts) -> str:
+    count = parts.count
+    return "\n".join(filter(None, (hint, f"{count} finished frames are kept in {parts.folder}." if count else "")))
