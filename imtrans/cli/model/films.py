@@ -44,12 +44,10 @@ def translate_films(session: Session, options: TranslateOptions, films: Sequence
 
 
 def _check(options: TranslateOptions, films: Sequence[tuple[Path, Path]]) -> None:
-    """ConfigError for options that are made for pictures, or that a camera cannot follow."""
+    """ConfigError for options that are made for pictures."""
     for flag, is_given in (("--samples", options.samples > 1), ("--grid", options.grid), ("--whole", options.whole)):
         if is_given:
             raise ConfigError(f"{flag}: is for pictures, {films[0][0]} is a film", hint="Leave it out.")
-    if is_camera(films[0][0]) and options.continues:
-        raise ConfigError("--continue: what a camera showed is over", hint="--overwrite begins again.")
 
 
 def _work(session: Session, options: TranslateOptions, targets: Sequence[Path]) -> "FilmWork":

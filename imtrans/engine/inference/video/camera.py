@@ -21,6 +21,7 @@ class Camera:
     rate: Fraction | None = None
     pixel_aspect = Fraction(1)
     count: int | None = None
+    is_even = False
 
     def __init__(self, name: str) -> None:
         number = name.removeprefix(PREFIX)
@@ -31,7 +32,10 @@ class Camera:
 
     def frames(self) -> Iterator[Frame]:
         """Its pictures until it is gone. What comes while the others are translated is left out."""
+        log = cv2.utils.logging
+        level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # of a missing camera OpenCV prints lines of its own sources
         capture = cv2.VideoCapture(self._number)
+        log.setLogLevel(level)
         try:
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a picture of now, not of a second ago
             yield from self._read(capture)

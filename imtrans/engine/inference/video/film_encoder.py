@@ -31,6 +31,8 @@ class Encoding:
 
 
 H264 = Encoding("libx264", {"crf": "18", "preset": "medium", "bf": "0"})
+# AVI has no times: of H.264 in it readers guess them, one frame late.
+MPEG4 = Encoding("mpeg4", {"b": "1000M", "qmin": "2", "qmax": "4", "bf": "0"})
 VP9 = Encoding(
     "libvpx-vp9",
     {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "lag-in-frames": "0", "auto-alt-ref": "0"},
@@ -42,10 +44,15 @@ def encoding_for(suffix: str) -> Encoding:
     if suffix.lower() not in WRITTEN_FILMS:
         hint = f"Use {' '.join(WRITTEN_FILMS)}."
         raise ConfigError(f"{suffix or 'no suffix'}: is no film that is written", hint=hint)
-    encoding = VP9 if suffix.lower() == ".webm" else H264
+    encoding = {".webm": VP9, ".avi": MPEG4}.get(suffix.lower(), H264)
     if encoding.codec not in av.codecs_available:
         raise ResourceError(f"this PyAV has no encoder {encoding.codec}", hint="Install the wheel of PyPI.")
     return encoding
+
+
+def is_even(suffix: str) -> bool:
+    """Whether films of this suffix have no times: their frame N is shown at N / rate."""
+    return suffix.lower() == ".avi"
 
 
 def padded_to_even(picture: Array) -> Array:

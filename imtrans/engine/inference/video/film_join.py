@@ -16,13 +16,21 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from imtrans.engine.inference.scale import Size
+from imtrans.engine.inference.video.film_encoder import is_even
 from imtrans.engine.inference.video.film_parts import Piece
-from imtrans.errors import DataError, ResourceError
+from imtrans.errors import ResourceError
 
 Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # a packet, and when it comes, in seconds
 
 
-def join(target: Path, pieces: Sequence[Piece], *, time_base: Fraction, sound: Path | None, size: Size) -> list[str]:
+def join(
+    target: Path,
+    pieces: Sequence[Piece],
+    *,
+    time_base: Fraction,
+    sound: Path | None,
+    size: Size,
+) -> list[str]:
     """Write a film as a whole or not at all; what is to be said of its sound, a line each.
 
     Packets of video and of the sound of the film `sound` are copied as they are. ResourceError where it cannot be
@@ -55,7 +63,7 @@ def _write(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path
         time, duration = pieces[-1].times[-1]
         end = (time + duration) * time_base
         packets = heapq.merge(
-            _video_packets(pieces, video, time_base, start),
+            _video_packets(pieces, video, time_base, Fraction(0) if is_even(path.suffix) else start),
             _sound_packets(source, copies, start, end) if source and copies else (),
             key=lambda timed: timed[0],
         )
@@ -114,4 +122,4 @@ def _check(path: Path, target: Path, *, count: int, size: Size) -> None:
     wanted = (size[0] + size[0] % 2, size[1] + size[1] % 2)
     if (found, held) != (count, wanted):
         what = f"{target}: reads as {found} frames of {held[1]} x {held[0]}, not {count} of {wanted[1]} x {wanted[0]}"
-        raise DataError(what, hint="Another suffix of -o may hold it: .mkv takes most.")
+        raise ResourceError(what, hint="Another suffix of -o may hold it: .mkv takes most.")

@@ -76,10 +76,8 @@ class FilmReader:
             raise DataError(f"{self.path}: holds no frames that can be decoded")
 
     def _broken(self, number: int, why: str) -> DataError:
-        hint = f"--frames {number} translates those before it; --continue keeps what is finished."
-        return DataError(
-            f"{self.path}: broken at frame {number} (of {self._length}): {why}", hint=hint if number else ""
-        )
+        hint = f"--frames {number} translates those before it." if number else ""
+        return DataError(f"{self.path}: broken at frame {number}: {why}", hint=hint)
 
     def _opened(self) -> InputContainer:
         try:
@@ -87,7 +85,11 @@ class FilmReader:
                 raise DataError(f"{self.path}: the file is empty")
             container = av.open(self.name)
         except (av.FFmpegError, OSError) as error:
-            why = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "not a film, or cut off"
+            why = (
+                error.strerror
+                if isinstance(error, FileNotFoundError | PermissionError)
+                else "not a film, or its end is missing"
+            )
             raise DataError(f"{self.path}: {why}") from None
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
             container.close()

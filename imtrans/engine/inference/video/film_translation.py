@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from imtrans.engine.inference.large_pictures import TileLimits
 from imtrans.engine.inference.scale import Size, SizeChange
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator
-from imtrans.engine.inference.video.film_encoder import encoding_for
+from imtrans.engine.inference.video.film_encoder import encoding_for, is_even
 from imtrans.engine.inference.video.film_join import join
 from imtrans.engine.inference.video.film_parts import FilmParts
 from imtrans.engine.inference.video.film_reader import FilmReader
@@ -68,9 +69,10 @@ class FilmWork:
     def parts(self, source: FrameSource, target: Path) -> FilmParts:
         """Where the finished pieces of a film are kept. ConfigError where its suffix is none that is written."""
         codec = encoding_for(target.suffix).codec
-        if isinstance(source, FilmReader) and not source.is_even and target.suffix.lower() == ".avi":
+        if not source.is_even and is_even(target.suffix):
             hint = "Use .mp4, .mov, .mkv or .webm."
-            raise ConfigError(f"{source.name}: its frames are not equally far apart, which .avi cannot hold", hint=hint)
+            what = f"{source.name}: its frames are not equally far apart, which {target.suffix} cannot hold"
+            raise ConfigError(what, hint=hint)
         file = source.path.stat() if isinstance(source, FilmReader) else None
         plan = {
             "film": [source.name, file.st_size, file.st_mtime_ns] if file else [source.name],
@@ -89,37 +91,37 @@ class FilmWork:
     def run(
         self, source: FrameSource, target: Path, *, parts: FilmParts, tick: Tick = lambda _done: None
     ) -> FilmOutcome:
-        """Translate a film and write it as a whole; an interrupt keeps the finished pieces, and those of a camera
-        become the film. `tick(done)` is told how many frames are done."""
+        """Translate a film and write it as a whole. `tick(done)` is told how many frames are done.
+
+        An interrupt keeps the finished pieces, with which the next call goes on. One ends the film of a camera; pieces
+        that such a call left behind become the film.
+        """
         if isinstance(source, FilmReader):
             source.check_whole(self.frames)
-        parts.drop_short()
-        pieces = PieceWriter(source, target, parts, self.steady)
-        outcome = FilmOutcome()
-        stopped: KeyboardInterrupt | None = None
+            parts.drop_short()
+        pieces, outcome = PieceWriter(source, target, parts, self.steady), FilmOutcome()
+        is_camera = source.count is None
         try:
-            self._translate(source, pieces, outcome, tick)
-        except KeyboardInterrupt as interrupt:
-            if source.count is not None or not pieces.count:
+            if not is_camera or not pieces.count:
+                self._translate(pieces, outcome, tick)
+        except KeyboardInterrupt:
+            if not is_camera or not pieces.count:
                 raise
-            stopped = interrupt
         except ImtransError as error:
             raise type(error)(error.what, hint=_with_kept(error.hint, parts)) from None
         pieces.finish()
-        self._finish(source, target, parts, outcome)
-        if stopped is not None and type(stopped) is not KeyboardInterrupt:
-            raise stopped  # SIGTERM: the film is whole, and the caller of this process wants it to end
+        self._finish(pieces, outcome)
         return outcome
 
-    def _translate(self, source: FrameSource, pieces: PieceWriter, outcome: FilmOutcome, tick: Tick) -> None:
+    def _translate(self, pieces: PieceWriter, outcome: FilmOutcome, tick: Tick) -> None:
         writing: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
+        with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer, ExitStack() as stack:
             try:
-                for frame, array in self._read_ahead(source, pieces.count, reader):
+                # Closed at once, whatever happens: a camera is released.
+                frames = stack.enter_context(closing(self._read_ahead(pieces.source, pieces.count, reader)))
+                for frame, array in frames:
                     result = self.translator.run(array, seed=self.seed, limits=self.limits)
-                    if not outcome.sizes:
-                        height, width = frame.picture.shape[:2]
-                        outcome.sizes.append(self.translator.reader.change_of((height, width), self.reading.size))
+                    outcome.sizes = outcome.sizes or [self._size_change(frame)]
                     writing.append(writer.submit(self._write, pieces, frame, array, result))
                     while len(writing) > AHEAD:
                         writing.popleft().result()
@@ -129,7 +131,11 @@ class FilmWork:
                     writing.popleft().result()
         tick(pieces.count)
 
-    def _read_ahead(self, source: FrameSource, done: int, pool: ThreadPoolExecutor) -> Iterator[Read]:
+    def _size_change(self, frame: Frame) -> SizeChange:
+        height, width = frame.picture.shape[:2]
+        return self.translator.reader.change_of((height, width), self.reading.size)
+
+    def _read_ahead(self, source: FrameSource, done: int, pool: ThreadPoolExecutor) -> Generator[Read, None, None]:
         """The frames from number `done` on."""
         iterator = self._limited(source)
 
@@ -153,31 +159,33 @@ class FilmWork:
                     return
                 yield frame
         finally:
-            while waiting:
-                waiting.popleft().exception()
-            iterator.close()
+            for future in waiting:
+                future.cancel()
+            pool.submit(iterator.close)  # there: it may be reading a frame now
 
     def _limited(self, source: FrameSource) -> Generator[Frame, None, None]:
         start = None
-        for number, frame in enumerate(source.frames()):
+        for number, frame in enumerate(source.frames(), 1):
             start = frame.time if start is None else start
-            is_late = self.seconds and (frame.time - start) * source.time_base >= self.seconds
-            if is_late or (self.frames and number >= self.frames):
+            if self.seconds and (frame.time - start) * source.time_base >= self.seconds:
                 return
             yield frame
+            if number == self.frames:  # before the next one is read: it may be broken
+                return
 
     def _write(self, pieces: PieceWriter, frame: Frame, array: Array, result: Array) -> None:
         shown = source_display(self.translator, array)
         steadied = pieces.steadier.steadied(shown, result_display(self.translator, result))
         pieces.add(np.concatenate([shown, steadied], axis=1) if self.is_compared else steadied, frame)
 
-    def _finish(self, source: FrameSource, target: Path, parts: FilmParts, outcome: FilmOutcome) -> None:
-        pieces, last = parts.pieces(), parts.state(self.steady).result
-        if not pieces or last is None:
+    def _finish(self, pieces: PieceWriter, outcome: FilmOutcome) -> None:
+        source, parts = pieces.source, pieces.parts
+        finished, last = parts.pieces(), parts.state(self.steady).result
+        if not finished or last is None:
             raise DataError(f"{source.name}: no frame was translated")
         size = (last.shape[0], last.shape[1] * (2 if self.is_compared else 1))
         sound = source.path if isinstance(source, FilmReader) else None
-        notes = join(target, pieces, time_base=source.time_base, sound=sound, size=size)
+        notes = join(pieces.target, finished, time_base=pieces.time_base, sound=sound, size=size)
         outcome.frames, outcome.flicker = parts.count, parts.flicker()
         outcome.notes = [*source.notes, *notes, *self._notes(size)]
         parts.remove()
@@ -193,4 +201,12 @@ class FilmWork:
 
 def _with_kept(hint: str, parts: FilmParts) -> str:
     count = parts.count
-    return "\n".join(filter(None, (hint, f"{count} finished frames are kept in {parts.folder}." if count else "")))
+    return "\n".join(
+        filter(
+            None,
+            (
+                hint,
+                f"{count} finished frames are kept in {parts.folder}; --continue goes on with them." if count else "",
+            ),
+        )
+    )

@@ -23,8 +23,8 @@ class FrameSource(Protocol):
     """A film or a camera.
 
     `time_base` is the unit of its times in seconds, `rate` the frames a second if that is known, `pixel_aspect` the
-    width of a pixel over its height, `count` how many frames it has (None: until it is stopped), and `notes` what the
-    user should know of it.
+    width of a pixel over its height, `count` how many frames it has (None: until it is stopped), `is_even` whether
+    these are equally far apart, and `notes` what the user should know of it.
     """
 
     name: str
@@ -32,6 +32,7 @@ class FrameSource(Protocol):
     rate: Fraction | None
     pixel_aspect: Fraction
     count: int | None
+    is_even: bool
     notes: Sequence[str]
 
     def frames(self) -> Iterator[Frame]:
