@@ -14,7 +14,6 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
 from imtrans.cli.shared.translation_plan import Job, plan
 from imtrans.errors import ConfigError, ImtransError, printable
-from imtrans.kit.formats import FILMS
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.translate_files import Outcome, Work
@@ -74,7 +73,7 @@ def command(session: Session, options: TranslateOptions) -> int:
     if films := film_inputs(options.inputs):
         return translate_films(session, options, films)
     if options.steady or options.frames or options.seconds:
-        raise ConfigError("--steady, --frames, --seconds: are for films", hint=f"Films end in {' '.join(FILMS)}.")
+        raise ConfigError("--steady, --frames, --seconds: are for films", hint="Give a film (film.mp4), or camera:0.")
     return _translate_pictures(session, options)
 
 

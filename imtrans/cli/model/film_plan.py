@@ -8,7 +8,6 @@ import click
 
 from imtrans.cli.shared.translation_plan import Existing, Job, expanded, settled
 from imtrans.errors import ConfigError, printable
-from imtrans.kit.formats import WRITTEN_FILMS, is_film
 
 CAMERA = "camera:"
 
@@ -49,11 +48,15 @@ def is_camera(film: Path) -> bool:
 
 
 def _named(name: Path, suffix: str) -> Path:
+    from imtrans.kit.formats import WRITTEN_FILMS
+
     own = name.suffix.lower()
     return name.with_suffix(suffix or (own if own in WRITTEN_FILMS else ".mp4"))
 
 
 def _films(text: str) -> list[tuple[Path, Path]]:
+    from imtrans.kit.formats import is_film
+
     if text.startswith(CAMERA) and not os.path.exists(text):
         return [(Path(text), Path(text.replace(":", "-")))]
     found: list[tuple[Path, Path]] = []
@@ -66,6 +69,7 @@ def _films(text: str) -> list[tuple[Path, Path]]:
 
 
 def _below(folder: Path) -> list[tuple[Path, Path]]:
+    from imtrans.kit.formats import is_film
     from imtrans.kit.picture_files import find_pictures
 
     # The pieces of an unfinished film are none.

@@ -1,11 +1,10 @@
 """A film or a camera translated to a film: frames are read, and written, while the network translates others."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -24,12 +23,13 @@ from imtrans.engine.inference.video.film_reader import FilmReader
 from imtrans.engine.inference.video.flicker import Flicker
 from imtrans.engine.inference.video.frames import Frame, FrameSource
 from imtrans.engine.inference.video.piece_writer import PieceWriter
+from imtrans.engine.inference.video.read_ahead import limited_frames, read_ahead
 from imtrans.errors import ConfigError, DataError, ImtransError
+from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array
 
 AHEAD = 3  # frames that are read, or written, beside the one that is translated
 Tick = Callable[[int], None]
-Read = tuple[Frame, Array]  # a frame, and as the model takes it
 
 
 @dataclass
@@ -118,7 +118,10 @@ class FilmWork:
         with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer, ExitStack() as stack:
             try:
                 # Closed at once, whatever happens: a camera is released.
-                frames = stack.enter_context(closing(self._read_ahead(pieces.source, pieces.count, reader)))
+                limited = limited_frames(pieces.source, frames=self.frames, seconds=self.seconds)
+                ahead = AHEAD if pieces.source.count is not None else 1  # a camera's next frame is to be one of now
+                reading = read_ahead(limited, self._converted, pool=reader, ahead=ahead, skip=pieces.count)
+                frames = stack.enter_context(closing(reading))
                 for frame, array in frames:
                     result = self.translator.run(array, seed=self.seed, limits=self.limits)
                     outcome.sizes = outcome.sizes or [self._size_change(frame)]
@@ -131,47 +134,13 @@ class FilmWork:
                     writing.popleft().result()
         tick(pieces.count)
 
+    def _converted(self, frame: Frame) -> Array:
+        # A Pillow image is converted as a file is, to grey for example; an array would be refused.
+        return self.translator.reader.converted(Image.fromarray(frame.picture), self.reading)
+
     def _size_change(self, frame: Frame) -> SizeChange:
         height, width = frame.picture.shape[:2]
         return self.translator.reader.change_of((height, width), self.reading.size)
-
-    def _read_ahead(self, source: FrameSource, done: int, pool: ThreadPoolExecutor) -> Generator[Read, None, None]:
-        """The frames from number `done` on."""
-        iterator = self._limited(source)
-
-        def read() -> Read | None:
-            frame = next(iterator, None)
-            if frame is None:
-                return None
-            # A Pillow image is converted as a file is, to grey for example; an array would be refused.
-            return frame, self.translator.reader.converted(Image.fromarray(frame.picture), self.reading)
-
-        waiting: deque[Future[Read | None]] = deque()
-        for _ in islice(iterator, done):
-            pass
-        # A camera's next picture is to be one of now.
-        ahead = AHEAD if source.count is not None else 1
-        try:
-            while True:
-                while len(waiting) < ahead:
-                    waiting.append(pool.submit(read))
-                if (frame := waiting.popleft().result()) is None:
-                    return
-                yield frame
-        finally:
-            for future in waiting:
-                future.cancel()
-            pool.submit(iterator.close)  # there: it may be reading a frame now
-
-    def _limited(self, source: FrameSource) -> Generator[Frame, None, None]:
-        start = None
-        for number, frame in enumerate(source.frames(), 1):
-            start = frame.time if start is None else start
-            if self.seconds and (frame.time - start) * source.time_base >= self.seconds:
-                return
-            yield frame
-            if number == self.frames:  # before the next one is read: it may be broken
-                return
 
     def _write(self, pieces: PieceWriter, frame: Frame, array: Array, result: Array) -> None:
         shown = source_display(self.translator, array)
@@ -187,16 +156,18 @@ class FilmWork:
         sound = source.path if isinstance(source, FilmReader) else None
         notes = join(pieces.target, finished, time_base=pieces.time_base, sound=sound, size=size)
         outcome.frames, outcome.flicker = parts.count, parts.flicker()
-        outcome.notes = [*source.notes, *notes, *self._notes(size)]
+        outcome.notes = [*source.notes, *notes, *_notes(self.translator.target, size)]
         parts.remove()
 
-    def _notes(self, size: Size) -> Iterator[str]:
-        if any(n % 2 for n in size):
-            yield f"{size[1]} x {size[0]} is odd: its last column or row is doubled, as films halve their colours"
-        if self.translator.target.kind == "labels":
-            yield "its labels are written as the colours of the palette"
-        elif self.translator.target.bits not in (0, 8):
-            yield "its results are written in 8 bits"
+
+def _notes(target: ImageSpec, size: Size) -> Iterator[str]:
+    """What is to be said of results that are written as a film."""
+    if any(n % 2 for n in size):
+        yield f"{size[1]} x {size[0]} is odd: its last column or row is doubled, as films halve their colours"
+    if target.kind == "labels":
+        yield "its labels are written as the colours of the palette"
+    elif target.bits != 8:
+        yield "its results are written in 8 bits"
 
 
 def _with_kept(hint: str, parts: FilmParts) -> str:
