@@ -109,4 +109,5 @@ def test_the_python_code_of_the_docs_runs(tmp_path, monkeypatch):
         exec(code, names)
     assert names["picture"].dtype == np.uint8
     assert [each.shape for each in names["several"]] == [names["picture"].shape] * 2
-    assert names["run"].metrics()["l1"].values and names["first"].folder.name == "first"
+    assert names["run"].metrics()["l1"].values
+    assert names["first"].folder.name == "first"
