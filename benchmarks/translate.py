@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 import imtrans
+from imtrans.engine.inference import forward
+from imtrans.engine.inference.forward import inference_mode
 from imtrans.engine.inference.large_pictures import TileLimits
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translate_files import Outcome, Work
@@ -29,10 +31,15 @@ def draw(folder, count, size):
 
 
 def plain(model, sources, out):
-    """Load, translate, save, one by one."""
-    for source in sources:
-        picture = np.asarray(Image.open(source).convert("RGB"))
-        Image.fromarray(model.translate(picture, size="native")).save(out / f"{source.stem}.png")
+    """Load, forward, save, one by one: the network as it is."""
+    with inference_mode(model.model, seed=0):
+        for source in sources:
+            picture = np.asarray(Image.open(source).convert("RGB"))
+            tensor = model.tensor(picture)
+            translated = forward.translate(model.model, tensor)
+            Image.fromarray(forward.as_stored(translated[0], tensor[0], model.model.data_spec)).save(
+                out / f"{source.stem}.png"
+            )
 
 
 def ours(model, sources, out):

@@ -122,7 +122,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
         with progress(protocol.name) as tick:
             # One protocol at a time is printed as soon as it is measured; each can take minutes.
             yield evaluate_run(
-                dataclasses.replace(model, config=config),
+                model.with_config(config, factory=factory),
                 folder,
                 protocol,
                 catalog=session.catalog,

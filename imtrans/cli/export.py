@@ -87,6 +87,7 @@ def command(session: Session, options: ExportOptions) -> None:
 def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     """The model with its data's records, and the path of its files without a suffix."""
     from imtrans.api import load
+    from imtrans.engine import build
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints import io as checkpoints_io
     from imtrans.engine.export.files import Exports
@@ -94,7 +95,8 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
 
     checkpoint = checkpoint_paths.find(Path(options.run))
     model = load(checkpoint, device="cpu", plugins=session.plugins).model
-    model = dataclasses.replace(model, config=_configured(session, model.config, options))
+    factory = build.ComponentFactory(session.catalog)
+    model = model.with_config(_configured(session, model.config, options), factory=factory)
     metadata = checkpoints_io.read_metadata(checkpoint)
     is_alone = checkpoint.is_file()
     run_name = name_of(checkpoint)

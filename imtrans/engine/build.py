@@ -89,6 +89,18 @@ class Model:
     networks: Mapping[str, nn.Module]
     device: torch.device
     averages: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)  # what fills the slots of the method
+
+    def with_config(self, config: RunConfig, *, factory: ComponentFactory) -> "Model":
+        """The same model with another configuration of its data and its inference policy, which its method is given."""
+        if values(config.inference) == values(self.config.inference):
+            return dataclasses.replace(self, config=config)
+        method = _method(config, self.data_spec, self.parts, factory=factory)
+        method.load_state_dict(self.method.state_dict())
+        for name, network in method.networks.items():
+            if network is not self.networks[name]:  # one that the method makes itself
+                network.to(self.device).load_state_dict(self.networks[name].state_dict())
+        return dataclasses.replace(self, config=config, method=method, networks=dict(method.networks))
 
 
 def model(
@@ -101,10 +113,7 @@ def model(
         parts = {
             slot: _fill_slot(config, slot, data_spec, factory=factory, device=device) for slot in config.info.slots
         }
-        if config.info.policy is not None:
-            parts["policy"] = config.inference
-        context = factory.context(data_spec=data_spec, size=config.data.size)
-        method = build(config.method.component, config.method.options, context, **parts)
+        method = _method(config, data_spec, parts, factory=factory)
     networks = {name: network.to(device) for name, network in method.networks.items()}
     return Model(
         config=config,
@@ -113,7 +122,14 @@ def model(
         networks=networks,
         device=device,
         averages=_averages(config, networks),
+        parts=parts,
     )
+
+
+def _method(config: RunConfig, data_spec: DataSpec, parts: Mapping[str, Any], *, factory: ComponentFactory) -> Any:
+    policy = {} if config.info.policy is None else {"policy": config.inference}
+    context = factory.context(data_spec=data_spec, size=config.data.size)
+    return build(config.method.component, config.method.options, context, **parts, **policy)
 
 
 def augmentations(config: RunConfig, factory: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:

@@ -14,6 +14,7 @@ from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.inference.translator import Translator
 from imtrans.engine.training import setup, trainer
+from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Selection, discover
 
@@ -64,6 +65,23 @@ def test_a_sketch_trains_five_steps_is_saved_and_loaded_and_translates(recipe, p
     once = Translator(loaded).translate(picture, seed=3, size="native")
     assert once.shape == wanted
     np.testing.assert_array_equal(once, trained.translate(picture, seed=3, size="native"))
+
+
+def test_another_policy_reaches_the_method_itself(plugins):
+    catalog = Catalog(plugins.records)
+    factory = build.ComponentFactory(catalog)
+    spec, cpu = DataSpec(source=ImageSpec(), target=ImageSpec()), torch.device("cpu")
+    models = {}
+    for steps in (1, 16):
+        layers = [Layer("test", [Assignment(("inference", "steps"), steps, "test")])]
+        config = resolve(catalog, "fake-diffusion", layers=layers)
+        models[steps] = build.model(config, spec, factory=factory, device=cpu, seed=0)
+    changed = models[1].with_config(models[16].config, factory=factory)
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    one, sixteen, found = (Translator(m).run(picture, seed=3) for m in (models[1], models[16], changed))
+    assert not np.array_equal(one, sixteen)
+    np.testing.assert_array_equal(found, sixteen)
+    assert models[1].with_config(models[1].config, factory=factory).method is models[1].method
 
 
 def test_unpaired_data_take_their_partner_from_the_draw(plugins, tmp_path, monkeypatch):

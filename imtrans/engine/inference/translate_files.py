@@ -4,7 +4,7 @@ import contextlib
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imtrans.engine.inference.batches import batch_size
 from imtrans.engine.inference.display import result_display, source_display
 from imtrans.engine.inference.large_pictures import TileLimits
 from imtrans.engine.inference.scale import SizeChange
@@ -55,16 +56,9 @@ class Work:
         writing: deque[Future[None]] = deque()
         with ThreadPoolExecutor(2, "read") as readers, ThreadPoolExecutor(2, "write") as writers:
             try:
-                for number, (job, read) in enumerate(self._read_ahead(jobs, readers)):
+                for number, group in self._groups(self._read_ahead(jobs, readers), outcome):
                     tick(number)
-                    try:
-                        sources, change = read.result()
-                    except DataError as error:  # one bad picture of thousands must not stop the rest
-                        outcome.faults.append(f"{error.what} {error.hint}".strip())
-                        continue
-                    outcome.sizes.append(change)
-                    parts = _Parts(number, len(job[1]) * len(sources), tick)
-                    for target, result in self._results(job, sources, outcome, parts):
+                    for target, result in self._results(group, outcome, number, tick):
                         writing.append(writers.submit(_write, target, result, self._palette))
                         self._settle(writing, outcome, most=AHEAD)
             finally:
@@ -87,20 +81,54 @@ class Work:
         reader = self.translator.reader
         return reader.read(path, self.reading), reader.size_change(path, self.reading)
 
-    def _results(
-        self, job: Job, sources: Sequence[Array], outcome: Outcome, parts: "_Parts"
-    ) -> Iterator[tuple[Path, Array]]:
-        """The picture for each file of a job."""
-        shown = [source_display(self.translator, sources[0])] if self.is_compared or self.is_sheet else []
-        for seed, target in job[1]:
-            run = partial(self.translator.run, seed=seed, limits=self.limits, tick=parts.tick)
-            slices = [parts.done(run(source)) for source in sources]
-            result = np.stack(slices) if self.translator.source.is_stack else slices[0]
-            if self.is_compared or self.is_sheet:
-                shown.append(result_display(self.translator, slices[0]))
-            yield target, np.concatenate([shown[0], shown[-1]], axis=1) if self.is_compared else result
-        if self.is_sheet and len(outcome.rows) < SHOWN:
-            outcome.rows.append(shown)
+    def _groups(self, reads: "Iterable[tuple[Job, Future[_Read]]]", outcome: Outcome) -> "Iterator[tuple[int, _Group]]":
+        """Pictures that go through the network together, and the number of jobs before them."""
+        group: _Group = []
+        number = 0
+        for done, (job, read) in enumerate(reads):
+            try:
+                sources, change = read.result()
+            except DataError as error:  # one bad picture of thousands must not stop the rest
+                outcome.faults.append(f"{error.what} {error.hint}".strip())
+                continue
+            outcome.sizes.append(change)
+            if group and not self._fits(group, job, sources):
+                yield number, group
+                group = []
+            number = number if group else done
+            group.append((job, sources))
+        if group:
+            yield number, group
+
+    def _fits(self, group: "_Group", job: Job, sources: list[Array]) -> bool:
+        """Whether a picture can go with others: of one size, for the same seeds, as many as a batch holds."""
+        (first, (one, *_)), shape = group[0], sources[0].shape
+        if self.limits != TileLimits() or len(sources) > 1 or shape != one.shape:
+            return False
+        seeds = [[seed for seed, _ in targets] for _, targets in (first, job)]
+        return seeds[0] == seeds[1] and len(group) < batch_size(shape, self.translator.model.method.geometry.stride)
+
+    def _results(self, group: "_Group", outcome: Outcome, number: int, tick: Tick) -> Iterator[tuple[Path, Array]]:
+        """The picture for each file of the jobs of a group."""
+        is_shown = self.is_compared or self.is_sheet
+        rows = [[source_display(self.translator, sources[0])] if is_shown else [] for _, sources in group]
+        seeds = [seed for seed, _ in group[0][0][1]]
+        parts = _Parts(number, len(seeds) * len(group[0][1]), tick)
+        for place, seed in enumerate(seeds):
+            for (job, _), row, slices in zip(group, rows, self._slices(group, seed, parts), strict=True):
+                result = np.stack(slices) if self.translator.source.is_stack else slices[0]
+                if is_shown:
+                    row.append(result_display(self.translator, slices[0]))
+                yield job[1][place][1], np.concatenate([row[0], row[-1]], axis=1) if self.is_compared else result
+        if self.is_sheet:
+            outcome.rows.extend(rows[: SHOWN - len(outcome.rows)])
+
+    def _slices(self, group: "_Group", seed: int, parts: "_Parts") -> "Iterable[list[Array]]":
+        """The results of each job of a group, one for each of its slices."""
+        if len(group) > 1:
+            return [[result] for result in self.translator.run_batch([source for _, (source,) in group], seed=seed)]
+        run = partial(self.translator.run, seed=seed, limits=self.limits, tick=parts.tick)
+        return [[parts.done(run(source)) for source in group[0][1]]]
 
     @staticmethod
     def _settle(writing: "deque[Future[None]]", outcome: Outcome, *, most: int) -> None:
@@ -127,6 +155,7 @@ class _Parts:
 
 
 _Read = tuple[list[Array], SizeChange]
+_Group = list[tuple[Job, list[Array]]]
 
 
 def write_sheet(path: Path, rows: Sequence[Sequence[Array]]) -> None:

@@ -16,7 +16,9 @@ def model(tmp_path_factory):
     return job(tmp_path_factory.mktemp("translate") / "run").model
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 9), (32, 32), (33, 31), (97, 8)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 40), (7, 9), (32, 32), (33, 31), (97, 8), (17, 31), (256, 256), (1000, 600)]
+)
 def test_any_size_comes_back_in_its_own_size(model, size):
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     assert Translator(model).translate(picture).shape == picture.shape

@@ -104,8 +104,10 @@ def test_the_python_code_of_the_docs_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(docs)
     trainer.fit(job(tmp_path / "runs" / "first", {"metrics": "[]", "train.steps": "1"}))
-    (code,) = re.findall(r"```python\n(.*?)```", (docs / "translate.md").read_text("utf-8"), re.DOTALL)
     names = {}
-    exec(code, names)
+    for code in re.findall(r"```python\n(.*?)```", (docs / "translate.md").read_text("utf-8"), re.DOTALL):
+        exec(code, names)
     assert names["picture"].dtype == np.uint8
     assert [each.shape for each in names["several"]] == [names["picture"].shape] * 2
+    assert names["run"].metrics()["l1"].values
+    assert names["first"].folder.name == "first"
