@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imtrans.errors import CheckpointError
+from imtrans.errors import CheckpointError, ConfigError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Plugins, discover
 
 if TYPE_CHECKING:
+    from imtrans.engine.inference.scale import SizeChoice
     from imtrans.engine.inference.translator import Translator
+    from imtrans.engine.inference.video.film_translation import FilmOutcome
     from imtrans.interfaces import Split
     from imtrans.kit.report.metric_history import Column
 
@@ -34,6 +36,42 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
         checkpoint, catalog=catalog, factory=build.ComponentFactory(catalog), device=devices.choose(device)
     )
     return Translator(model)
+
+
+def translate_film(
+    run: "str | Path | Translator",
+    film: str | Path,
+    output: str | Path,
+    *,
+    steady: float = 0.0,
+    seed: int = 0,
+    size: "SizeChoice" = "train",
+    frames: int = 0,
+    overwrite: bool = False,
+) -> "FilmOutcome":
+    """Translate a film to a film, as `imtrans translate` does; an interrupted one goes on. What became of it.
+
+    `run` is what `load` takes, or gives; `steady` from 0 to 1 reduces flicker, `frames` is how many are translated
+    (0: all). Raises ConfigError if the output exists, unless `overwrite` is set, DataError for a film that cannot be
+    read, NotInstalledError without the extra `video`.
+    """
+    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.source_reader import ReadOptions
+    from imtrans.engine.inference.video.frames import check_installed
+
+    check_installed()
+    from imtrans.engine.inference.video.film_reader import FilmReader
+    from imtrans.engine.inference.video.film_translation import FilmWork
+
+    target, translator = Path(output), load(run) if isinstance(run, str | Path) else run
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists", hint="Give another name, or overwrite=True.")
+    reading, limits = ReadOptions(size=size), TileLimits()
+    work = FilmWork(translator=translator, reading=reading, limits=limits, seed=seed, steady=steady, frames=frames)
+    source = FilmReader(Path(film))
+    parts = work.parts(source, target)
+    parts.open(is_continued=not overwrite, is_overwriting=overwrite)
+    return work.run(source, target, parts=parts)
 
 
 def train(

@@ -1,19 +1,24 @@
 """imtrans translate, of films and cameras: what is done, refused, listed, and continued."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from factories import job
-from films import EXACT, decoded, moving, write_film
+from films import EXACT, decoded, moving, substitute_camera, write_film
 from PIL import Image
 
+import imtrans
 from imtrans.engine.training import trainer
+from imtrans.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -33,28 +38,7 @@ def run(trained, tmp_path):
 @pytest.fixture
 def camera(monkeypatch):
     """A camera that shows a made film, and then no more; the times it was opened."""
-    frames = [picture[..., ::-1] for picture in moving(6)]
-
-    class Shown:
-        def __init__(self, number):
-            self.left = list(frames) if number == 0 else []
-            self.is_there = number == 0
-
-        def isOpened(self):  # noqa: N802 - OpenCV's name
-            return self.is_there
-
-        def set(self, key, value):
-            return True
-
-        def read(self):
-            return (True, self.left.pop(0)) if self.left else (False, None)
-
-        def release(self):
-            opened.append("released")
-
-    opened = []
-    monkeypatch.setattr("cv2.VideoCapture", Shown)
-    return opened
+    return substitute_camera(monkeypatch, moving(6))
 
 
 def test_a_film_becomes_a_film(run, cli, tmp_path):
@@ -179,6 +163,21 @@ def test_a_camera_that_is_not_there_is_said(run, cli, tmp_path, camera):
     assert done.code == 5
     assert "camera:7: gives no picture" in done.err
     assert sorted(set(os.listdir(tmp_path)) - {"home"}) == ["runs"]
+
+
+def test_python_translates_a_film(trained, tmp_path, monkeypatch):
+    """The block of docs/video.md, which goes on with what was interrupted; and what exists is not replaced."""
+    write_film(tmp_path / "film.mp4", moving(5))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained / "runs" / "mine", "runs/first")
+    page = (Path(__file__).parents[2] / "docs" / "video.md").read_text("utf-8")
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "docs/video.md", "exec"), {})
+    assert len(decoded(tmp_path / "from-python.mp4")) == 5
+    with pytest.raises(ConfigError, match=r"from-python\.mp4 exists"):
+        imtrans.translate_film("first", "film.mp4", "from-python.mp4")
+    again = imtrans.translate_film(imtrans.load("first"), "film.mp4", "from-python.mp4", frames=2, overwrite=True)
+    assert again.frames == 2
 
 
 CAMERA = """

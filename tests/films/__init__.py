@@ -93,3 +93,28 @@ def sound_packets(path: Path) -> list[bytes]:
     """The packets of a film's sound."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def substitute_camera(monkeypatch: Any, frames: Sequence[np.ndarray]) -> list[str]:
+    """Let camera 0 show these frames, and then no more; "released" is added to what is returned when it is closed."""
+    released: list[str] = []
+
+    class Shown:
+        def __init__(self, number: int) -> None:
+            self.left = [picture[..., ::-1].copy() for picture in frames] if number == 0 else []
+            self.is_there = number == 0
+
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return self.is_there
+
+        def set(self, key: int, value: float) -> bool:
+            return True
+
+        def read(self) -> tuple[bool, Any]:
+            return (True, self.left.pop(0)) if self.left else (False, None)
+
+        def release(self) -> None:
+            released.append("released")
+
+    monkeypatch.setattr("cv2.VideoCapture", Shown)
+    return released
