@@ -89,8 +89,8 @@ def layouts(top, pictures):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, pairs):
-    """A folder like the reader's: the repository's docs, pairs, photos and a film of their own, a camera, data sets under
-    data/."""
+    """A folder like the reader's: the repository's docs, pairs, photos and a film of their own, data sets under data/;
+    and a camera."""
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
     shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))

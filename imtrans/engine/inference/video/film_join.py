@@ -39,7 +39,7 @@ def join(
     partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        notes = _write(partial, pieces, time_base, sound)
+        notes = _written(partial, pieces, time_base, sound)
         _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
         os.replace(partial, target)
         return notes
@@ -49,6 +49,17 @@ def join(
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _written(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path | None) -> list[str]:
+    try:
+        return _write(path, pieces, time_base, sound)
+    except av.FFmpegError as error:
+        if sound is None:
+            raise
+        # What a container says that it holds it may refuse all the same: AAC of a transport stream in AVI.
+        notes = _write(path, pieces, time_base, None)
+        return [*notes, f"its sound is left out, as {path.suffix} refuses it ({error.strerror}): -o FILE.mkv keeps it"]
 
 
 def _write(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path | None) -> list[str]:

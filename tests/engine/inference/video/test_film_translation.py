@@ -94,6 +94,16 @@ def test_sound_that_the_container_cannot_hold_is_said(translator, tmp_path):
         assert [stream.type for stream in container.streams] == ["video"]
 
 
+def test_sound_that_the_container_refuses_is_said(translator, tmp_path):
+    """A transport stream begins at some time, and its AAC has a form that AVI does not take, though it takes AAC."""
+    film = write_film(tmp_path / "in.ts", moving(6), sound="aac")
+    outcome = translate(translator, film, tmp_path / "out.avi")
+    assert any(note.startswith("its sound is left out, as .avi refuses it (") for note in outcome.notes)
+    assert seconds(tmp_path / "out.avi") == pytest.approx([n / RATE for n in range(6)])
+    assert not translate(translator, film, tmp_path / "out.mp4").notes[1:]  # the first: untagged
+    assert lead(tmp_path / "out.mp4") == pytest.approx(lead(film), abs=0.001)
+
+
 def test_a_part_of_a_film_has_a_part_of_its_sound(translator, tmp_path):
     film = write_film(tmp_path / "in.mp4", moving(20), sound="aac")
     assert translate(translator, film, tmp_path / "frames.mp4", frames=6).frames == 6
