@@ -29,6 +29,7 @@ class FilmReader:
             scan = scan_packets(container, stream)
             self._length, self.is_even, self.fault = scan.count, scan.is_even, scan.fault
             self.count: int | None = scan.count
+            self._times = dict(enumerate(scan.times))
             self.time_base = stream.time_base or Fraction(1, 90000)
             self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
@@ -49,7 +50,8 @@ class FilmReader:
             picture = _upright(frame, converter.rgb(frame))
             if picture.shape[:2] != self.size:
                 raise DataError(f"{self.path}: from frame {number} on its frames have another size")
-            time = frame.pts if frame.pts is not None else self._next_time(last)
+            time = self._times.get(number, frame.pts)
+            time = self._next_time(last) if time is None else time
             # Times must grow: some recorders write one twice.
             time = time if last is None else max(time, last.time + 1)
             last = Frame(picture, time, frame.duration or 0)

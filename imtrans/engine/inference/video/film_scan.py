@@ -13,17 +13,19 @@ LOST = Fraction(1, 4)  # seconds that a film may be shorter than its header says
 
 @dataclass
 class Scan:
-    """What the packets of a film tell: the number of frames, whether they are equally far apart, and why there are
-    fewer than there should be."""
+    """What the packets of a film tell: the number of frames, whether they are equally far apart, why there are fewer
+    than there should be, and their times in AVI: there those of decoded frames are guesses."""
 
     count: int
     is_even: bool
     fault: str
+    times: list[int]
 
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
     """Read all packets of a film's stream, without decoding them."""
     times, count, fault, end = [], 0, "", Fraction(0)
+    is_avi = container.format.name == "avi"
     try:
         for packet in container.demux(stream):
             if packet.size:
@@ -31,14 +33,16 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
                     fault = fault or "its data are damaged or cut off"
                     break
                 count += 1
-                times.append(packet.pts)
+                # AVI has an order of packets alone; readers make up times of presentation, wrong ones for H.264.
+                times.append(packet.dts if is_avi else packet.pts)
                 end = max(end, ((packet.pts or 0) + (packet.duration or 0)) * packet.time_base)
     except av.FFmpegError as error:
         fault = str(error.strerror)
     known = sorted(time for time in times if time is not None)
     gaps = np.diff(known)
     is_even = not gaps.size or int(gaps.max() - gaps.min()) <= 1
-    return Scan(count, is_even, fault or _shortfall(container, stream, count, end))
+    fault = fault or _shortfall(container, stream, count, end)
+    return Scan(count, is_even, fault, known if is_avi else [])
 
 
 def _shortfall(container: InputContainer, stream: VideoStream, count: int, end: Fraction) -> str:
