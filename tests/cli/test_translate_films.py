@@ -129,7 +129,7 @@ def test_films_in_a_folder_of_pictures_are_left_out_and_said(run, cli, tmp_path)
     Image.fromarray(moving(1)[0]).save(tmp_path / "in" / "p.png")
     done = cli("translate", run, "in", "-o", "out")
     assert done.code == 0
-    assert "in: 1 films in it are left out, as it holds pictures; name them to translate them" in done.err
+    assert "in: films in it (1) are left out, as it holds pictures; name them to translate them" in done.err
     assert os.listdir(tmp_path / "out") == ["p.png"]
 
 

@@ -72,10 +72,9 @@ def _below(folder: Path) -> list[tuple[Path, Path]]:
     from imtrans.kit.formats import is_film
     from imtrans.kit.picture_files import find_pictures
 
-    # The pieces of an unfinished film are none.
-    films = sorted(p for p in folder.rglob("*") if is_film(p.name) and p.is_file() and ".parts" not in p.parent.name)
+    films = sorted(p for p in folder.rglob("*") if is_film(p.name) and p.is_file())
     if films and find_pictures(folder).names:
-        note = f"{len(films)} films in it are left out, as it holds pictures; name them to translate them"
+        note = f"films in it ({len(films)}) are left out, as it holds pictures; name them to translate them"
         click.echo(f"Note: {printable(str(folder))}: {note}", err=True)
         return []
     return [(film, film.relative_to(folder)) for film in films]

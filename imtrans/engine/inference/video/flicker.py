@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+import cv2
 import numpy as np
 
 from imtrans.engine.inference.video.motion import Motion
@@ -60,23 +61,24 @@ class Steadier:
         """The result of the next frame, as it is written."""
         if self.source is not None and self.result is not None:
             motion = Motion(self.source, source)
+            carried = motion.carried(self.result)
             if self._steady:
-                carried = motion.carried(self.result)
                 result = np.rint(result + self._steady * motion.trust * (carried - result)).astype(np.uint8)
-            self._measure(motion, self.source, self.result, source, result)
+            self.flicker.pairs += 1
+            self.flicker.source_change += _distance(self.source, source)
+            self.flicker.result_change += _distance(self.result, result)
+            is_known = (motion.trust > 0).astype(np.uint8)
+            if is_known.any():
+                self.flicker.steps += 1
+                self.flicker.source_flicker += _distance(motion.source, source, where=is_known)
+                self.flicker.result_flicker += _distance(carried, result, where=is_known)
         self.source, self.result = source, result
         return result
 
-    def _measure(self, motion: Motion, source: Array, result: Array, new_source: Array, new_result: Array) -> None:
-        self.flicker.pairs += 1
-        self.flicker.source_change += _distance(source, new_source)
-        self.flicker.result_change += _distance(result, new_result)
-        is_known = motion.trust[..., 0] > 0
-        if is_known.any():
-            self.flicker.steps += 1
-            self.flicker.source_flicker += _distance(motion.carried(source)[is_known], new_source[is_known])
-            self.flicker.result_flicker += _distance(motion.carried(result)[is_known], new_result[is_known])
 
-
-def _distance(first: Array, second: Array) -> float:
-    return float(np.abs(first.astype(np.float32) - second).mean())
+def _distance(first: Array, second: Array, *, where: Array | None = None) -> float:
+    """The mean of |first - second| over all values, or those of the points that are 1."""
+    second = second.astype(first.dtype)
+    points = first[..., 0].size if where is None else int(np.count_nonzero(where))
+    total = float(cv2.norm(first, second, cv2.NORM_L1, where))
+    return total / (points * int(first.shape[-1]))
