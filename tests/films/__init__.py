@@ -41,10 +41,12 @@ def write_film(
     matrix: int | None = None,
     turned: tuple[int, bool] = (0, False),
     sound: str = "",
+    more_sound: int = 0,
     container: dict[str, str] | None = None,
 ) -> Path:
     """A film of these frames, RGB (H, W, 3): `times` in units of `time_base`, colour `tags` by the numbers of H.273 in
-    the `matrix` of swscale, `turned` by degrees and mirrored, with a tone of the codec `sound`."""
+    the `matrix` of swscale, `turned` by degrees and mirrored, with a tone of the codec `sound` that lasts
+    `more_sound` frames longer."""
     with av.open(str(path), "w", options=container or {}) as output:
         chosen = options if options is not None else ({"crf": "4"} if "264" in codec else {})
         stream: Any = output.add_stream(codec, rate=RATE, options=chosen)
@@ -64,6 +66,8 @@ def write_film(
             if tone:
                 output.mux(tone.encode(_tone(number)))
         output.mux(stream.encode(None))
+        for number in range(len(frames), len(frames) + more_sound):
+            output.mux(tone.encode(_tone(number)))
         if tone:
             output.mux(tone.encode(None))
     return path

@@ -7,34 +7,24 @@ import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import av
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from imtrans.engine.inference.scale import Size
 from imtrans.engine.inference.video.film_encoder import is_even
 from imtrans.engine.inference.video.film_parts import Piece
+from imtrans.engine.inference.video.film_sound import Sound, SoundSource, Timed
 from imtrans.errors import ResourceError
-
-Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # a packet, and when it comes, in seconds
 
 
 def join(
-    target: Path,
-    pieces: Sequence[Piece],
-    *,
-    time_base: Fraction,
-    sound: Path | None,
-    size: Size,
+    target: Path, pieces: Sequence[Piece], *, time_base: Fraction, sound: SoundSource | None, size: Size
 ) -> list[str]:
     """Write a film as a whole or not at all; what is to be said of its sound, a line each.
 
-    Packets of video and of the sound of the film `sound` are copied as they are. ResourceError where it cannot be
-    written, or where reading it gives another number of frames, or another size, than `size` as the encoder pads it.
+    ResourceError where it cannot be written, or where reading it gives another number of frames, or another size, than
+    `size` as the encoder pads it.
     """
     partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
     try:
@@ -51,7 +41,7 @@ def join(
             partial.unlink()
 
 
-def _written(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path | None) -> list[str]:
+def _written(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: SoundSource | None) -> list[str]:
     try:
         return _write(path, pieces, time_base, sound)
     except av.FFmpegError as error:
@@ -62,25 +52,25 @@ def _written(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Pa
         return [*notes, f"its sound is left out, as {path.suffix} refuses it ({error.strerror}): -o FILE.mkv keeps it"]
 
 
-def _write(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: Path | None) -> list[str]:
+def _write(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: SoundSource | None) -> list[str]:
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(av.open(str(path), "w"))
         first = stack.enter_context(av.open(str(pieces[0].path)))
         video = output.add_stream_from_template(first.streams.video[0])
         video.time_base = time_base
-        source = stack.enter_context(av.open(str(sound))) if sound else None
-        copies, notes = _sound_streams(output, source)
+        source = stack.enter_context(av.open(str(sound.path))) if sound else None
+        track = Sound(source, output) if source else None
         start = Fraction(source.start_time or 0, av.time_base) if source else Fraction(0)
         time, duration = pieces[-1].times[-1]
         end = (time + duration) * time_base
         packets = heapq.merge(
             _video_packets(pieces, video, time_base, Fraction(0) if is_even(path.suffix) else start),
-            _sound_packets(source, copies, start, end) if source and copies else (),
+            track.packets(start, end if sound and sound.is_part else None) if track else (),
             key=lambda timed: timed[0],
         )
         for _, packet in packets:
             output.mux(packet)
-    return notes
+    return track.notes if track else []
 
 
 def _video_packets(
@@ -95,33 +85,6 @@ def _video_packets(
                 packet.pts = packet.dts = time - offset
                 packet.duration = duration
                 yield (time - offset) * time_base, packet
-
-
-def _sound_streams(output: OutputContainer, source: InputContainer | None) -> tuple[dict[int, AudioStream], list[str]]:
-    """The streams of sound that the output takes, by their index in the source, and what is said of the others."""
-    copies, notes = {}, []
-    for stream in source.streams.audio if source else ():
-        codec = stream.codec_context.name
-        if codec in output.supported_codecs:
-            copies[stream.index] = output.add_stream_from_template(stream)
-        else:
-            suffix = Path(output.name).suffix
-            notes.append(f"its sound ({codec}) is left out, as {suffix} cannot hold it: -o FILE.mkv keeps it")
-    return copies, notes
-
-
-def _sound_packets(
-    source: InputContainer, copies: dict[int, AudioStream], start: Fraction, end: Fraction
-) -> Iterator[Timed]:
-    streams = [source.streams[index] for index in copies]
-    for packet in source.demux(streams):
-        if packet.size == 0 or packet.dts is None or packet.pts is None:
-            continue
-        time, offset = packet.dts * packet.time_base, round(start / packet.time_base)
-        if time < end:
-            packet.stream = copies[packet.stream.index]
-            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
-            yield time - start, packet
 
 
 def _check(path: Path, target: Path, *, count: int, size: Size) -> None:

@@ -20,6 +20,7 @@ from imtrans.engine.inference.video.film_encoder import encoding_for, is_even
 from imtrans.engine.inference.video.film_join import join
 from imtrans.engine.inference.video.film_parts import FilmParts
 from imtrans.engine.inference.video.film_reader import FilmReader
+from imtrans.engine.inference.video.film_sound import SoundSource
 from imtrans.engine.inference.video.flicker import Flicker
 from imtrans.engine.inference.video.frames import Frame, FrameSource
 from imtrans.engine.inference.video.piece_writer import PieceWriter
@@ -153,7 +154,7 @@ class FilmWork:
         if not finished or last is None:
             raise DataError(f"{source.name}: no frame was translated")
         size = (last.shape[0], last.shape[1] * (2 if self.is_compared else 1))
-        sound = source.path if isinstance(source, FilmReader) else None
+        sound = SoundSource(source.path, parts.count < (source.count or 0)) if isinstance(source, FilmReader) else None
         notes = join(pieces.target, finished, time_base=pieces.time_base, sound=sound, size=size)
         outcome.frames, outcome.flicker = parts.count, parts.flicker()
         outcome.notes = [*source.notes, *notes, *_notes(self.translator.target, size)]

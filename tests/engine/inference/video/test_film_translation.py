@@ -86,12 +86,39 @@ def test_sound_and_times_of_a_variable_rate_are_kept(translator, tmp_path, suffi
     assert not [note for note in outcome.notes if "sound" in note]
 
 
-def test_sound_that_the_container_cannot_hold_is_said(translator, tmp_path):
-    film = write_film(tmp_path / "in.mp4", moving(3), sound="aac")
+def tone(path):
+    """The sound of a film as one row of values from -1 to 1, at 48 kHz."""
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=48000)
+        return np.concatenate([f.to_ndarray()[0] for x in container.decode(audio=0) for f in resampler.resample(x)])
+
+
+def test_sound_that_the_container_cannot_hold_is_encoded_anew(translator, tmp_path):
+    film = write_film(tmp_path / "in.mp4", moving(12), sound="aac")
     outcome = translate(translator, film, tmp_path / "out.webm")
-    assert "its sound (aac) is left out, as .webm cannot hold it: -o FILE.mkv keeps it" in outcome.notes
-    with av.open(str(tmp_path / "out.webm")) as container:
-        assert [stream.type for stream in container.streams] == ["video"]
+    assert "its sound (aac) is encoded anew as Opus, as .webm cannot hold it" in outcome.notes
+    first, second = tone(film), tone(tmp_path / "out.webm")
+    assert len(second) == pytest.approx(len(first), abs=3000)
+    # The same tone: 0.05 radian a sample, by the place of the peak of the spectrum, and as loud.
+    for row in (first, second):
+        peak = np.abs(np.fft.rfft(row[2000:18384])).argmax()
+        assert peak == pytest.approx(0.05 * 16384 / (2 * np.pi), abs=1)
+    assert np.abs(second).mean() == pytest.approx(np.abs(first).mean(), rel=0.1)
+
+
+def test_sound_that_outlasts_the_picture_is_kept(translator, tmp_path):
+    film = write_film(tmp_path / "in.mp4", moving(6), sound="aac", more_sound=24)
+    assert translate(translator, film, tmp_path / "out.mp4").frames == 6
+    assert len(sound_packets(film)) > 50
+    assert sound_packets(tmp_path / "out.mp4") == sound_packets(film)
+
+
+@pytest.mark.parametrize("codec", ["mp3", "ac3", "flac"])
+def test_other_kinds_of_sound_are_copied_too(translator, tmp_path, codec):
+    encoder = {"mp3": "libmp3lame"}.get(codec, codec)
+    film = write_film(tmp_path / "in.mkv", moving(6), sound=encoder)
+    assert not [n for n in translate(translator, film, tmp_path / "out.mp4").notes if "sound" in n]
+    assert sound_packets(tmp_path / "out.mp4") == sound_packets(film)
 
 
 def test_sound_that_the_container_refuses_is_said(translator, tmp_path):
