@@ -22,7 +22,7 @@ COMMANDS = {
     "run": "Train a recipe on a data set.",
     "resume": "Resume a run.",
     "rerun": "Train a run again from its folder.",
-    "translate": "Translate pictures with a trained model.",
+    "translate": "Translate pictures and films with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",

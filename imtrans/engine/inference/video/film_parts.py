@@ -36,7 +36,7 @@ class FilmParts:
 
     def open(self, *, is_continued: bool, is_overwriting: bool) -> None:
         """Make the folder, or take it over. ConfigError where one is there that must not be."""
-        if self.folder.exists() and not is_overwriting:
+        if self.count and not is_overwriting:
             if not is_continued:
                 hint = "--continue goes on with them; --overwrite begins again."
                 raise ConfigError(f"{self.folder}: {self.count} frames of an earlier call are there", hint=hint)

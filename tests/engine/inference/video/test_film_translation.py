@@ -205,6 +205,13 @@ def test_a_continued_film_equals_an_uninterrupted_one(translator, tmp_path, stea
     assert not (tmp_path / "out.mp4.parts").exists()
 
 
+def test_a_folder_without_a_finished_piece_is_no_obstacle(translator, tmp_path):
+    film, target = write_film(tmp_path / "in.mp4", moving(5)), tmp_path / "out.mp4"
+    (tmp_path / "out.mp4.parts" / ".000000.999999999.tmp").mkdir(parents=True)
+    assert translate(translator, film, target).frames == 5
+    assert sorted(os.listdir(tmp_path)) == ["in.mp4", "out.mp4"]
+
+
 def test_only_what_was_begun_so_is_continued(translator, tmp_path):
     film, target = write_film(tmp_path / "in.mp4", moving(10)), tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
