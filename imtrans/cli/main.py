@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ImtransError, Interrupted, ResourceError, Terminated, printable
+from imtrans.errors import ImtransError, Interrupted, PluginError, ResourceError, Terminated, printable
 from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
@@ -114,8 +114,8 @@ def run(arguments: Sequence[str]) -> int:
     except Terminated:
         click.echo("Terminated.", err=True)
         return 143
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
+    except KeyboardInterrupt as stopped:
+        click.echo(str(stopped) or "Interrupted.", err=True)
         return 130
     except Interrupted as stopped:  # as the user asked: no error
         click.echo(f"{stopped}", err=True)
@@ -170,7 +170,12 @@ def _invoke(arguments: list[str], is_debugging: bool) -> int:
             return complete.answer(cli, COMPLETION)
         context = cli.make_context("imtrans", list(arguments), obj=CommandLine(arguments, is_debugging))
         with context:
-            result: Any = cli.invoke(context)
+            try:
+                result: Any = cli.invoke(context)
+            except Exception as error:
+                if fault := _fault_of_plugin(error, context.obj):
+                    raise fault from error
+                raise
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -185,6 +190,23 @@ def _invoke(arguments: list[str], is_debugging: bool) -> int:
         return 2
 
 
+def _fault_of_plugin(error: Exception, session: Any) -> PluginError | None:
+    """A fault in the code of a plugin as an error that names it."""
+    plugins = getattr(session, "discovered", None)
+    if plugins is None or isinstance(error, ImtransError | click.ClickException | click.exceptions.Exit | OSError):
+        return None
+    from imtrans.plugins.blame import component_at_fault
+
+    found = component_at_fault(error, plugins.records)
+    if found is None:
+        return None
+    whole, kind = found
+    words = str(error).strip().splitlines() or ["no message"]
+    last = words[-1] if "Traceback" in str(error) else f"{type(error).__name__}: {words[0]}"
+    check = f"; imtrans.testing.check_{kind} looks for such faults" if kind else ""
+    return PluginError(f"{whole}: {last}", hint=f"{_kept_traceback(error)}{check}")
+
+
 def _explain(error: ImtransError, is_debugging: bool) -> int:
     if is_debugging:
         traceback.print_exception(error)
@@ -193,16 +215,20 @@ def _explain(error: ImtransError, is_debugging: bool) -> int:
 
 
 def _report_bug(error: Exception, is_debugging: bool) -> int:
-    from imtrans.net.cache_dir import cache_dir
-
     if is_debugging:
         traceback.print_exception(error)
     fault = " ".join(f"{type(error).__name__}: {error}".split())
+    click.echo(f"Error: a fault in imtrans or a plugin: {printable(fault)}\n{_kept_traceback(error)}.", err=True)
+    return 1
+
+
+def _kept_traceback(error: Exception) -> str:
+    """Where the traceback of an error is now, in words."""
+    from imtrans.net.cache_dir import cache_dir
+
     try:
         path = cache_dir() / "error.log"
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        hint = f"The traceback is in {path}; please report it."
     except (ImtransError, OSError):
-        hint = "Run it again with --debug for the traceback, and please report it."
-    click.echo(f"Error: a fault in imtrans or a plugin: {printable(fault)}\n{hint}", err=True)
-    return 1
+        return "Run it again with --debug for the traceback, and please report it"
+    return f"The traceback is in {path}; please report it"

@@ -29,6 +29,9 @@ class Session:
                 click.echo(printable(f"Warning: {record.complaint}"), err=True)
                 if self.is_debugging:
                     click.echo(record.trace, err=True)
+            for record in (r for r in self.discovered.records if r.changed):
+                what = f"plugin {record.name} ({record.origin}) changed {join_names(record.changed)}"
+                click.echo(printable(f"Warning: {what} when it was loaded; it was set back"), err=True)
             if self.discovered.broken:
                 names = join_names(r.name for r in self.discovered.broken).replace(" ", "")
                 click.echo(f"Install what is missing, or leave it out: IMTRANS_DISABLE_PLUGINS={names}", err=True)

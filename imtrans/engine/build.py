@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,13 @@ import torch
 from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
-from imtrans.errors import ConfigError, ImtransError, PluginError, nearest
+from imtrans.errors import ConfigError, ImtransError, PluginError, join_names, nearest
 from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
+from imtrans.kit.method_parts import check_parts
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.loading_guard import guarded
 from imtrans.plugins.options import coerce, default_record, specs, values
 
 NETWORKS = ("generator", "discriminator", "network")
@@ -68,7 +71,8 @@ def load_target(component: Component) -> Any:
     """The object that `component.target` names."""
     module, _, attribute = component.target.partition(":")
     try:
-        target: Any = importlib.import_module(module)
+        with guarded(module) as changed:
+            target: Any = importlib.import_module(module)
         for name in attribute.split("."):
             target = getattr(target, name)
     except (ImportError, AttributeError) as error:
@@ -76,6 +80,9 @@ def load_target(component: Component) -> Any:
             f"{component.kind} {component.name!r}: its target {component.target} cannot be imported: {error}",
             hint="Install what is missing, or tell the plugin's authors.",
         ) from error
+    if changed:
+        what = f"{component.kind} {component.name!r} changed {join_names(changed)} when it was loaded; it was set back"
+        warnings.warn(what, stacklevel=2)
     return target
 
 
@@ -129,7 +136,9 @@ def model(
 def _method(config: RunConfig, data_spec: DataSpec, parts: Mapping[str, Any], *, factory: ComponentFactory) -> Any:
     policy = {} if config.info.policy is None else {"policy": config.inference}
     context = factory.context(data_spec=data_spec, size=config.data.size)
-    return build(config.method.component, config.method.options, context, **parts, **policy)
+    method = build(config.method.component, config.method.options, context, **parts, **policy)
+    check_parts(method, config.method.name)
+    return method
 
 
 def augmentations(config: RunConfig, factory: ComponentFactory, data_spec: DataSpec) -> list[Augmentation]:
@@ -147,7 +156,7 @@ def _fill_slot(
         if isinstance(part, nn.Module):
             part.to(device)
     if slot.kind in ("loss", "penalty", "adversarial"):
-        terms = [Weighted(c.weight, part) for c, part in zip(chosen, parts, strict=True)]
+        terms = [Weighted(c.weight, part, f"{slot.kind} {c.name!r}") for c, part in zip(chosen, parts, strict=True)]
         return AdversarialTerms(terms) if slot.kind == "adversarial" else Terms(terms)
     for c, part in zip(chosen, parts, strict=True):
         if slot.kind in NETWORKS and not isinstance(part, nn.Module):

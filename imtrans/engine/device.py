@@ -9,6 +9,8 @@ import torch
 from imtrans.errors import ConfigError
 from imtrans.plugins.recipe import TrainOptions
 
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "std::bad_alloc")
+
 
 def choose(name: str) -> torch.device:
     """The device called `name` ("auto": the first accelerator, else the CPU). ConfigError lists the available ones."""
@@ -55,3 +57,9 @@ def tune_malloc() -> None:
             libc.mallopt(parameter, value)
     except (OSError, AttributeError):
         return  # another C library: nothing to tune
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that memory was short, on a GPU or here."""
+    is_kind = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return is_kind or (isinstance(error, RuntimeError) and any(s in str(error).lower() for s in _SIGNS))

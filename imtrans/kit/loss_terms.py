@@ -6,14 +6,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from imtrans.errors import PluginError
 from imtrans.interfaces import Adversarial, DiscriminatorOutput
 
 
 class Weighted(NamedTuple):
-    """A component with its weight."""
+    """A component with its weight, and its name for messages."""
 
     weight: float
     part: Any
+    name: str = "a loss"
 
 
 class Terms:
@@ -28,7 +30,7 @@ class Terms:
         return bool(self.terms)
 
     def __call__(self, *args: Any) -> Tensor:
-        return _sum([t.weight * t.part(*args) for t in self.terms])
+        return _sum([t.weight * _with_gradient(t.part(*args), t, args) for t in self.terms])
 
 
 class AdversarialTerms:
@@ -62,7 +64,19 @@ class AdversarialTerms:
 
     def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:
         """The weighted sum that the generator minimises."""
-        return _sum([t.weight * _adversarial(t).generator_loss(on_fake, on_real) for t in self.terms])
+        losses = [_adversarial(t).generator_loss(on_fake, on_real) for t in self.terms]
+        return _sum([t.weight * _with_gradient(v, t, on_fake.logits) for t, v in zip(self.terms, losses, strict=True)])
+
+
+def _with_gradient(value: Tensor, term: Weighted, given: Sequence[Any]) -> Tensor:
+    """The value of a term. PluginError where its input has a gradient and it has none, though it is not 0."""
+    is_training = any(isinstance(each, Tensor) and each.requires_grad for each in given)
+    if is_training and torch.is_grad_enabled() and not value.requires_grad and bool(value.detach().any()):
+        raise PluginError(
+            f"{term.name} has no gradient: it trains nothing",
+            hint="Look for detach(), torch.no_grad() or a conversion to numbers in it; or give it weight 0.",
+        )
+    return value
 
 
 def _adversarial(term: Weighted) -> Adversarial:

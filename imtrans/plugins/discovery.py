@@ -21,7 +21,8 @@ import pluggy
 from imtrans.errors import ImtransError, PluginError, nearest
 from imtrans.plugins import hookspecs
 from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, ExporterInfo, MethodInfo
-from imtrans.plugins.options import check_declaration, specs
+from imtrans.plugins.loading_guard import guarded
+from imtrans.plugins.options import check_declaration, default_record, specs
 from imtrans.plugins.recipe import EvalProtocol, Recipe
 
 GROUP = "imtrans"
@@ -43,6 +44,7 @@ class PluginRecord:
     seconds: float = 0.0
     error: str = ""
     trace: str = ""
+    changed: Sequence[str] = ()  # settings of the process that its import changed, and that were set back
 
     @property
     def is_builtin(self) -> bool:
@@ -180,7 +182,7 @@ def _load(manager: pluggy.PluginManager, record: PluginRecord, load: Any) -> Plu
     name = f"{record.distribution}:{record.name}"
     try:
         # What a plugin prints at import would spoil the output of --json.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), guarded(record.name) as changed:
             plugin = load()
             plugin = plugin() if isinstance(plugin, type) else plugin
             manager.register(plugin, name=name)
@@ -190,16 +192,20 @@ def _load(manager: pluggy.PluginManager, record: PluginRecord, load: Any) -> Plu
         if manager.has_plugin(name):
             manager.unregister(name=name)
         return dataclasses.replace(record, error=_reason(error), trace=traceback.format_exc())
-    return dataclasses.replace(record, provided=provided, seconds=time.perf_counter() - begun)
+    return dataclasses.replace(record, provided=provided, seconds=time.perf_counter() - begun, changed=tuple(changed))
 
 
 def _provided(manager: pluggy.PluginManager, plugin: Any) -> tuple[Provided, ...]:
+    if not manager.get_hookcallers(plugin):
+        raise PluginError("it has no hook: imtrans_provide, and each other, is marked with @imtrans.hookimpl")
     # The hook of this plugin alone, through pluggy, which passes only the arguments that an implementation takes.
     others = [p for p in manager.get_plugins() if p is not plugin]
     caller = manager.subset_hook_caller("imtrans_provide", others)
     results = caller()
     if len(results) < len(caller.get_hookimpls()):
         raise PluginError("imtrans_provide gave None: must be a list of Component, Recipe or EvalProtocol")
+    if single := next((r for r in results if isinstance(r, Component | Recipe | EvalProtocol)), None):
+        raise PluginError(f"imtrans_provide gave {single.name!r} alone: must be a list, also of one")
     provided = tuple(thing for things in results for thing in things)
     for thing in provided:
         _check(thing)
@@ -238,6 +244,10 @@ def _check_kind(kind: str, *, where: str) -> None:
 
 
 def _check_options(options: Any, *, where: str) -> None:
+    record = default_record(options)
+    if not getattr(getattr(record, "__dataclass_params__", None), "frozen", False):
+        what = "must be a frozen dataclass: @dataclass(frozen=True), so that no run changes them for the next"
+        raise PluginError(f"{where}: its options ({type(record).__name__}) {what}")
     for name, spec in specs(options).items():
         if name in ("name", "weight"):  # keys of every component in a configuration
             raise PluginError(f"{where}: an option may not be called {name!r}")

@@ -35,7 +35,8 @@ def option(
     so that checkpoints and run folders of those releases still load. `affects_hash` False: the option only says where
     something is found, and stays out of a protocol's hash.
 
-    Types: bool, int, float, str, Literal, Path, Interval, ComponentRef, a tuple of one of them, or one of them | None.
+    Types: bool, int, float, str, Literal, Path, Interval, ComponentRef, a tuple of one of them (`tuple[int, ...]`), or
+    one of them | None.
     A field of type ComponentRef (or tuple of ComponentRef) names in `kind` what kind of component it takes.
     """
     metadata = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash}
@@ -86,6 +87,10 @@ class OptionSpec:
         return name + ("..." if self.is_tuple else "") + (" | none" if self.is_optional else "")
 
 
+_TYPES = (bool, int, float, str, Path, Interval, ComponentRef)
+_ALLOWED = (
+    "bool, int, float, str, Path, Interval, ComponentRef, Literal, tuple[TYPE, ...] of one of them, or TYPE | None"
+)
 NONE = "none"  # how text says that an optional value is not set; TOML has no word for it
 
 
@@ -130,6 +135,9 @@ def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
 
 def check_declaration(spec: OptionSpec, *, where: str) -> None:
     """Refuse an option whose declaration is wrong: PluginError for its kind, ConfigError for its default."""
+    if spec.item not in _TYPES and get_origin(spec.item) is not Literal:
+        name = getattr(spec.type, "__name__", "") if get_origin(spec.type) is None else ""
+        raise PluginError(f"{where}: option {spec.name!r} has type {name or spec.type}", hint=f"Allowed: {_ALLOWED}.")
     if spec.item is ComponentRef and spec.kind not in KINDS:
         guess = nearest(str(spec.kind), KINDS) if spec.kind else ""
         fault = f"no kind {spec.kind!r}{guess}" if spec.kind else "it names a component, but no kind of component"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imtrans.testing.contract import batch_of_noise, make, require
+from imtrans.errors import PluginError
+from imtrans.testing.contract import ContractError, batch_of_noise, make, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,6 +79,12 @@ def check_method(method: Any, *, groups: Sequence[str], size: int = 32, channels
     """A method, already made with its slots, updates each of its groups, logs detached scalars, translates."""
     import torch
 
+    from imtrans.kit.method_parts import check_parts
+
+    try:
+        check_parts(method, type(method).__name__)
+    except PluginError as error:
+        raise ContractError(error.what) from None
     updated: list[str] = []
 
     def update(losses: "Mapping[str, Tensor]") -> None:
@@ -94,5 +101,4 @@ def check_method(method: Any, *, groups: Sequence[str], size: int = 32, channels
     with torch.no_grad():
         translated = method.translate(batch.source, seed=0)
     require(translated.shape[2:] == batch.source.shape[2:], f"translate gave {tuple(translated.shape)}")
-    require(int(method.geometry.stride) >= 1, "geometry.stride must be at least 1")
     method.load_state_dict(method.state_dict())

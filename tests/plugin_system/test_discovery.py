@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Plugins, Selection, discover
@@ -80,6 +81,18 @@ def imtrans_provide():
     return [Component(kind="activation", name="half", target="torch.nn:ReLU", summary="", options=Options)]
 """
 BROKEN |= {
+    "leaves": ("import os\nos._exit(0)", "it called sys.exit(0) when it was imported"),
+    "unmarked": (GOOD.replace("@hookimpl\n", ""), "it has no hook: imtrans_provide, and each other, is marked with"),
+    "one-alone": (
+        GOOD.replace("yield", "return").replace("NAME", "half"),
+        "imtrans_provide gave 'half' alone: must be a list",
+    ),
+    "thawed": (
+        OPTIONS.replace("frozen=True, ", "").replace("FIELD", "count: int = option(1, '')"),
+        "half: its options (Options) must be a frozen dataclass",
+    ),
+}
+BROKEN |= {
     f"option-{number}": (OPTIONS.replace("FIELD", field), message)
     for number, (field, message) in enumerate(
         [
@@ -87,6 +100,7 @@ BROKEN |= {
             ("weight: float = option(1.0, '')", "half: an option may not be called 'weight'"),
             ("count: int = option('a', '')", "half: the default of option count 'a': must be a whole number"),
             ("rate: float = option(2.0, '', high=1)", "half: the default of option rate 2.0: must be a finite number"),
+            ("sizes: list[int] = option((1,), '')", "half: option 'sizes' has type list[int]"),
             ("thing: Nothing = option(1, '')", "NameError: name 'Nothing' is not defined"),
         ]
     )
@@ -159,7 +173,37 @@ def test_a_keyboard_interrupt_at_import_passes(plugin_dist: Callable[..., Path],
     with pytest.raises(KeyboardInterrupt):
         discover(Selection())
     ended = cli("list")
-    assert (ended.code, ended.out, ended.err) == (130, "", "Interrupted.\n")
+    assert (ended.code, ended.out, ended.err) == (130, "", "Interrupted while plugin stop_plugin was loading.\n")
+
+
+def test_a_plugin_that_takes_long_is_named_while_it_is_imported(plugin_dist: Callable[..., Path], monkeypatch, capsys):
+    monkeypatch.setattr("imtrans.plugins.loading_guard.SLOW", 0.01)
+    plugin_dist("imtrans-slow", slow_plugin="import time; time.sleep(0.5)\n" + GOOD.replace("NAME", "late"))
+    assert "" in others(discover(Selection())).values()
+    assert "Still loading plugin slow_plugin ..." in capsys.readouterr().err
+
+
+def test_what_a_plugin_changes_in_the_process_is_set_back_and_said(
+    plugin_dist: Callable[..., Path], cli: Callable, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = """
+import os, torch
+os.chdir("/")
+torch.set_grad_enabled(False)
+torch.set_default_dtype(torch.float64)
+"""
+    plugin_dist("imtrans-rude", version="2.0", rude_plugin=source + GOOD.replace("NAME", "rude"))
+    ended = cli("list", "activations", "--json")
+    assert "rude" in [entry["name"] for entry in json.loads(ended.out)]
+    changed = "the working directory, torch's default type, whether torch takes gradients"
+    assert (
+        ended.err
+        == f"Warning: plugin rude_plugin (imtrans-rude 2.0) changed {changed} when it was loaded; it was set back\n"
+    )
+    assert Path.cwd() == tmp_path
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
 
 
 def test_what_a_plugin_prints_never_spoils_the_output_for_machines(

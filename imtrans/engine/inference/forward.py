@@ -40,13 +40,20 @@ def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | No
     `extras` are those of a batch. A size that the network cannot take is padded by reflection and cropped back, and so
     are the extras of that size. Call it inside `inference_mode`.
     """
-    stride = model.method.geometry.stride
-    # An extra of another size is no plane of this image: only the method knows what to do with it.
-    padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
-    translated = model.method.translate(pad(source, stride), extras=padded, seed=seed)
+    translated = translate_padded(model, source, extras=extras, seed=seed)
     for axis, size in enumerate(source.shape[2:], 2):
         translated = translated.narrow(axis, 0, size)
     return translated
+
+
+def translate_padded(
+    model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0
+) -> Tensor:
+    """As `translate`, without the crop."""
+    stride = model.method.geometry.stride
+    # An extra of another size is no plane of this image: only the method knows what to do with it.
+    padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
+    return model.method.translate(pad(source, stride), extras=padded, seed=seed)
 
 
 def pad(source: Tensor, stride: int) -> Tensor:

@@ -1,45 +1,30 @@
 """A trained model on pictures of any size."""
 
-import dataclasses
 import hashlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from imtrans.engine import device as devices
 from imtrans.engine.build import Model
-from imtrans.engine.inference.batches import in_batches, is_same_alone, sample_by_sample
-from imtrans.engine.inference.fast_layers import fast_layers
-from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
-from imtrans.engine.inference.large_pictures import Footprint, TileLimits
+from imtrans.engine.inference.batches import in_batches
+from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.model_runner import ModelRunner
 from imtrans.engine.inference.scale import SizeChoice
 from imtrans.engine.inference.source_reader import ReadOptions, SourceReader
-from imtrans.engine.inference.tiles import Tiling, translate_in_tiles
-from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
 from imtrans.interfaces import ImageSpec
 from imtrans.kit import pretrained
 from imtrans.kit.images import Array
 from imtrans.kit.images.picture_types import Picture, in_kind_of
 
-Tick = Callable[[int, int], None]
 
-
-class Translator:
-    """A trained model ready to translate; `imtrans.load` makes it from a checkpoint."""
+class Translator(ModelRunner):
+    """A trained model ready to translate pictures of any kind; `imtrans.load` makes it from a checkpoint."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        super().__init__(model)
         self.reader = SourceReader(model)
-        self._is_batched: bool | None = None  # None: not known yet
-        self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     @property
     def source(self) -> ImageSpec:
@@ -60,25 +45,6 @@ class Translator:
     def fingerprint(self) -> str:
         """Identifies its weights and how it runs, in hexadecimal: equal ones give equal translations."""
         return _fingerprint(self.model)
-
-    @cached_property
-    def footprint(self) -> Footprint:
-        """What a pixel costs it, and how far one sees: from these follows the size of tiles."""
-        return Footprint(self.model)
-
-    def to(self, device: str) -> "Translator":
-        """The same translator, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
-        place = devices.choose(device)
-        for network in _modules(self.model):
-            network.to(place)
-        self.model = dataclasses.replace(self.model, device=place)
-        return self
-
-    def half(self) -> "Translator":
-        """The same translator, its networks in half precision: half the memory, and faster on GPUs."""
-        for network in _modules(self.model):
-            network.half()
-        return self
 
     def translate(
         self,
@@ -126,67 +92,8 @@ class Translator:
             return in_kind_of(picture, self.target)(results[0])
         return np.stack(results) if self.source.is_stack else results[0]
 
-    def run(
-        self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None
-    ) -> Array:
-        """The translation of what its `reader` gives, (*spatial, C); `tick(done, count)` follows the tiles."""
-        with self._state(seed):
-            tiling = self._tiling(source, limits or TileLimits())
-            if tiling is None:
-                return self._outputs([source], seed)[0]
-            statistics = WholeStatistics(self.model.networks.values())
-
-            def translated(window: Array, core: Core) -> Array:
-                given, taken = self._forward(window[None], seed)
-                return as_stored(core.of(given)[0], core.of(taken)[0], self.model.data_spec)
-
-            return translate_in_tiles(source, tiling, statistics, translated, tick)
-
-    def run_batch(self, sources: Sequence[Array], *, seed: int = 0) -> list[Array]:
-        """The translations of several of one shape, each as `run` gives it but for rounding; in one pass of the network
-        unless the model does something else to pictures that come together."""
-        if len(sources) > 1 and self._is_batched is not False:
-            with self._state(seed), sample_by_sample(self.model.networks.values()):
-                results = self._outputs(sources, seed, is_checked=self._is_batched is None)
-            if self._is_batched:
-                return results
-        return [self.run(source, seed=seed) for source in sources]
-
-    @contextmanager
-    def _state(self, seed: int) -> Iterator[None]:
-        with self._lock, inference_mode(self.model, seed=seed), fast_layers(self.model.networks.values()):
-            yield
-
-    def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:
-        size = (source.shape[0], source.shape[1])
-        return self.footprint.tiling(size, limits) if source.ndim == 3 else None
-
-    def _outputs(self, sources: Sequence[Array], seed: int, *, is_checked: bool = False) -> list[Array]:
-        given, taken = self._forward(np.stack(sources), seed)
-        if is_checked:
-            torch.manual_seed(seed)
-            self._is_batched = is_same_alone(lambda batch: self._translation(batch, seed), taken, given)
-        return [as_stored(g, t, self.model.data_spec) for g, t in zip(given, taken, strict=True)]
-
-    def _forward(self, sources: Array, seed: int) -> tuple[Tensor, Tensor]:
-        """What the model gives for (B, *spatial, C), and the pictures as it saw them, both (B, C, *spatial)."""
-        batch = torch.cat([self.tensor(source) for source in sources])
-        return self._translation(batch, seed), batch
-
-    def _translation(self, batch: Tensor, seed: int) -> Tensor:
-        dtype = next((p.dtype for network in self.model.networks.values() for p in network.parameters()), batch.dtype)
-        return translate(self.model, batch.to(dtype), seed=seed).float()
-
-    def tensor(self, array: Array) -> Tensor:
-        """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
-        return network_input(array, self.source).to(self.model.device)
-
 
 def _fingerprint(model: Model) -> str:
     modules = {**model.networks, **{f"ema.{k}": v.module for k, v in model.averages.items()}}
     weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
     return hashlib.sha256(repr((weights, repr(model.config.inference))).encode()).hexdigest()
-
-
-def _modules(model: Model) -> list[nn.Module]:
-    return [*model.networks.values(), *(average.module for average in model.averages.values())]

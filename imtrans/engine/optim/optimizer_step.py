@@ -33,7 +33,8 @@ class OptimizerStep:
     They are summed over the processes and the parts of a batch, each with its share of the pictures. Where a batch
     comes in parts, calls only add gradients, and the groups step after the last part in the order of their first call.
     A step whose gradient is not finite is left out: on CUDA by the optimizer itself, so that nothing waits for it.
-    `norms` holds the length of each group's last gradient, `faults` the group and whether its step was left out.
+    `norms` holds the length of each group's last gradient, `faults` the group and whether its step was left out,
+    `stepped` whether a group has stepped since `begin`.
     """
 
     groups: Mapping[str, Group]
@@ -42,6 +43,7 @@ class OptimizerStep:
     factor: Factor = constant
     norms: dict[str, Tensor] = field(default_factory=dict)
     faults: list[tuple[str, Tensor]] = field(default_factory=list)
+    stepped: bool = False
     _weight: float = 1.0
     _is_partial: bool = False
     _of_part: list[str] = field(default_factory=list)
@@ -59,7 +61,7 @@ class OptimizerStep:
 
     def begin(self, step: int) -> None:
         """Set the learning rates of this step (counted from 0)."""
-        self._of_step = {}
+        self._of_step, self.stepped = {}, False
         for group in self.groups.values():
             for settings in group.optimizer.param_groups:
                 settings["lr"] = group.lr * self.factor(step) * settings.get("lr_scale", 1.0)
@@ -76,7 +78,8 @@ class OptimizerStep:
                 f"the method updates {unknown!r}, and there is no such optimizer group{nearest(unknown, self.groups)}",
                 hint=f"The groups that its slots declare: {join_names(self.groups)}.",
             )
-        # A constant has nothing to backpropagate: a term that rests in this step, say.
+        # A constant has nothing to backpropagate: a term that rests in this step, say. It is 0 then.
+        _refuse_lost(losses)
         real = {name: loss for name, loss in losses.items() if loss.requires_grad}
         for left, (name, loss) in zip(reversed(range(len(real))), real.items(), strict=True):
             group = self.groups[name]
@@ -110,7 +113,7 @@ class OptimizerStep:
         self._of_step[name] = None
 
     def _step(self, name: str) -> None:
-        group = self.groups[name]
+        group, self.stepped = self.groups[name], True
         self._sum(group)
         group.scaler.unscale_(group.optimizer)
         gradients = [p.grad for p in group.parameters if p.grad is not None]
@@ -135,6 +138,15 @@ class OptimizerStep:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         self.world.sum([p.grad for p in group.parameters if p.grad is not None])
+
+
+def _refuse_lost(losses: Mapping[str, Tensor]) -> None:
+    lost = next((n for n, loss in losses.items() if not loss.requires_grad and bool(loss.detach().any())), None)
+    if lost is not None:
+        raise PluginError(
+            f"the loss that the method gives for optimizer group {lost!r} has no gradient: it trains nothing",
+            hint="Look for detach(), torch.no_grad() or a conversion to numbers. A loss that rests in a step is 0.",
+        )
 
 
 def _full_precision(device: str) -> contextlib.AbstractContextManager[Any]:

@@ -40,7 +40,7 @@ class HookCaller:
         others = [p for p in self._manager.get_plugins() if p is not plugin]
         try:
             self._manager.subset_hook_caller(hook, others)(**values)
-        except Exception as error:  # noqa: BLE001 - an observer is other people's code; training continues without it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code; training continues without it
             self._failed.append(plugin)
             name = self._manager.get_name(plugin)
             print(f"Warning: observer {name} failed and is left out: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201

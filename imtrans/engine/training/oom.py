@@ -6,15 +6,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from imtrans.engine.device import is_shortage
 from imtrans.errors import ImtransError, ResourceError
-
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "std::bad_alloc")
-
-
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error says that memory was short, on a GPU or here."""
-    is_kind = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return is_kind or (isinstance(error, RuntimeError) and any(s in str(error).lower() for s in _SIGNS))
 
 
 def is_lost_device(error: BaseException) -> bool:

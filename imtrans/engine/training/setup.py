@@ -31,6 +31,7 @@ from imtrans.engine.training.checkpoint_saver import KEEP
 from imtrans.engine.training.hooks import HookCaller, register
 from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
+from imtrans.engine.validation.method_check import check_translation
 from imtrans.engine.validation.preflight import screen
 from imtrans.errors import ConfigError, join_names
 from imtrans.interfaces import Augmentation, Pair, Run
@@ -63,6 +64,7 @@ def setup_training(
     data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
     model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
     _check_size(config, model, first, factory=factory, catalog=catalog)
+    check_translation(model, splits.plain)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
     metrics = _metrics(model, factory, catalog)

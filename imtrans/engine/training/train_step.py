@@ -1,7 +1,7 @@
 """One training step: a batch, in parts, through the method; averages and meters brought up to date."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from imtrans.engine.data.sampler import StepSamples
 from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.meters import LossMeter
+from imtrans.errors import PluginError, join_names
 from imtrans.kit.report.metric_history import HEALTH
 
 
@@ -30,6 +31,8 @@ class TrainStep:
         for part in host_batches:
             self._train_part(part, whole=whole, is_partial=len(host_batches) > 1)
         update.end()
+        if not update.stepped:
+            raise _nothing_trained(self.model.config.method.name, update.groups)
         for name, average in self.model.averages.items():
             average.update_parameters(self.model.networks[name])
         norms = {f"{HEALTH}gradient.{name}": norm for name, norm in update.norms.items()}
@@ -61,6 +64,14 @@ class TrainStep:
         with _autocast(self.model.device, self.model.config.train.precision):
             values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)
         self.meter.add(values, len(host_batch.keys))
+
+
+def _nothing_trained(method: str, groups: Iterable[str]) -> PluginError:
+    return PluginError(
+        f"method {method!r} has updated none of its optimizer groups ({join_names(groups)}) in this step",
+        hint="Its train_step calls update({group: loss}), which takes the gradients; loss.backward() by hand trains "
+        "nothing. Or all weights of its losses are 0.",
+    )
 
 
 def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -1,6 +1,7 @@
 """The parts of the training loop, each by itself."""
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ from imtrans.engine.training.signal_handlers import SignalFlags, StopRequests
 from imtrans.engine.training.train_step import TrainStep
 from imtrans.engine.training.validation_loop import ValidationLoop
 from imtrans.errors import DivergedError, PluginError
+from imtrans.interfaces import DiscriminatorOutput
+from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 
 
 @pytest.fixture
@@ -105,6 +108,45 @@ def test_an_update_of_an_unknown_group_names_the_nearest(tmp_path, data):
         PluginError, match="updates 'genrator', and there is no such optimizer group; did you mean 'gen"
     ):
         made.update({"genrator": weight.sum()})
+
+
+def test_a_loss_without_gradient_is_refused_unless_it_rests(tmp_path, data):
+    made = job(tmp_path / "run", {"metrics": "[]"}, dataset=data)
+    with pytest.raises(PluginError, match="optimizer group 'generator' has no gradient: it trains nothing"):
+        made.update({"generator": torch.tensor(0.5)})
+    made.update({"generator": torch.tensor(0.0)})  # a term that rests in this step
+
+
+STEPS = {
+    "does nothing": lambda method, batch, update: {},
+    "by hand": lambda method, batch, update: method.generator(batch.source).mean().backward() or {},
+    "rests": lambda method, batch, update: update({"generator": torch.zeros(())}) or {},
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_trains_nothing_ends_the_run(tmp_path, data, monkeypatch, step):
+    made = job(tmp_path / "run", {"metrics": "[]", "train.steps": "2"}, dataset=data)
+    method = made.model.method
+    monkeypatch.setattr(method, "train_step", lambda batch, update, *, step, do=STEPS[step]: do(method, batch, update))
+    with pytest.raises(PluginError, match=r"'conditional-gan' has updated none of its optimizer groups") as caught:
+        trainer.fit(made)
+    assert "update({group: loss})" in caught.value.hint
+    assert made.progress.step == 0
+
+
+def test_a_term_without_gradient_is_named():
+    image = torch.zeros(1, 3, 4, 4, requires_grad=True)
+    detached = Terms(
+        [Weighted(2.0, lambda prediction, target: (prediction - target).detach().abs().mean(), "loss 'mine'")]
+    )
+    with pytest.raises(PluginError, match="loss 'mine' has no gradient"):
+        detached(image, torch.ones(1, 3, 4, 4))
+    assert detached(image.detach(), torch.ones(1, 3, 4, 4)) == 2  # nothing is trained here
+    output = DiscriminatorOutput([torch.zeros(1, 1, 2, 2, requires_grad=True)])
+    lost = SimpleNamespace(generator_loss=lambda on_fake, on_real: torch.ones(()))
+    with pytest.raises(PluginError, match="adversarial 'lost' has no gradient"):
+        AdversarialTerms([Weighted(1.0, lost, "adversarial 'lost'")]).generator_loss(output)
 
 
 def test_a_network_that_no_optimizer_would_train_is_refused(tmp_path, data):

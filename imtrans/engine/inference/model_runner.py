@@ -1,0 +1,111 @@
+"""A trained model that translates arrays as its data are stored: whole, in batches, or in tiles."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imtrans.engine import device as devices
+from imtrans.engine.build import Model
+from imtrans.engine.inference.batches import is_same_alone, sample_by_sample
+from imtrans.engine.inference.fast_layers import fast_layers
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
+from imtrans.engine.inference.large_pictures import Footprint, TileLimits
+from imtrans.engine.inference.tiles import Tiling, translate_in_tiles
+from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
+from imtrans.kit.images import Array
+
+Tick = Callable[[int, int], None]
+
+
+class ModelRunner:
+    """Runs a trained model, one thread at a time."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._is_batched: bool | None = None  # None: not known yet
+        self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What a pixel costs it, and how far one sees: from these follows the size of tiles."""
+        return Footprint(self.model)
+
+    def to(self, device: str) -> Self:
+        """The same, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
+        place = devices.choose(device)
+        for network in _modules(self.model):
+            network.to(place)
+        self.model = dataclasses.replace(self.model, device=place)
+        return self
+
+    def half(self) -> Self:
+        """The same, its networks in half precision: half the memory, and faster on GPUs."""
+        for network in _modules(self.model):
+            network.half()
+        return self
+
+    def run(
+        self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None
+    ) -> Array:
+        """The translation of what its `reader` gives, (*spatial, C); `tick(done, count)` follows the tiles."""
+        with self._state(seed):
+            tiling = self._tiling(source, limits or TileLimits())
+            if tiling is None:
+                return self._outputs([source], seed)[0]
+            statistics = WholeStatistics(self.model.networks.values())
+
+            def translated(window: Array, core: Core) -> Array:
+                given, taken = self._forward(window[None], seed)
+                return as_stored(core.of(given)[0], core.of(taken)[0], self.model.data_spec)
+
+            return translate_in_tiles(source, tiling, statistics, translated, tick)
+
+    def run_batch(self, sources: Sequence[Array], *, seed: int = 0) -> list[Array]:
+        """The translations of several of one shape, each as `run` gives it but for rounding; in one pass of the network
+        unless the model does something else to pictures that come together."""
+        if len(sources) > 1 and self._is_batched is not False:
+            with self._state(seed), sample_by_sample(self.model.networks.values()):
+                results = self._outputs(sources, seed, is_checked=self._is_batched is None)
+            if self._is_batched:
+                return results
+        return [self.run(source, seed=seed) for source in sources]
+
+    @contextmanager
+    def _state(self, seed: int) -> Iterator[None]:
+        with self._lock, inference_mode(self.model, seed=seed), fast_layers(self.model.networks.values()):
+            yield
+
+    def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:
+        size = (source.shape[0], source.shape[1])
+        return self.footprint.tiling(size, limits) if source.ndim == 3 else None
+
+    def _outputs(self, sources: Sequence[Array], seed: int, *, is_checked: bool = False) -> list[Array]:
+        given, taken = self._forward(np.stack(sources), seed)
+        if is_checked:
+            torch.manual_seed(seed)
+            self._is_batched = is_same_alone(lambda batch: self._translation(batch, seed), taken, given)
+        return [as_stored(g, t, self.model.data_spec) for g, t in zip(given, taken, strict=True)]
+
+    def _forward(self, sources: Array, seed: int) -> tuple[Tensor, Tensor]:
+        """What the model gives for (B, *spatial, C), and the pictures as it saw them, both (B, C, *spatial)."""
+        batch = torch.cat([self.tensor(source) for source in sources])
+        return self._translation(batch, seed), batch
+
+    def _translation(self, batch: Tensor, seed: int) -> Tensor:
+        dtype = next((p.dtype for network in self.model.networks.values() for p in network.parameters()), batch.dtype)
+        return translate(self.model, batch.to(dtype), seed=seed).float()
+
+    def tensor(self, array: Array) -> Tensor:
+        """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
+        return network_input(array, self.model.data_spec.source).to(self.model.device)
+
+
+def _modules(model: Model) -> list[nn.Module]:
+    return [*model.networks.values(), *(average.module for average in model.averages.values())]
