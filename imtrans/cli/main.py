@@ -24,6 +24,7 @@ COMMANDS = {
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures and films with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
+    "push": "Put a trained model on the Hugging Face Hub.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
@@ -35,7 +36,7 @@ COMMANDS = {
     "watch": "Show the report of a run while it trains.",
     "completion": "Print the shell completion of bash, zsh or fish.",
 }
-
+_MODULES = {"import": "import_weights", "data": "data.group", "serve": "model.serve", "push": "model.push"}
 
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 
@@ -60,7 +61,7 @@ class Commands(click.Group):
             from imtrans.cli.shared.mistakes import command_like
 
             raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
-        module = {"import": "import_weights", "data": "data.group", "serve": "model.serve"}.get(cmd_name, cmd_name)
+        module = _MODULES.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
             from imtrans.cli.shared import complete

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 )
 @click.option("--frames", default=0, type=click.IntRange(0), metavar="N", help="Films and cameras: at most N frames.")
 @click.option("--seconds", default=0.0, type=click.FloatRange(0), metavar="S", help="... and at most S seconds.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY: another policy.")
+@click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.pass_obj
 @as_record(TranslateOptions)
 def command(session: Session, options: TranslateOptions) -> int:
@@ -78,12 +80,11 @@ def command(session: Session, options: TranslateOptions) -> int:
 
 
 def _translate_pictures(session: Session, options: TranslateOptions) -> int:
-    from imtrans.api import load
     from imtrans.engine.device import tune_malloc
     from imtrans.engine.inference.translate_files import Outcome, write_sheet
 
     tune_malloc()
-    translator = load(options.run, device=options.device, plugins=session.plugins)
+    translator = options.opened(session.plugins)
     work, existing = _work(translator, options), options.existing
     seeds = range(options.seed, options.seed + options.samples)
     suffix = _suffix(translator, options)

@@ -51,7 +51,6 @@ def _check(options: TranslateOptions, films: Sequence[tuple[Path, Path]]) -> Non
 
 
 def _work(session: Session, options: TranslateOptions, targets: Sequence[Path]) -> "FilmWork":
-    from imtrans.api import load
     from imtrans.engine.device import tune_malloc
     from imtrans.engine.inference.video.film_encoder import encoding_for
     from imtrans.engine.inference.video.film_translation import FilmWork
@@ -59,7 +58,7 @@ def _work(session: Session, options: TranslateOptions, targets: Sequence[Path]) 
     for target in targets:
         encoding_for(target.suffix)  # before any work
     tune_malloc()
-    translator = load(options.run, device=options.device, plugins=session.plugins)
+    translator = options.opened(session.plugins)
     policy = translator.model.config.inference
     dropout = "on, with one mask" if getattr(policy, "dropout", False) else "off"
     what = f"seed {options.seed}, norm statistics '{getattr(policy, 'norm', 'batch')}', dropout {dropout}"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imtrans.cli.shared.command_config import ConfigFlags, layer
 from imtrans.cli.shared.translation_plan import Existing
 from imtrans.errors import ConfigError
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.translator import Translator
+    from imtrans.plugins.discovery import Plugins
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -40,6 +42,15 @@ class TranslateOptions:
     steady: float
     frames: int
     seconds: float
+    settings: tuple[str, ...]
+    offline: bool
+
+    def opened(self, plugins: "Plugins") -> "Translator":
+        """The model, with the inference policy of --set."""
+        from imtrans.api import load
+
+        settings = {".".join(a.path): a.value for a in layer(ConfigFlags(settings=self.settings)).assignments}
+        return load(self.run, device=self.device, settings=settings, plugins=plugins, is_offline=self.offline)
 
     @property
     def existing(self) -> Existing:
