@@ -200,8 +200,7 @@ class Stopping(FilmReader):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("steady", [0.0, 0.7])
-@pytest.mark.parametrize("after", [2, 4, 7, 9])
+@pytest.mark.parametrize(("after", "steady"), [(2, 0.7), (4, 0.0), (7, 0.7), (9, 0.7)])
 def test_a_continued_film_equals_an_uninterrupted_one(translator, tmp_path, steady, after):
     film = write_film(tmp_path / "in.mp4", moving(10), sound="aac")
     whole = translate(translator, film, tmp_path / "whole.mp4", steady=steady)
