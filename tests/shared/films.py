@@ -42,6 +42,7 @@ def write_film(
     turned: tuple[int, bool] = (0, False),
     sound: str = "",
     more_sound: int = 0,
+    pixel_aspect: Fraction = Fraction(1),
     container: dict[str, str] | None = None,
 ) -> Path:
     """A film of these frames, RGB (H, W, 3): `times` in units of `time_base`, colour `tags` by the numbers of H.273 in
@@ -52,6 +53,7 @@ def write_film(
         stream: Any = output.add_stream(codec, rate=RATE, options=chosen)
         stream.height, stream.width = frames[0].shape[:2]
         stream.codec_context.pix_fmt, stream.codec_context.time_base = pixels, time_base
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         for name, value in (tags or {}).items():
             setattr(stream.codec_context, name, value)
         if turned != (0, False):

@@ -19,18 +19,26 @@ from imtrans.errors import ResourceError
 
 
 def join(
-    target: Path, pieces: Sequence[Piece], *, time_base: Fraction, sound: SoundSource | None, size: Size
+    target: Path,
+    pieces: Sequence[Piece],
+    *,
+    time_base: Fraction,
+    sound: SoundSource | None,
+    size: Size,
+    aspect: Fraction,
 ) -> list[str]:
-    """Write a film as a whole or not at all; what is to be said of its sound, a line each.
+    """Write a film as a whole or not at all; what is to be said of its sound and pixels, a line each.
 
     ResourceError where it cannot be written, or where reading it gives another number of frames, or another size, than
-    `size` as the encoder pads it.
+    `size` as the encoder pads it. `aspect` is the width of a pixel over its height.
     """
     partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         notes = _written(partial, pieces, time_base, sound)
-        _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
+        held = _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
+        if held != aspect:
+            notes.append(f"its pixels are {aspect} as wide as high, which is lost in {target.suffix}: use .mp4")
         os.replace(partial, target)
         return notes
     except (OSError, av.FFmpegError) as error:
@@ -87,13 +95,16 @@ def _video_packets(
                 yield (time - offset) * time_base, packet
 
 
-def _check(path: Path, target: Path, *, count: int, size: Size) -> None:
-    """Read the film that was written: writers may drop frames, or rows of odd sizes, without a word."""
+def _check(path: Path, target: Path, *, count: int, size: Size) -> Fraction:
+    """Read the film that was written: writers may drop frames, or rows of odd sizes, without a word. The width of its
+    pixels over their height."""
     with av.open(str(path)) as container:
         found = sum(packet.size > 0 for packet in container.demux(video=0))
         context = container.streams.video[0].codec_context
         held = (context.height, context.width)
+        aspect = container.streams.video[0].sample_aspect_ratio
     wanted = (size[0] + size[0] % 2, size[1] + size[1] % 2)
     if (found, held) != (count, wanted):
         what = f"{target}: reads as {found} frames of {held[1]} x {held[0]}, not {count} of {wanted[1]} x {wanted[0]}"
         raise ResourceError(what, hint="Another suffix of -o may hold it: .mkv takes most.")
+    return Fraction(aspect or 1)

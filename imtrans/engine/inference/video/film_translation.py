@@ -155,7 +155,8 @@ class FilmWork:
             raise DataError(f"{source.name}: no frame was translated")
         size = (last.shape[0], last.shape[1] * (2 if self.is_compared else 1))
         sound = SoundSource(source.path, parts.count < (source.count or 0)) if isinstance(source, FilmReader) else None
-        notes = join(pieces.target, finished, time_base=pieces.time_base, sound=sound, size=size)
+        base, aspect = pieces.time_base, source.pixel_aspect
+        notes = join(pieces.target, finished, time_base=base, sound=sound, size=size, aspect=aspect)
         outcome.frames, outcome.flicker = parts.count, parts.flicker()
         outcome.notes = [*source.notes, *notes, *_notes(self.translator.target, size)]
         parts.remove()

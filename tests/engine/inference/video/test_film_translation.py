@@ -8,13 +8,14 @@ import av
 import numpy as np
 import pytest
 from factories import job
-from films import EXACT, RATE, decoded, moving, seconds, sound_packets, write_film
+from films import EXACT, RATE, decoded, moving, seconds, sound_packets, substitute_camera, write_film
 from PIL import Image
 
 from imtrans.engine.inference.large_pictures import TileLimits
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator
 from imtrans.engine.inference.video import film_join, film_parts
+from imtrans.engine.inference.video.camera import Camera
 from imtrans.engine.inference.video.film_reader import FilmReader
 from imtrans.engine.inference.video.film_translation import FilmWork
 from imtrans.errors import ConfigError, DataError, ResourceError
@@ -154,6 +155,18 @@ def test_odd_sizes_are_padded_and_said(translator, tmp_path):
     assert any("63 x 47 is odd" in note for note in outcome.notes)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_pixels_that_are_not_square_stay_so(translator, tmp_path, suffix, degrees):
+    aspect = Fraction(16, 11)
+    film = write_film(tmp_path / "in.mp4", moving(2), pixel_aspect=aspect, turned=(degrees, False))
+    outcome = translate(translator, film, tmp_path / f"out{suffix}")
+    is_said = any("which is lost in .webm" in note for note in outcome.notes)
+    assert is_said == (suffix == ".webm")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert is_said or container.streams.video[0].sample_aspect_ratio == (1 / aspect if degrees else aspect)
+
+
 def test_every_frame_has_the_same_noise(tmp_path):
     """With dropout on, equal frames give equal results: the flicker is that of the source, none."""
     made = job(tmp_path / "run", {"inference.dropout": "true"})
@@ -187,8 +200,7 @@ class Stopping(FilmReader):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("steady", [0.0, 0.7])
-@pytest.mark.parametrize("after", [2, 4, 7, 9])
+@pytest.mark.parametrize(("after", "steady"), [(2, 0.7), (4, 0.0), (7, 0.7), (9, 0.7)])
 def test_a_continued_film_equals_an_uninterrupted_one(translator, tmp_path, steady, after):
     film = write_film(tmp_path / "in.mp4", moving(10), sound="aac")
     whole = translate(translator, film, tmp_path / "whole.mp4", steady=steady)
@@ -203,6 +215,18 @@ def test_a_continued_film_equals_an_uninterrupted_one(translator, tmp_path, stea
         assert np.array_equal(first, second)
     assert sound_packets(target) == sound_packets(tmp_path / "whole.mp4")
     assert not (tmp_path / "out.mp4.parts").exists()
+
+
+def test_pieces_that_a_camera_left_become_its_film(translator, tmp_path, monkeypatch):
+    """Its process was killed: there is nothing left to see, and what it saw is not lost."""
+    substitute_camera(monkeypatch, moving(9))
+    with monkeypatch.context() as killed:
+        killed.setattr(FilmWork, "_finish", lambda *_: None)  # after two pieces of four and one of one
+        translate(translator, None, tmp_path / "out.mp4", source=Camera("camera:0"))
+    with pytest.raises(ConfigError, match="9 frames of an earlier call are there"):
+        translate(translator, None, tmp_path / "out.mp4", source=Camera("camera:0"))
+    outcome = translate(translator, None, tmp_path / "out.mp4", source=Camera("camera:0"), is_continued=True)
+    assert outcome.frames == len(decoded(tmp_path / "out.mp4")) == 9
 
 
 def test_a_folder_without_a_finished_piece_is_no_obstacle(translator, tmp_path):
