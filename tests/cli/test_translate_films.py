@@ -228,7 +228,7 @@ def waited_for(path, process, *, limit=60):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_camera_with_a_whole_film(run, tmp_path, number):
-    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    tests = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "shared")
     arguments = ("translate", run, "camera:0", "-o", "out.mp4")
     with started(tmp_path, ["-c", CAMERA.format(tests=tests)], *arguments) as process:
         waited_for(tmp_path / "out.mp4.parts" / "000000", process)
