@@ -24,6 +24,7 @@ COMMANDS = {
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
+    "inspect": "Show what a model's file is, without loading it.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
@@ -37,6 +38,12 @@ COMMANDS = {
 }
 
 
+# Where a command's file is not called as the command.
+MODULES = {
+    "import": "import_weights",
+    "data": "data.group",
+    **{name: f"model.{name}" for name in ("serve", "inspect")},
+}
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 
 
@@ -60,7 +67,7 @@ class Commands(click.Group):
             from imtrans.cli.shared.mistakes import command_like
 
             raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
-        module = {"import": "import_weights", "data": "data.group", "serve": "model.serve"}.get(cmd_name, cmd_name)
+        module = MODULES.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
             from imtrans.cli.shared import complete
