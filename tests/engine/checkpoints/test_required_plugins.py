@@ -27,7 +27,7 @@ class Loss:
         return (prediction - target).abs().mean()
 """
 SMALL = ("--steps", "1", "--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=4")
-MORE = ("--set", "discriminator.width=4", "--set", "metrics=[]", "--set", "dataset.pairs=4", "--set", "losses=mine")
+MORE = ("--set", "discriminator.width=4", "--set", "metrics=[]", "--set", "dataset.pairs=8", "--batch-size", "2", "--set", "reconstruction=mine")
 
 
 @pytest.fixture
