@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from imtrans.api import evaluate as evaluate
     from imtrans.api import load as load
     from imtrans.api import train as train
+    from imtrans.api import translate_film as translate_film
     from imtrans.plugins.component import Archive as Archive
     from imtrans.plugins.component import Component as Component
     from imtrans.plugins.component import DatasetInfo as DatasetInfo
@@ -37,7 +38,7 @@ _HOMES = {
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),
     "imtrans.plugins.options": ("option",),
     "imtrans.plugins.hookspecs": ("hookimpl",),
-    "imtrans.api": ("Run", "evaluate", "load", "train"),
+    "imtrans.api": ("Run", "evaluate", "load", "train", "translate_film"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [*_MODULE_OF]

@@ -4,24 +4,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imtrans.errors import CheckpointError
+from imtrans.errors import CheckpointError, ConfigError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Plugins, discover
 
 if TYPE_CHECKING:
+    from imtrans.config.sources import Layer
+    from imtrans.engine.inference.scale import SizeChoice
     from imtrans.engine.inference.translator import Translator
+    from imtrans.engine.inference.video.film_translation import FilmOutcome
     from imtrans.interfaces import Split
     from imtrans.kit.report.metric_history import Column
 
 # torch and all that needs it are imported in the functions: `import imtrans.api` must stay light.
 
 
-def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = None) -> "Translator":
-    """The newest checkpoint of a run folder (or one checkpoint folder, or a model's file), ready to translate.
+def load(
+    run: str | Path,
+    *,
+    device: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    plugins: Plugins | None = None,
+    is_offline: bool = False,
+) -> "Translator":
+    """The newest checkpoint of a run folder (or one checkpoint folder, a model's file, or a model on the Hugging Face
+    Hub: "hf:USER/NAME@REVISION", with `is_offline` from its cache alone), ready to translate.
 
-    `plugins` are discovered unless given. Raises CheckpointError if there is no checkpoint, it is broken, or a plugin
-    that it needs is missing.
+    `settings` change its inference policy, as {"inference.dropout": True}. `plugins` are discovered unless given.
+    Raises CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError
+    for other settings.
     """
+    from imtrans.config.resolve import restore
     from imtrans.engine import build
     from imtrans.engine import device as devices
     from imtrans.engine.checkpoints import checkpoint_paths
@@ -29,11 +42,51 @@ def load(run: str | Path, *, device: str = "auto", plugins: Plugins | None = Non
     from imtrans.engine.inference.translator import Translator
 
     catalog = Catalog((plugins or discover()).records)
-    checkpoint = checkpoint_paths.find(Path(run))
-    model = checkpoints_io.load(
-        checkpoint, catalog=catalog, factory=build.ComponentFactory(catalog), device=devices.choose(device)
-    )
+    checkpoint = checkpoint_paths.find(Path(run), is_offline=is_offline)
+    factory = build.ComponentFactory(catalog)
+    model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
+    if settings:
+        policy = _settings(settings, only="inference")
+        model = model.with_config(
+            restore(catalog, model.config.tree(), origin="the run", layers=[policy]), factory=factory
+        )
     return Translator(model)
+
+
+def translate_film(
+    run: "str | Path | Translator",
+    film: str | Path,
+    output: str | Path,
+    *,
+    steady: float = 0.0,
+    seed: int = 0,
+    size: "SizeChoice" = "train",
+    frames: int = 0,
+    overwrite: bool = False,
+) -> "FilmOutcome":
+    """Translate a film to a film, as `imtrans translate` does; an interrupted one goes on. What became of it.
+
+    `run` is what `load` takes, or gives; `steady` from 0 to 1 reduces flicker, `frames` is how many are translated
+    (0: all). Raises ConfigError if the output exists, unless `overwrite` is set, DataError for a film that cannot be
+    read, NotInstalledError without the extra `video`.
+    """
+    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.source_reader import ReadOptions
+    from imtrans.engine.inference.video.frames import check_installed
+
+    check_installed()
+    from imtrans.engine.inference.video.film_reader import FilmReader
+    from imtrans.engine.inference.video.film_translation import FilmWork
+
+    target, translator = Path(output), load(run) if isinstance(run, str | Path) else run
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists", hint="Give another name, or overwrite=True.")
+    reading, limits = ReadOptions(size=size), TileLimits()
+    work = FilmWork(translator=translator, reading=reading, limits=limits, seed=seed, steady=steady, frames=frames)
+    source = FilmReader(Path(film))
+    parts = work.parts(source, target)
+    parts.open(is_continued=not overwrite, is_overwriting=overwrite)
+    return work.run(source, target, parts=parts)
 
 
 def train(
@@ -52,19 +105,17 @@ def train(
     """
     from imtrans.config.dataset_argument import dataset_layer
     from imtrans.config.resolve import resolve
-    from imtrans.config.sources import Assignment, Layer
+    from imtrans.engine.checkpoints import init_weights
     from imtrans.engine.runs import run_dir
     from imtrans.engine.training import setup, trainer
     from imtrans.plugins.defaults import default_recipe
-    from imtrans.plugins.options import CliText
 
     plugins = plugins or discover()
     catalog = Catalog(plugins.records)
-    values = {key: CliText(value) if isinstance(value, str) else value for key, value in (settings or {}).items()}
-    given = [Assignment(tuple(key.split(".")), value, f"settings[{key!r}]") for key, value in values.items()]
-    layers = [Layer("settings", given), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
+    layers = [_settings(settings or {}), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
     config = resolve(catalog, recipe or default_recipe(catalog), layers=layers)
     folder = run_dir.free_folder(config, name)
+    config = init_weights.pinned(config)
     job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=folder, start=None, is_quiet=False)
     try:
         trainer.fit_recorded(job)
@@ -172,3 +223,15 @@ class Run:
     def load(self, *, device: str = "auto") -> "Translator":
         """Its best checkpoint, else its newest, ready to translate."""
         return load(self.best or self.folder, device=device)
+
+
+def _settings(settings: Mapping[str, Any], *, only: str = "") -> "Layer":
+    """Settings as the configuration takes them. ConfigError for one that is not below `only`."""
+    from imtrans.config.sources import Assignment, Layer
+    from imtrans.plugins.options import CliText
+
+    wrong = next((key for key in settings if only and key.split(".")[0] != only), None)
+    if wrong:
+        raise ConfigError(f"{wrong}: a trained model has this for good", hint=f"Set {only}.* here.")
+    values = {key: CliText(value) if isinstance(value, str) else value for key, value in settings.items()}
+    return Layer("settings", [Assignment(tuple(key.split(".")), v, f"settings[{key!r}]") for key, v in values.items()])

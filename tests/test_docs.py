@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from films import moving, substitute_camera, write_film
+from hub_server import served
 from PIL import Image
 from web_runtime import web_flags
 
@@ -88,20 +90,25 @@ def layouts(top, pictures):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, pairs):
-    """A folder like the reader's: the repository's docs, pairs and photos of their own, data sets under data/."""
+    """A folder like the reader's: the repository's docs, pairs, photos and a film of their own, data sets under data/;
+    a camera, and a Hub."""
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
     shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write_film(tmp_path / "film.mp4", moving(30), sound="aac")
+    substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    with served(monkeypatch, tmp_path / "hub"):
+        yield tmp_path
 
 
 # In `nox -s docs` and in `.ci/run`.
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub 2.4 with its own client
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_command_runs(page, desk, capfd):
     lines = commands(page)

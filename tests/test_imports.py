@@ -35,6 +35,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "imtrans.net": {"platformdirs"},
     "imtrans.kit": {"torch", "torchvision", "numpy", "cv2", "PIL", "kornia", "platformdirs"},
     "imtrans.serving": {"fastapi", "numpy", "pydantic", "starlette", "uvicorn"},
+    "imtrans.engine.inference.video": {"av", "cv2", "numpy", "PIL"},  # the first: extra "video"
     "imtrans.engine": {"torch", "numpy", "cv2", "safetensors", "pluggy"},
     **{p: {"torch", "torchvision", "timm", "kornia", "numpy", "cv2", "PIL", "rich"} for p in PLUGINS},
 }

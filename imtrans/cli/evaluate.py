@@ -111,7 +111,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     from imtrans.engine.evaluation.protocol import protocol_of_run
     from imtrans.engine.evaluation.run_evaluation import evaluate_run
 
-    folder = checkpoint_paths.find(Path(options.what[0]))
+    folder = checkpoint_paths.find(Path(options.what[0]), is_offline=options.offline)
     if options.source or options.labels or options.void is not None:
         raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
     factory, device = build.ComponentFactory(session.catalog), devices.choose(options.device)

@@ -15,8 +15,7 @@ from imtrans.cli.shared.command_config import ConfigFlags, as_record, layer
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.progress import progress
 from imtrans.cli.shared.table import table
-from imtrans.config.schema import RunConfig
-from imtrans.config.sources import Assignment, Layer
+from imtrans.config.sources import Assignment
 from imtrans.errors import ConfigError, DownloadError, printable
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.options import coerce, specs
@@ -87,17 +86,15 @@ def command(session: Session, options: ExportOptions) -> None:
 def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     """The model with its data's records, and the path of its files without a suffix."""
     from imtrans.api import load
-    from imtrans.engine import build
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints import io as checkpoints_io
     from imtrans.engine.checkpoints.model_summary import licence_of
     from imtrans.engine.export.files import Exports
     from imtrans.engine.runs.page_info import name_of
 
-    checkpoint = checkpoint_paths.find(Path(options.run))
-    model = load(checkpoint, device="cpu", plugins=session.plugins).model
-    factory = build.ComponentFactory(session.catalog)
-    model = model.with_config(_configured(session, model.config, options), factory=factory)
+    checkpoint = checkpoint_paths.find(Path(options.run), is_offline=options.offline)
+    policy = {".".join(a.path): a.value for a in _assignments(options) if a.path[0] == "inference"}
+    model = load(checkpoint, device="cpu", settings=policy, plugins=session.plugins).model
     metadata = checkpoints_io.read_metadata(checkpoint)
     is_alone = checkpoint.is_file()
     run_name = name_of(checkpoint)
@@ -119,15 +116,6 @@ def _page(model: "Model", checkpoint: Path, licence: str | None, has_noise: bool
     from imtrans.engine.runs.page_info import page_info
 
     return page_info(model, checkpoint, has_noise=has_noise, licence=licence or "")
-
-
-def _configured(session: Session, config: RunConfig, options: ExportOptions) -> RunConfig:
-    """The run's configuration with the inference policy of --set."""
-    from imtrans.config.resolve import restore
-
-    policy = [a for a in _assignments(options) if a.path[0] == "inference"]
-    layers = [Layer("flag", policy)]
-    return restore(session.catalog, config.tree(), origin="the run", layers=layers) if policy else config
 
 
 def _assignments(options: ExportOptions) -> Sequence[Assignment]:

@@ -22,9 +22,11 @@ COMMANDS = {
     "run": "Train a recipe on a data set.",
     "resume": "Resume a run.",
     "rerun": "Train a run again from its folder.",
-    "translate": "Translate pictures with a trained model.",
+    "translate": "Translate pictures and films with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
     "inspect": "Show what a model's file is, without loading it.",
+    "card": "Write a model's card: what it is, its figures, how to use it.",
+    "push": "Put a trained model on the Hugging Face Hub.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
@@ -37,12 +39,11 @@ COMMANDS = {
     "completion": "Print the shell completion of bash, zsh or fish.",
 }
 
-
 # Where a command's file is not called as the command.
-MODULES = {
+_MODULES = {
     "import": "import_weights",
     "data": "data.group",
-    **{name: f"model.{name}" for name in ("serve", "inspect")},
+    **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push")},
 }
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 
@@ -67,7 +68,7 @@ class Commands(click.Group):
             from imtrans.cli.shared.mistakes import command_like
 
             raise click.UsageError(f"no command {cmd_name!r}{command_like(cmd_name, list(COMMANDS))}")
-        module = MODULES.get(cmd_name, cmd_name)
+        module = _MODULES.get(cmd_name, cmd_name)
         command: click.Command = importlib.import_module(f"imtrans.cli.{module}").command
         if COMPLETION in os.environ:
             from imtrans.cli.shared import complete

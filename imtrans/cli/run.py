@@ -70,9 +70,11 @@ def command(session: Session, options: RunOptions) -> None:
         return  # before torch is imported
     from imtrans.cli.shared import run_location, torchrun
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
+    from imtrans.engine.checkpoints.init_weights import pinned
 
     # Before the processes start: several would download the same archive.
     fetch_if_missing(config.dataset, is_offline=options.offline)
+    config = pinned(config, is_offline=options.offline)
     if options.devices:
         torchrun.launch_local(options.devices, session.arguments)
     accepts, catalog, name = options.accept_dataset_change, session.catalog, options.name

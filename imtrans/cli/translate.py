@@ -1,47 +1,23 @@
 """imtrans translate"""
 
-import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from imtrans.cli.model.film_plan import film_inputs
+from imtrans.cli.model.films import translate_films
+from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, size_notes
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
-from imtrans.cli.shared.translation_plan import Existing, Job, plan
+from imtrans.cli.shared.translation_plan import Job, plan
 from imtrans.errors import ConfigError, ImtransError, printable
 
 if TYPE_CHECKING:
-    from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.translate_files import Outcome, Work
     from imtrans.engine.inference.translator import Translator
-
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslateOptions:
-    """The command line of `imtrans translate`."""
-
-    run: str
-    inputs: tuple[str, ...]
-    output: str
-    device: str
-    seed: int
-    samples: int
-    continues: bool
-    overwrite: bool
-    suffix: str | None
-    compare: bool
-    grid: str | None
-    source_range: str | None
-    size: str
-    tile: int
-    memory: str | None
-    whole: bool
 
 
 @click.command("translate")
@@ -77,20 +53,39 @@ class TranslateOptions:
     "--memory", metavar="SIZE", help="What a picture may take before it is tiled: 2GB. Without: half of what is free."
 )
 @click.option("--whole", is_flag=True, help="Translate pictures that look like whole pairs as they are.")
+@click.option(
+    "--steady",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Films: less flicker, by so much of the frame before where the picture only moved (0 to 1).",
+)
+@click.option("--frames", default=0, type=click.IntRange(0), metavar="N", help="Films and cameras: at most N frames.")
+@click.option("--seconds", default=0.0, type=click.FloatRange(0), metavar="S", help="... and at most S seconds.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY: another policy.")
+@click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.pass_obj
 @as_record(TranslateOptions)
 def command(session: Session, options: TranslateOptions) -> int:
     """Translate pictures (files, folders, patterns) with the newest checkpoint of RUN, RUN@best or RUN@step-400.
 
-    EXIF orientation is applied; other metadata of the pictures is not copied.
+    IN may also be films (film.mp4), or a camera (camera:0) until Ctrl-C. EXIF orientation is applied; other metadata
+    of the pictures is not copied.
     """
-    from imtrans.api import load
+    if films := film_inputs(options.inputs):
+        return translate_films(session, options, films)
+    if options.steady or options.frames or options.seconds:
+        raise ConfigError("--steady, --frames, --seconds: are for films", hint="Give a film (film.mp4), or camera:0.")
+    return _translate_pictures(session, options)
+
+
+def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     from imtrans.engine.device import tune_malloc
     from imtrans.engine.inference.translate_files import Outcome, write_sheet
 
     tune_malloc()
-    translator = load(options.run, device=options.device, plugins=session.plugins)
-    work, existing = _work(translator, options), _existing(options)
+    translator = options.opened(session.plugins)
+    work, existing = _work(translator, options), options.existing
     seeds = range(options.seed, options.seed + options.samples)
     suffix = _suffix(translator, options)
     jobs, finished = plan(options.inputs, Path(options.output), existing=existing, suffix=suffix, seeds=seeds)
@@ -104,7 +99,7 @@ def command(session: Session, options: TranslateOptions) -> int:
     click.echo(f"{outcome.written} of {count} pictures translated to {options.output}")
     if finished:
         click.echo(f"Note: {finished} were there already (--continue)", err=True)
-    for line in _notes(translator, outcome.sizes, work.reading.size):
+    for line in (*pair_notes(translator, outcome.sizes), *size_notes(outcome.sizes, work.reading.size)):
         click.echo(line, err=True)
     for fault in outcome.faults:
         click.echo(f"Error: {printable(fault)}", err=True)
@@ -112,25 +107,15 @@ def command(session: Session, options: TranslateOptions) -> int:
 
 
 def _work(translator: "Translator", options: TranslateOptions) -> "Work":
-    from imtrans.engine.inference.large_pictures import TileLimits
-    from imtrans.engine.inference.scale import size_of
-    from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.translate_files import Work
 
-    limits = _limits(options.source_range) if options.source_range else None
     return Work(
         translator=translator,
-        reading=ReadOptions(source_range=limits, is_whole=options.whole, size=size_of(options.size)),
-        limits=TileLimits(tile=options.tile, memory=_bytes(options.memory)),
+        reading=options.reading,
+        limits=options.limits,
         is_compared=options.compare,
         is_sheet=bool(options.grid),
     )
-
-
-def _existing(options: TranslateOptions) -> Existing:
-    if options.continues and options.overwrite:
-        raise ConfigError("--continue and --overwrite: not both", hint="--continue keeps what exists.")
-    return "continue" if options.continues else "overwrite" if options.overwrite else "refuse"
 
 
 def _suffix(translator: "Translator", options: TranslateOptions) -> str:
@@ -157,40 +142,3 @@ def _unfinished(error: ImtransError, outcome: "Outcome", count: int) -> str:
         f"{outcome.written} of {count} pictures are done; --continue goes on with the rest." if outcome.written else ""
     )
     return "\n".join(filter(None, (error.hint, done)))
-
-
-def _limits(text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(number) for number in text.strip("[]").split(","))
-    except ValueError:
-        raise ConfigError(f"--source-range {text!r}: must be two numbers", hint="For example: 0,255") from None
-    return low, high
-
-
-def _bytes(text: str | None) -> int:
-    if text is None:
-        return 0
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip().upper())
-    if not match or float(match[1]) == 0:
-        raise ConfigError(f"--memory {text!r}: is no amount of memory", hint="For example: 4GB or 800MB")
-    return int(float(match[1]) * UNITS[match[2]])
-
-
-def _notes(translator: "Translator", sizes: Sequence["SizeChange"], choice: "SizeChoice") -> Iterable[str]:
-    """What is to be said of what was read: whole pairs, and what was made smaller or larger than the model knows."""
-    from imtrans.engine.inference.scale import TOLERANCE
-
-    if pairs := sum(size.is_half for size in sizes):
-        half = translator.reader.source_half
-        what = f"{pairs} of them look like the whole pairs that the model was trained on"
-        yield f"Note: {what}: their {half} half was translated (--whole: as they are)"
-    changed = [size for size in sizes if size.before != size.after]
-    if changed and choice == "train":
-        rest = f" ({len(changed)} pictures)" if len(changed) > 1 else ""
-        yield f"Note: brought to the scale of training: {changed[0]}{rest}; --size native keeps their size"
-    far = [s for s in sizes if max(s.magnification, 1 / s.magnification) > TOLERANCE]
-    if far and choice != "train":
-        times = far[0].magnification
-        what = f"{times:.2g} times larger" if times > 1 else f"{1 / times:.2g} times smaller"
-        advice = "without --size they are brought to the scale that the model knows"
-        yield f"Warning: in {len(far)} of {len(sizes)} pictures things are {what} than in training; {advice}"

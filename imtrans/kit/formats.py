@@ -6,6 +6,8 @@ SUFFIXES = (*PLAIN, ".jp2", ".j2k", ".jpx", ".avif", ".heic", ".heif", ".exr")
 CAMERAS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".raf")
 SCANNERS = (".czi", ".nd2", ".lif", ".svs", ".ndpi", ".mrxs", ".dcm", ".nii", ".mha", ".mat")
 UNREAD = (*CAMERAS, *SCANNERS, ".psd", ".xcf", ".svg", ".pdf", ".eps", ".ico", ".jxl", ".hdr", ".pfm", ".dds")
+WRITTEN_FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
+FILMS = (*WRITTEN_FILMS, ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv", ".3gp", ".y4m")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
@@ -17,6 +19,11 @@ def is_picture(name: str) -> bool:
 def is_unread(name: str) -> bool:
     """Whether a file name is that of a picture of a format that is not read."""
     return name.lower().endswith(UNREAD) and not name.startswith(".")
+
+
+def is_film(name: str) -> bool:
+    """Whether a file name is that of a film."""
+    return name.lower().endswith(FILMS) and not name.startswith(".")
 
 
 def is_table(name: str) -> bool:

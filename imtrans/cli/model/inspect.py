@@ -9,6 +9,7 @@ import click
 
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.table import paragraph, table, width_of_output
+from imtrans.engine.runs.card_text import in_words
 from imtrans.errors import printable
 
 if TYPE_CHECKING:
@@ -62,26 +63,7 @@ def _text(key: str, value: Any) -> str:
         return "not stated"
     if key == "plugins":
         return "; ".join(map(_plugin, value)) or "none but those of imtrans"
-    return _plain(value) if value not in ({}, []) else "none"
-
-
-def _plain(value: Any) -> str:
-    """A value in words: "name: option value, ..."; options of what is in a list stand in brackets."""
-    if isinstance(value, Mapping):
-        rest = ", ".join(f"{k} {_inner(v)}" for k, v in value.items() if k != "name")
-        return ": ".join(part for part in (str(value.get("name", "")), rest) if part)
-    if isinstance(value, list):
-        return ", ".join(map(_inner, value))
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _inner(value: Any) -> str:
-    if isinstance(value, Mapping):
-        name, _, rest = _plain(value).partition(": ")
-        return f"{name} ({rest})" if rest else name
-    return f"[{_plain(value)}]" if isinstance(value, list) else _plain(value)
+    return in_words(value) if value not in ({}, []) else "none"
 
 
 def _plugin(plugin: Mapping[str, Any]) -> str:

@@ -33,6 +33,11 @@ def plan(
     is_file = is_single and output.suffix != "" and not output.is_dir()
     bases = [(file, output if is_file else output / name.with_suffix(suffix)) for file, name in files]
     jobs = [Job(file, tuple(zip(seeds, _names(base, seeds), strict=True))) for file, base in bases]
+    return settled(jobs, existing)
+
+
+def settled(jobs: list[Job], existing: Existing) -> tuple[list[Job], int]:
+    """The jobs that are left to do, and how many outputs are there already. ConfigError as for `plan`."""
     _check_distinct(jobs)
     if existing != "continue":
         _check_free(jobs, is_overwriting=existing == "overwrite")
@@ -75,7 +80,7 @@ def _files(inputs: Iterable[str]) -> Iterator[tuple[Path, Path]]:
     from imtrans.kit.formats import SUFFIXES
     from imtrans.kit.picture_files import find_pictures
 
-    for path in _expanded(inputs):
+    for path in expanded(inputs):
         if path.is_dir():
             found = find_pictures(path)
             if not found.names:
@@ -89,7 +94,7 @@ def _files(inputs: Iterable[str]) -> Iterator[tuple[Path, Path]]:
             raise DataError(f"{path}: no such file or folder", hint="Give pictures, or a folder that holds some.")
 
 
-def _expanded(inputs: Iterable[str]) -> Iterator[Path]:
+def expanded(inputs: Iterable[str]) -> Iterator[Path]:
     """Paths; a pattern such as "in/*.png", which the shells of Windows leave as it is, gives all that fit it."""
     for text in inputs:
         if Path(text).exists() or not glob.has_magic(text):

@@ -10,6 +10,7 @@ from typing import Any
 
 from imtrans import atomic_io
 from imtrans.errors import CheckpointError, ResourceError, nearest
+from imtrans.net.hub_model import fetch, is_hub_name
 from imtrans.plugins.interval import Interval
 
 RUNS = Path("runs")
@@ -20,13 +21,16 @@ BEST = "best.json"
 _STEP, _BEST = re.compile(r"step-(\d+)"), re.compile(r"best-(\d+)")
 
 
-def find(run: Path) -> Path:
-    """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file.
+def find(run: Path, *, is_offline: bool = False) -> Path:
+    """The checkpoint of a run folder, a run's name, a checkpoint folder or its weights file; or the weights file of a
+    model on the Hub ("hf:USER/NAME@REVISION"), with `is_offline` from its cache alone.
 
     Of a run it is the newest intact one that could be resumed, else the best one; RUN@best is the best, and
     RUN@step-400 or RUN@400 that of a step. A safetensors file of any other name or place is returned as it is: it can
     be a model that was copied alone. CheckpointError names what is wrong, and the runs that exist.
     """
+    if is_hub_name(run):
+        return fetch(str(run), is_offline=is_offline).path
     path = next((p for p in (run, RUNS / run) if os.path.exists(p)), None)
     if path is None:
         return _of_name(run)

@@ -1,15 +1,27 @@
 """Initialising a model with the weights of another: what fits is loaded, what does not is reported."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
+from imtrans.config.schema import RunConfig
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints.io import read_tensors, with_prefix
 from imtrans.errors import CheckpointError, join_names
 from imtrans.kit.spectral_norm import update_spectral_norms
 from imtrans.kit.state_dict import without_wrappers
+from imtrans.net.hub_model import fetch, is_hub_name
+
+
+def pinned(config: RunConfig, *, is_offline: bool = False) -> RunConfig:
+    """The same configuration; where `train.init` names a model on the Hub, its name then holds commit and SHA-256, so
+    that the run says for good what it began with."""
+    if not is_hub_name(config.train.init):
+        return config
+    file = fetch(str(config.train.init), is_offline=is_offline)
+    return replace(config, train=replace(config.train, init=str(file.pinned)))
 
 
 def fill(model: Model, path: Path) -> list[str]:
@@ -19,7 +31,7 @@ def fill(model: Model, path: Path) -> list[str]:
     CheckpointError if nothing fits.
     """
     is_file = path.is_file() and path.suffix == ".safetensors"
-    file = path if is_file else checkpoint_paths.find(path) / checkpoint_paths.WEIGHTS
+    file = path if is_file else checkpoint_paths.weights_file(checkpoint_paths.find(path))
     tensors = without_wrappers(read_tensors(file))
     results = {name: _fill(model, name, with_prefix(tensors, name)) for name in model.networks}
     if not any(count for count, _ in results.values()):

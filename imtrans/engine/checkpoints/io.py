@@ -80,6 +80,7 @@ def save(
 
 def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a weights file: the configuration, the data specification and the plugins of its model."""
+    info = model.config.dataset.component.info
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in model.networks.items()}
     return {
         "format": FORMAT,
@@ -90,6 +91,7 @@ def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str
         "plugins": required_plugins.without_paths(plugins),
         "parameters": counts,
         "licence": model.config.train.licence,
+        "terms": {"dataset": info.terms or None, "is_public": info.archive is not None},
     }
 
 

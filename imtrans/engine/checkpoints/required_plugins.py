@@ -39,16 +39,22 @@ class RequiredPlugin:
             return None
 
     @property
-    def remedy(self) -> str:
-        """How to get it."""
+    def command(self) -> str:
+        """How a user gets it; empty for a distribution of a name that no command should hold."""
         if self.file:
-            return f"It needs the plugin in the file {self.name}, which its author has: imtrans -p PATH/{self.name} ..."
+            return f"imtrans -p PATH/{self.name} ..."
+        # The text is a stranger's, and people paste commands.
+        return f"python -m pip install {self.distribution}" if _DISTRIBUTION.fullmatch(self.distribution) else ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is not loaded."""
+        if self.file:
+            return f"It needs the plugin in the file {self.name}, which its author has: {self.command}"
         named = f"It needs the plugin {f'{self.distribution} {self.version}'.strip()}"
         if self.installed is not None:
             return f"{named}; {self.installed} is installed, but not loaded: imtrans list shows why"
-        # The text is a stranger's, and people paste commands.
-        is_plain = _DISTRIBUTION.fullmatch(self.distribution)
-        return f"{named}: python -m pip install {self.distribution}" if is_plain else named
+        return f"{named}: {self.command}" if self.command else named
 
 
 def record(config: RunConfig, versions: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> dict[str, dict[str, Any]]:

@@ -66,7 +66,11 @@ class SourceReader:
         head = images.header(path)
         is_half = not options.is_whole and is_pair(head, self.data_spec)
         before = head.height, head.width // 2 if is_half else head.width
-        after = self.fitted_size(before, options.size)
+        return self.change_of(before, options.size, is_half=is_half)
+
+    def change_of(self, before: Size, choice: SizeChoice, *, is_half: bool = False) -> SizeChange:
+        """At which size a picture of this height and width is translated."""
+        after = self.fitted_size(before, choice)
         scale = magnification(before, after, trained=self.config.data.size, stored=self.data_spec.stored)
         return SizeChange(before, after, scale, is_half)
 

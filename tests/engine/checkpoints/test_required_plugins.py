@@ -26,8 +26,11 @@ class Loss:
     def __call__(self, prediction, target):
         return (prediction - target).abs().mean()
 """
-SMALL = ("--steps", "1", "--set", "data.size=32", "--set", "generator.depth=3", "--set", "generator.width=4")
-MORE = ("--set", "discriminator.width=4", "--set", "metrics=[]", "--set", "dataset.pairs=8", "--batch-size", "2", "--set", "reconstruction=mine")
+SETTINGS = (
+    *("data.size=32", "generator.depth=3", "generator.width=4", "discriminator.width=4"),
+    *("metrics=[]", "dataset.pairs=8", "data.batch_size=2", "reconstruction=mine"),
+)
+SMALL = ("--steps", "1", *(word for setting in SETTINGS for word in ("--set", setting)))
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def run(cli, tmp_path):
     for name in ("mine", "other"):
         (tmp_path / f"{name}_plugin.py").write_text(LOSS.format(name=name))
     files = [word for name in ("mine", "other") for word in ("-p", str(tmp_path / f"{name}_plugin.py"))]
-    done = cli(*files, "run", "pix2pix", "--name", "own", "--device", "cpu", *SMALL, *MORE)
+    done = cli(*files, "run", "pix2pix", "--name", "own", "--device", "cpu", *SMALL)
     assert done.code == 0, done.err
     return Path("runs/own")
 

@@ -1,0 +1,117 @@
+"""The command line of `imtrans translate`, and what it means."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imtrans.cli.shared.command_config import ConfigFlags, layer
+from imtrans.cli.shared.translation_plan import Existing
+from imtrans.errors import ConfigError
+
+if TYPE_CHECKING:
+    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.scale import SizeChange, SizeChoice
+    from imtrans.engine.inference.source_reader import ReadOptions
+    from imtrans.engine.inference.translator import Translator
+    from imtrans.plugins.discovery import Plugins
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions:
+    """The command line of `imtrans translate`."""
+
+    run: str
+    inputs: tuple[str, ...]
+    output: str
+    device: str
+    seed: int
+    samples: int
+    continues: bool
+    overwrite: bool
+    suffix: str | None
+    compare: bool
+    grid: str | None
+    source_range: str | None
+    size: str
+    tile: int
+    memory: str | None
+    whole: bool
+    steady: float
+    frames: int
+    seconds: float
+    settings: tuple[str, ...]
+    offline: bool
+
+    def opened(self, plugins: "Plugins") -> "Translator":
+        """The model, with the inference policy of --set."""
+        from imtrans.api import load
+
+        settings = {".".join(a.path): a.value for a in layer(ConfigFlags(settings=self.settings)).assignments}
+        return load(self.run, device=self.device, settings=settings, plugins=plugins, is_offline=self.offline)
+
+    @property
+    def existing(self) -> Existing:
+        """What is done with outputs that exist. ConfigError for two answers."""
+        if self.continues and self.overwrite:
+            raise ConfigError("--continue and --overwrite: not both", hint="--continue keeps what exists.")
+        return "continue" if self.continues else "overwrite" if self.overwrite else "refuse"
+
+    @property
+    def reading(self) -> "ReadOptions":
+        """How sources are read."""
+        from imtrans.engine.inference.scale import size_of
+        from imtrans.engine.inference.source_reader import ReadOptions
+
+        limits = _range(self.source_range) if self.source_range else None
+        return ReadOptions(source_range=limits, is_whole=self.whole, size=size_of(self.size))
+
+    @property
+    def limits(self) -> "TileLimits":
+        """What a source may take before it is tiled."""
+        from imtrans.engine.inference.large_pictures import TileLimits
+
+        return TileLimits(tile=self.tile, memory=_bytes(self.memory))
+
+
+def size_notes(sizes: Sequence["SizeChange"], choice: "SizeChoice", *, kind: str = "pictures") -> Iterable[str]:
+    """What is to be said of sources that were made smaller or larger than the model knows."""
+    from imtrans.engine.inference.scale import TOLERANCE
+
+    changed = [size for size in sizes if size.before != size.after]
+    if changed and choice == "train":
+        rest = f" ({len(changed)} {kind})" if len(changed) > 1 else ""
+        yield f"Note: brought to the scale of training: {changed[0]}{rest}; --size native keeps their size"
+    far = [s for s in sizes if max(s.magnification, 1 / s.magnification) > TOLERANCE]
+    if far and choice != "train":
+        times = far[0].magnification
+        what = f"{times:.2g} times larger" if times > 1 else f"{1 / times:.2g} times smaller"
+        advice = "without --size they are brought to the scale that the model knows"
+        yield f"Warning: in {len(far)} of {len(sizes)} {kind} things are {what} than in training; {advice}"
+
+
+def pair_notes(translator: "Translator", sizes: Sequence["SizeChange"]) -> Iterable[str]:
+    """What is to be said of pictures that look like whole pairs."""
+    if pairs := sum(size.is_half for size in sizes):
+        half = translator.reader.source_half
+        what = f"{pairs} of them look like the whole pairs that the model was trained on"
+        yield f"Note: {what}: their {half} half was translated (--whole: as they are)"
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(number) for number in text.strip("[]").split(","))
+    except ValueError:
+        raise ConfigError(f"--source-range {text!r}: must be two numbers", hint="For example: 0,255") from None
+    return low, high
+
+
+def _bytes(text: str | None) -> int:
+    if text is None:
+        return 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip().upper())
+    if not match or float(match[1]) == 0:
+        raise ConfigError(f"--memory {text!r}: is no amount of memory", hint="For example: 4GB or 800MB")
+    return int(float(match[1]) * UNITS[match[2]])

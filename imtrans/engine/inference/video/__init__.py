@@ -1,0 +1,1 @@
+"""Films and cameras translated to films, frame by frame."""
