@@ -72,8 +72,9 @@ def bind_metrics(
 ) -> BoundMetrics:
     """The protocol's metrics, built; `missing` names what no batch holds ("source", "labels").
 
-    One that compares other kinds of targets, or pairs where the data are not paired, and an optional one that needs what
-    is missing or not installed, is left out. Raises NotInstalledError or ConfigError if another one is, or, unless it `may_be_empty`, if none is left.
+    One that compares other kinds of targets, or pairs where the data are not paired, and an optional one that needs
+    what is missing or not installed, is left out. Raises NotInstalledError or ConfigError if another one is, or, unless
+    it `may_be_empty`, if none is left.
     """
     bound: list[BoundMetric] = []
     unfit: dict[str, Reason] = {}
