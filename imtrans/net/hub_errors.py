@@ -1,6 +1,7 @@
 """What goes wrong with the Hugging Face Hub, as errors of imtrans."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,9 @@ def _translated(repo: str, name: str, *, is_offline: bool) -> Iterator[None]:
     from huggingface_hub import errors
 
     # The library has changed its HTTP client twice (requests, httpx, httpx2); its own base class is of the present one.
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it logs each try, two lines; in the end there is one message of ours
     transport: Any = next(base for base in errors.HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
     try:
         yield
@@ -72,6 +76,8 @@ def _translated(repo: str, name: str, *, is_offline: bool) -> Iterator[None]:
         raise ResourceError(
             f"{name}: {_first_line(error)}", hint="Look at the room and the rights of HF_HOME."
         ) from None
+    finally:
+        logger.setLevel(level)
 
 
 def _of_status(error: Any, repo: str) -> ImtransError:
