@@ -28,11 +28,16 @@ def hub_library() -> Any:
 @contextlib.contextmanager
 def hub_errors(repo: str, name: str, *, is_offline: bool = False) -> Iterator[None]:
     """Errors of the library inside the block as those of imtrans, which name `repo` or `name` and what to do."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
     with _translated(repo, name, is_offline=is_offline):
         try:
+            logger.setLevel(logging.ERROR)  # it logs each try, two lines; in the end there is one message of ours
             yield
         except RuntimeError as error:  # so it wraps what went wrong while a file was sent
             raise error.__cause__ or error from None
+        finally:
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -40,9 +45,6 @@ def _translated(repo: str, name: str, *, is_offline: bool) -> Iterator[None]:
     from huggingface_hub import errors
 
     # The library has changed its HTTP client twice (requests, httpx, httpx2); its own base class is of the present one.
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it logs each try, two lines; in the end there is one message of ours
     transport: Any = next(base for base in errors.HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
     try:
         yield
@@ -76,8 +78,6 @@ def _translated(repo: str, name: str, *, is_offline: bool) -> Iterator[None]:
         raise ResourceError(
             f"{name}: {_first_line(error)}", hint="Look at the room and the rights of HF_HOME."
         ) from None
-    finally:
-        logger.setLevel(level)
 
 
 def _of_status(error: Any, repo: str) -> ImtransError:

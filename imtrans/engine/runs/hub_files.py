@@ -6,13 +6,12 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from safetensors.torch import save_file
 
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints.io import read_metadata, read_tensors
 from imtrans.engine.runs.model_card import model_card
+from imtrans.kit.images import decode, encode
 
 PICTURES = 3  # sample sheets at most
 
@@ -32,16 +31,12 @@ def write_hub_files(
     save_file(read_tensors(checkpoint_paths.weights_file(checkpoint)), weights, {"imtrans": json.dumps(metadata)})
     config = folder / "config.json"
     config.write_text(json.dumps(metadata, indent=1, sort_keys=True), encoding="utf-8")
-    samples = (
-        []
-        if checkpoint.is_file() or not has_samples
-        else sorted((checkpoint.parent / "samples").glob("step-*.png"))[-PICTURES:]
-    )
+    sheets = checkpoint.parent / "samples"
+    samples = [] if checkpoint.is_file() or not has_samples else sorted(sheets.glob("step-*.png"))[-PICTURES:]
     pictures = {f"samples/{path.name}": path for path in samples}
     for name, path in pictures.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        with Image.open(path) as sheet:
-            Image.fromarray(np.asarray(sheet)).save(folder / name, optimize=True)  # the pixels alone
+        encode(folder / name, decode(path))  # the pixels alone
     card = folder / "README.md"
     card.write_text(model_card(checkpoint, licence=licence, samples=[*pictures], repo=repo), encoding="utf-8")
     names = (checkpoint_paths.WEIGHTS, card.name, config.name, *pictures)
