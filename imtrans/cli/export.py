@@ -56,7 +56,7 @@ class Form:
 @click.option("--dtype", "dtypes", multiple=True, metavar="TYPE", help="fp32 (the default), fp16, int8.")
 @click.option("-o", "--output", metavar="FILE", help="The file, or a folder; without it: export/ in the run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY or FORMAT.OPTION.")
-@click.option("--licence", metavar="TEXT", help="Terms of use, stored in the file.")
+@click.option("--licence", metavar="TEXT", help="Terms of use, stored in the file; without it: those of the run.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: what a format needs and is not there is an error.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--bench", is_flag=True, help="Also measure the time a picture; without --to of all forms, none kept.")
@@ -88,6 +88,7 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     from imtrans.api import load
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints import io as checkpoints_io
+    from imtrans.engine.checkpoints.model_summary import licence_of
     from imtrans.engine.export.files import Exports
     from imtrans.engine.runs.page_info import name_of
 
@@ -102,7 +103,7 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     about = {
         "run": run_name,
         "step": metadata.get("step"),
-        "licence": options.licence or metadata.get("licence"),
+        "licence": options.licence or licence_of(metadata),
     }
     run = None if is_alone else checkpoint.parent
     is_offline = options.offline or not options.exporters  # what nobody asked for is not fetched either

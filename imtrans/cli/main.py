@@ -24,6 +24,8 @@ COMMANDS = {
     "rerun": "Train a run again from its folder.",
     "translate": "Translate pictures and films with a trained model.",
     "serve": "Try a trained model on a page; serve it to programs.",
+    "inspect": "Show what a model's file is, without loading it.",
+    "card": "Write a model's card: what it is, its figures, how to use it.",
     "push": "Put a trained model on the Hugging Face Hub.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
@@ -36,8 +38,13 @@ COMMANDS = {
     "watch": "Show the report of a run while it trains.",
     "completion": "Print the shell completion of bash, zsh or fish.",
 }
-_MODULES = {"import": "import_weights", "data": "data.group", "serve": "model.serve", "push": "model.push"}
 
+# Where a command's file is not called as the command.
+_MODULES = {
+    "import": "import_weights",
+    "data": "data.group",
+    **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push")},
+}
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 
 

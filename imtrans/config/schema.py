@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imtrans.plugins.component import Component, Direction, MethodInfo
-from imtrans.plugins.options import NONE, to_plain, values
+from imtrans.plugins.options import NONE, refs, specs, to_plain, values
 from imtrans.plugins.recipe import DataOptions, OptimizerOptions, TrainOptions
 
 
@@ -26,6 +26,12 @@ class ResolvedComponent:
     def is_weighted(self) -> bool:
         """Whether it is a term of a sum, and `weight` counts."""
         return self.component.kind in ("loss", "adversarial", "penalty")
+
+    def uses(self) -> Iterator[tuple[str, str]]:
+        """Its kind and name, and those of the components that its options name."""
+        yield self.component.kind, self.name
+        for spec in specs(self.component.options).values():
+            yield from ((str(spec.kind), ref.name) for ref in refs(spec, getattr(self.options, spec.name)))
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
         """Name, weight and options as TOML and JSON can hold them; an unset value is "none", or None with `unset`."""
@@ -70,6 +76,12 @@ class RunConfig:
         # `info` is Any: plugins declare one of three classes there.
         direction: Direction = self.data.direction or self.dataset.component.info.direction
         return direction
+
+    def uses(self) -> set[tuple[str, str]]:
+        """Kind and name of every component that is chosen or that an option names."""
+        parts = (component for slot in self.parts.values() for component in slot)
+        chosen = [self.method, self.dataset, *parts, *self.augment, *self.metrics, *self.observers]
+        return {use for component in chosen for use in component.uses()}
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
         """The whole configuration as nested plain values: what config.toml and a checkpoint hold."""

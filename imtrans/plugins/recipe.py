@@ -161,6 +161,12 @@ class TrainOptions:
     num_samples: int = option(
         6, "validation pictures on a sample grid", low=1, high=64, former={"samples": None}, unit="pictures"
     )
+    licence: str | None = option(
+        None,
+        "terms on which the model may be used, stored in its files; one of the Hub's identifiers (cc-by-4.0, mit, "
+        "other) is understood there, too",
+        example="cc-by-4.0",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

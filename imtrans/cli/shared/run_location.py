@@ -96,17 +96,22 @@ def resume_at(
 
 def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, layers: Sequence[Layer] = ()) -> RunConfig:
     """The configuration that a run had, with `layers` on top: its checkpoint's, else that of its config.toml."""
+    from imtrans import atomic_io
     from imtrans.config import io as config_io
-    from imtrans.config.resolve import restore
-    from imtrans.engine.checkpoints.io import read_metadata
+    from imtrans.engine.checkpoints import model_file
+    from imtrans.engine.checkpoints.required_plugins import restored
 
-    tree = read_metadata(checkpoint)["config"] if checkpoint else config_io.read(folder / "config.toml")
-    return restore(catalog, tree, origin="checkpoint" if checkpoint else "config.toml", layers=layers)
+    metadata = model_file.read_metadata(checkpoint) if checkpoint else {}
+    tree = metadata["config"] if checkpoint else config_io.read(folder / "config.toml")
+    recorded = metadata.get("plugins") if checkpoint else atomic_io.read_json(folder / "plugins.json")
+    where, origin = (f"checkpoint {checkpoint}", "checkpoint") if checkpoint else (f"run {folder}", "config.toml")
+    return restored(catalog, tree, recorded, where=where, origin=origin, layers=layers)
 
 
 def _whole(config: RunConfig) -> Any:
     """What a finished run has to have in common: a longer one, or one with other metrics, is asked for on purpose."""
-    return [config.train.epochs, config.train.steps, config.train.init, config.dataset.tree(), config.tree()["metrics"]]
+    train = config.train
+    return [train.epochs, train.steps, train.init, train.licence, config.dataset.tree(), config.tree()["metrics"]]
 
 
 def is_restart() -> bool:

@@ -12,7 +12,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared import torchrun
 from imtrans.cli.shared.progress import progress
 from imtrans.config.schema import RunConfig
-from imtrans.errors import PeerLostError
+from imtrans.errors import PeerLostError, printable
 
 if TYPE_CHECKING:
     from imtrans.engine.checkpoints.resume import ResumePoint
@@ -58,10 +58,10 @@ def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoin
     with progress("evaluating") as tick:
         result = trainer.fit_recorded(job, tick=tick)
     if job.world.is_first:
-        click.echo(_as_json(folder, result) if as_json else summary(folder, result))
+        click.echo(_as_json(folder, result) if as_json else summary(folder, result, licence=config.train.licence))
 
 
-def summary(folder: Path, result: Any) -> str:
+def summary(folder: Path, result: Any, *, licence: str | None = None) -> str:
     """The metrics of the trained model, and the paths of what was written."""
     from imtrans.engine.checkpoints import checkpoint_paths
 
@@ -83,6 +83,7 @@ def summary(folder: Path, result: Any) -> str:
             f"Report:   {folder / 'report.html'}",
             f"Model:    {result.checkpoint}",
             *([f"Best:     {best.name}, by {record['metric']} {record['value']:.4g}"] if best else []),
+            *([f"Licence:  {printable(licence)}"] if licence else []),
             f"Use it:   imtrans translate {run} PICTURES -o OUT",
             f"Try it:   imtrans serve {run}",
             f"Share it: imtrans export {run} --to web -o page.html",

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import imtrans
 from imtrans import atomic_io
-from imtrans.config.resolve import restore
+from imtrans.config.schema import RunConfig
 from imtrans.engine import build
 from imtrans.engine.build import ComponentFactory, Model
+from imtrans.engine.checkpoints import required_plugins
 from imtrans.engine.checkpoints.checkpoint_paths import (
     OPTIMIZER,
     STATE,
@@ -31,12 +32,13 @@ from imtrans.engine.checkpoints.checkpoint_paths import (
     step_name,
     weights_file,
 )
+from imtrans.engine.checkpoints.model_file import FORMAT, KEY
+from imtrans.engine.checkpoints.model_file import read_metadata as read_metadata
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
-from imtrans.errors import CheckpointError, ConfigError, ImtransError
+from imtrans.errors import CheckpointError
 from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
 from imtrans.plugins.catalog import Catalog
 
-FORMAT = 4  # 2: some options had other names (`former` in imtrans.plugins.options); 3: fewer fields of ImageSpec
 _RANK = "rank-{}.safetensors"
 
 
@@ -66,7 +68,7 @@ def save(
     fields |= {"is_milestone": True} if is_milestone else {}
     text = json.dumps(fields, indent=1)
     with atomic_io.staged_folder(final) as stage:
-        metadata = {"imtrans": json.dumps(metadata_of(model, step, plugins))}
+        metadata = {KEY: json.dumps(metadata_of(model, step, plugins))}
         _write(stage / WEIGHTS, weights(model), metadata)
         if moments:
             _write(stage / OPTIMIZER, moments)
@@ -78,13 +80,18 @@ def save(
 
 def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a weights file: the configuration, the data specification and the plugins of its model."""
+    info = model.config.dataset.component.info
+    counts = {name: sum(p.numel() for p in network.parameters()) for name, network in model.networks.items()}
     return {
         "format": FORMAT,
         "imtrans": imtrans.__version__,
         "step": step,
         "config": model.config.tree(),
         "signals": dataclasses.asdict(model.data_spec),
-        "plugins": dict(plugins),
+        "plugins": required_plugins.without_paths(plugins),
+        "parameters": counts,
+        "licence": model.config.train.licence,
+        "terms": {"dataset": info.terms or None, "is_public": info.archive is not None},
     }
 
 
@@ -132,31 +139,6 @@ def state(folder: Path, *, device: torch.device) -> dict[str, Any]:
         tensors = _tensors(sorted(folder.glob(_RANK.format("*"))))
         shared = unpack(saved["shared"], moved(_tensors([folder / OPTIMIZER]), device))
         return {**saved, "shared": shared, "ranks": [unpack(tree, tensors) for tree in saved["ranks"]]}
-
-
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """The metadata of a checkpoint folder's weights, or of a weights file that was copied alone.
-
-    CheckpointError if they are missing, unreadable, or of a newer version of imtrans.
-    """
-    try:
-        with safe_open(weights_file(folder), framework="pt") as file:
-            texts: dict[str, str] = file.metadata() or {}
-        if folder.is_file() and "imtrans" not in texts:
-            raise CheckpointError(
-                f"{folder} is no model of imtrans: nothing in it says which networks its weights are of",
-                hint=f"Bring it in, if an importer knows it: imtrans import {folder}",
-            )
-        metadata: dict[str, Any] = json.loads(texts["imtrans"])
-        version, writer = int(metadata["format"]), str(metadata["imtrans"])
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
-        raise broken(folder, f"{weights_file(folder).name} has no readable description ({error})") from None
-    if version > FORMAT:
-        raise CheckpointError(
-            f"checkpoint {folder}: made by imtrans {writer}, this is {imtrans.__version__}",
-            hint="Upgrade: python -m pip install --upgrade imtrans",
-        )
-    return metadata
 
 
 def weights(model: Model) -> dict[str, Tensor]:
@@ -219,18 +201,10 @@ def _tensors(paths: Iterable[Path]) -> dict[str, Tensor]:
     return {name: tensor for path in paths if path.exists() for name, tensor in read_tensors(path).items()}
 
 
-def _config(catalog: Catalog, metadata: Mapping[str, Any], folder: Path) -> Any:
+def _config(catalog: Catalog, metadata: Mapping[str, Any], folder: Path) -> RunConfig:
     try:
-        return restore(catalog, metadata["config"], origin="checkpoint")
-    except ImtransError as error:
-        # An unknown component is most likely one of a plugin that is not installed.
-        needs = sorted({p["distribution"] for p in metadata["plugins"].values()} - {"imtrans"})
-        hint = (
-            f"It was trained with {', '.join(needs)}: python -m pip install {' '.join(needs)}" if needs else error.hint
-        )
-        # An option that this version does not know is a fault of the checkpoint, not of the command line.
-        kind = type(error) if not isinstance(error, ConfigError) else CheckpointError
-        raise kind(f"checkpoint {folder}: {error.what}", hint=hint) from None
+        tree, recorded = metadata["config"], metadata["plugins"]
+        return required_plugins.restored(catalog, tree, recorded, where=f"checkpoint {folder}", origin="checkpoint")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise broken(folder, f"{weights_file(folder).name} has no readable description ({error!r})") from None
 

@@ -34,6 +34,7 @@ HARMLESS = (
         "train.early_stopping_patience",
         "train.device",
         "train.init",
+        "train.licence",
     ),
     *("train.timeout", "train.steps", "train.epochs", "data.workers", "data.cache", "dataset.root", "dataset.path"),
     *("metrics", "observers", "inference"),

@@ -16,6 +16,7 @@ from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
 from imtrans.engine import build
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints import required_plugins
 from imtrans.engine.checkpoints.checkpoint_paths import RUNS
 from imtrans.engine.importing import pickle_sandbox
 from imtrans.engine.runs import run_dir
@@ -59,7 +60,7 @@ def import_run(
     model = build.model(config, data_spec, factory=factory, device=torch.device("cpu"), seed=0)
     for slot, part in imported.parts.items():
         model.networks[slot].load_state_dict(dict(part.weights))
-    checkpoint = checkpoints_io.save(model, folder, step=0, plugins=plugins)
+    checkpoint = checkpoints_io.save(model, folder, step=0, plugins=required_plugins.record(config, plugins, catalog))
     atomic_io.replace_text(folder / "config.toml", config_io.write(config))
     atomic_io.replace_json(folder / run_dir.RECORD, _record(folder, files))
     return ImportResult(checkpoint, _lines(imported, model))

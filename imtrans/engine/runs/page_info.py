@@ -8,6 +8,7 @@ import imtrans
 from imtrans.config.schema import RunConfig
 from imtrans.engine.build import Model
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints.model_summary import licence_of
 from imtrans.kit.model_page.model_info import model_info
 from imtrans.kit.report import metric_history, samples
 
@@ -15,10 +16,14 @@ NOT_STATED = "The data set does not state its terms of use; ask whoever trained 
 
 
 def page_info(model: Model, checkpoint: Path, *, has_noise: bool, licence: str = "") -> dict[str, Any]:
-    """`imtrans.kit.model_page.model_info.model_info` of a checkpoint and, where it lies in one, of its run folder."""
+    """`imtrans.kit.model_page.model_info.model_info` of a checkpoint and, where it lies in one, of its run folder.
+
+    `licence`: other terms than the model's own.
+    """
     folder = checkpoint.absolute().parent
     grid = samples.newest(folder)
     terms = model.config.dataset.component.info.terms
+    licence = licence or licence_of(checkpoints_io.read_metadata(checkpoint)) or ""
     return model_info(
         name=name_of(checkpoint),
         data_spec=model.data_spec,

@@ -12,7 +12,9 @@ import torch
 
 import imtrans
 from imtrans import atomic_io
+from imtrans.engine.checkpoints import required_plugins
 from imtrans.interfaces import Run
+from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
     from imtrans.plugins.discovery import Plugins
@@ -31,7 +33,7 @@ def write(run: Run, plugins: "Plugins") -> None:
     }
     records = {
         "env.json": environment(str(run.facts["device"])),
-        "plugins.json": plugins.versions(),
+        "plugins.json": required_plugins.record(run.config, plugins.versions(), Catalog(plugins.records)),
         "seed.json": {"seed": seed, "streams": streams},
     }
     for name, content in records.items():

@@ -10,7 +10,7 @@ from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
-from imtrans.engine.checkpoints import init_weights, resume, state
+from imtrans.engine.checkpoints import init_weights, required_plugins, resume, state
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints.disk_use import disk_use
 from imtrans.engine.checkpoints.resume import ResumePoint
@@ -152,7 +152,7 @@ def _job(
         plain_training=splits.plain,
         update=update,
         observers=HookCaller(plugins.manager, is_on=world.is_first),
-        plugins=plugins.versions(),
+        plugins=required_plugins.record(config, plugins.versions(), Catalog(plugins.records)),
         metrics=metrics.metrics,
         progress=progress,
         start=checkpoint,

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import imtrans
 from imtrans.engine import build
-from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.checkpoints import checkpoint_paths, model_file
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.inference.translator import Translator
 from imtrans.engine.training import trainer
@@ -111,7 +111,7 @@ def test_weights_that_are_not_finite_are_refused(trained, tmp_path):
 def test_a_newer_format_says_so(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_io, "FORMAT", 2)
     folder = checkpoints_io.save(trained.model, tmp_path, step=3, plugins={})
-    monkeypatch.setattr(checkpoints_io, "FORMAT", 1)
+    monkeypatch.setattr(model_file, "FORMAT", 1)
     with pytest.raises(CheckpointError, match=r"made by imtrans .*, this is"):
         checkpoints_io.read_metadata(folder)
 
@@ -125,7 +125,7 @@ def test_a_missing_plugin_is_named_with_how_to_install_it(trained, tmp_path):
         checkpoints_io.load(
             folder, catalog=without, factory=build.ComponentFactory(without), device=torch.device("cpu")
         )
-    assert caught.value.hint == "It was trained with imtrans-x: python -m pip install imtrans-x"
+    assert caught.value.hint == "It needs the plugin imtrans-x 1: python -m pip install imtrans-x"
 
 
 def test_pickled_files_are_never_loaded(tmp_path):
