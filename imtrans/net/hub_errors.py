@@ -1,6 +1,7 @@
 """What goes wrong with the Hugging Face Hub, as errors of imtrans."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -27,11 +28,16 @@ def hub_library() -> Any:
 @contextlib.contextmanager
 def hub_errors(repo: str, name: str, *, is_offline: bool = False) -> Iterator[None]:
     """Errors of the library inside the block as those of imtrans, which name `repo` or `name` and what to do."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
     with _translated(repo, name, is_offline=is_offline):
         try:
+            logger.setLevel(logging.ERROR)  # it logs each try, two lines; in the end there is one message of ours
             yield
         except RuntimeError as error:  # so it wraps what went wrong while a file was sent
             raise error.__cause__ or error from None
+        finally:
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

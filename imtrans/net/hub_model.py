@@ -71,6 +71,9 @@ def fetch(name: str, *, is_offline: bool = False) -> HubFile:
         raise CheckpointError(
             f"{model}: the file has another SHA-256, {digest}", hint="Somebody has changed it, or the name is wrong."
         )
+    blob = path.resolve()  # the cache calls large files by their SHA-256, and compares sizes alone
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name) and blob.name != digest:
+        raise CheckpointError(f"{model}: the copy in the cache is damaged", hint=f"Remove it to fetch it again: {blob}")
     commit = path.parent.name if _COMMIT.fullmatch(path.parent.name) else model.revision
     pinned = HubModel(repo=model.repo, revision=commit, sha256=digest)
     if commit != model.revision:

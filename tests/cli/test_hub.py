@@ -1,5 +1,6 @@
 """Models on the Hub: pushed in one commit, fetched by commit, pinned by SHA-256; with the Hub's own library."""
 
+import io
 import json
 import shutil
 
@@ -9,6 +10,7 @@ from factories import job, pairs
 from hub_server import served
 from PIL import Image
 
+from imtrans.engine.runs import page_info
 from imtrans.engine.training import trainer
 from imtrans.net import hub_model
 
@@ -47,6 +49,8 @@ def test_a_model_is_pushed_in_one_commit_and_translates_from_there_as_from_here(
     files = hub.at("me/houses", "main")[1]
     assert sorted(files) == ["README.md", "config.json", "model.safetensors", "samples/step-000001.png"]
     assert not any(str(tmp_path).encode() in content for content in files.values())
+    sheet = Image.open(io.BytesIO(files["samples/step-000001.png"]))
+    assert not sheet.info  # the run's sheet records the names of the data's files
     assert json.loads(files["config.json"])["licence"] == "cc-by-4.0"
     for run, out in (("first", "a"), ("hf:me/houses", "b"), (f"hf:me/houses@{commit}", "c")):
         told = here("translate", run, "x.png", "-o", out)
@@ -115,7 +119,20 @@ def test_nothing_is_sent_where_one_only_looks(here, hub):
     assert told.code == 0
     assert "model.safetensors" in told.out
     assert "Nothing was sent" in told.out
+    assert "samples/" in told.out
+    assert "samples/" not in here("push", "first", "me/houses", "--dry-run", "--no-samples").out
     assert hub.requests == []
+
+
+def test_a_damaged_copy_in_the_cache_is_refused_and_one_of_the_hub_has_its_name(here, hub):
+    hub.commit("me/houses", {"model.safetensors": b"\x08\0\0\0\0\0\0\0{}      "})
+    path = hub_model.fetch("hf:me/houses").path
+    assert page_info.name_of(path) == "houses"
+    blob = path.resolve()
+    if len(blob.name) == 64:
+        blob.write_bytes(b"\x08\0\0\0\0\0\0\0{}     !")
+        told = here("translate", "hf:me/houses", "x.png", "-o", "o", "--offline")
+        assert (told.code, "the copy in the cache is damaged" in told.err) == (4, True)
 
 
 def test_without_a_network_the_message_is_about_the_network(here, monkeypatch):
@@ -125,6 +142,7 @@ def test_without_a_network_the_message_is_about_the_network(here, monkeypatch):
     told = here("translate", "hf:me/houses", "x.png", "-o", "o")
     assert told.code == 6
     assert "the Hub cannot be reached" in told.err
+    assert told.err.count("\n") == 2  # and no line for each try
 
 
 def test_paths_of_the_machine_are_their_last_part_alone(tmp_path):

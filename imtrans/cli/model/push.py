@@ -21,6 +21,7 @@ class PushOptions:
     licence: str
     message: str
     is_dry: bool
+    no_samples: bool
 
 
 @click.command("push")
@@ -30,6 +31,7 @@ class PushOptions:
 @click.option("--licence", default="", metavar="NAME", help="Terms of the weights: cc-by-4.0, mit, other ...")
 @click.option("--message", default="", metavar="TEXT", help="What the commit says.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="List what would be sent, and send nothing.")
+@click.option("--no-samples", is_flag=True, help="Send no pictures of the data set.")
 @click.pass_obj
 @as_record(PushOptions)
 def command(_session: Session, options: PushOptions) -> None:
@@ -47,9 +49,12 @@ def command(_session: Session, options: PushOptions) -> None:
     repo = HubModel.parse(f"{PREFIX}{options.repo}").repo
     checkpoint = checkpoint_paths.find(Path(options.run))
     with tempfile.TemporaryDirectory() as folder:
-        files = write_hub_files(checkpoint, Path(folder), licence=options.licence, repo=repo)
+        has_samples = not options.no_samples
+        files = write_hub_files(checkpoint, Path(folder), licence=options.licence, repo=repo, has_samples=has_samples)
         for name, path in files.items():
             click.echo(printable(f"{name:<28} {path.stat().st_size:>14,} bytes"))
+        if any(name.startswith("samples/") for name in files):
+            click.echo("Note: the samples show pictures of the data set; --no-samples keeps them here", err=True)
         if options.is_dry:
             click.echo(f"Nothing was sent to {repo} (--dry-run)")
             return

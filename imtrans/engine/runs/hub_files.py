@@ -3,7 +3,6 @@
 import json
 import ntpath
 import posixpath
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,18 @@ from safetensors.torch import save_file
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints.io import read_metadata, read_tensors
 from imtrans.engine.runs.model_card import model_card
+from imtrans.kit.images import decode, encode
 
 PICTURES = 3  # sample sheets at most
 
 
-def write_hub_files(checkpoint: Path, folder: Path, *, licence: str = "", repo: str = "") -> dict[str, Path]:
+def write_hub_files(
+    checkpoint: Path, folder: Path, *, licence: str = "", repo: str = "", has_samples: bool = True
+) -> dict[str, Path]:
     """Write the files of a checkpoint for a repository into a folder; their paths by their names there.
 
-    Optimizers, logs and earlier checkpoints stay here, and so do absolute paths of the configuration.
+    Optimizers, logs and earlier checkpoints stay here, and so do absolute paths of the configuration and the names
+    of the data's files, which the sample sheets of a run record.
     """
     metadata = without_paths(read_metadata(checkpoint))
     if licence:
@@ -28,11 +31,12 @@ def write_hub_files(checkpoint: Path, folder: Path, *, licence: str = "", repo: 
     save_file(read_tensors(checkpoint_paths.weights_file(checkpoint)), weights, {"imtrans": json.dumps(metadata)})
     config = folder / "config.json"
     config.write_text(json.dumps(metadata, indent=1, sort_keys=True), encoding="utf-8")
-    samples = [] if checkpoint.is_file() else sorted((checkpoint.parent / "samples").glob("step-*.png"))[-PICTURES:]
+    sheets = checkpoint.parent / "samples"
+    samples = [] if checkpoint.is_file() or not has_samples else sorted(sheets.glob("step-*.png"))[-PICTURES:]
     pictures = {f"samples/{path.name}": path for path in samples}
     for name, path in pictures.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, folder / name)
+        encode(folder / name, decode(path))  # the pixels alone
     card = folder / "README.md"
     card.write_text(model_card(checkpoint, licence=licence, samples=[*pictures], repo=repo), encoding="utf-8")
     names = (checkpoint_paths.WEIGHTS, card.name, config.name, *pictures)

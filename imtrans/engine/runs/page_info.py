@@ -38,7 +38,11 @@ def page_info(model: Model, checkpoint: Path, *, has_noise: bool, licence: str =
 
 
 def name_of(checkpoint: Path) -> str:
-    """What a model is called: as its run, or as its file where it was copied alone."""
+    """What a model is called: as its run, as its repository on the Hub, or as its file where it was copied alone."""
+    if checkpoint.is_file() and checkpoint.parent.parent.name == "snapshots":
+        repository = checkpoint.parents[2].name  # of the Hub's cache: models--USER--NAME/snapshots/COMMIT/FILE
+        if repository.startswith("models--"):
+            return repository.rpartition("--")[2]
     return checkpoint.stem if checkpoint.is_file() else checkpoint.absolute().parent.name
 
 
