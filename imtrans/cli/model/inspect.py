@@ -9,7 +9,6 @@ import click
 
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.table import paragraph, table, width_of_output
-from imtrans.engine.runs.card_text import in_words
 from imtrans.errors import printable
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ def _facts(summary: "ModelSummary") -> Iterator[tuple[str, str]]:
 
 
 def _text(key: str, value: Any) -> str:
+    from imtrans.engine.runs.card_text import in_words
+
     if value is None:
         return "not stated"
     if key == "plugins":
