@@ -146,6 +146,8 @@ class MetricInfo:
     in the batch beside the target: "source", or the name of an extra. `named_options` are options that the names of its
     numbers tell; an evaluation appends all others that are not the default, as in "ssim[window=7]". `targets` are the
     kinds of targets that it compares (`ImageSpec.kind`; empty: all): an evaluation of another kind leaves it out.
+    `needs_pairs` False: it compares the predictions as a whole with the targets as a whole, as FID does, so that it
+    also means something where no picture has a target of its own.
     """
 
     higher_is_better: bool = False
@@ -154,6 +156,7 @@ class MetricInfo:
     needs: Sequence[str] = ()
     named_options: Sequence[str] = ()
     targets: Sequence[Literal["image", "labels", "data"]] = ()
+    needs_pairs: bool = True
 
     def compares(self, kind: str) -> bool:
         """Whether it compares targets of this kind."""

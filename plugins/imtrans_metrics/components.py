@@ -1,5 +1,6 @@
 """Declarations of the metrics: options, summaries, and whether higher is better."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def _numbers(numbers: Mapping[str, bool], *, tell: Sequence[str] = (), targets: 
 
 def _of_sets(*numbers: str) -> MetricInfo:
     """A metric of whole sets; lower is better."""
-    return MetricInfo(is_set_level=True, numbers=dict.fromkeys(numbers, False), targets=PICTURES)
+    return MetricInfo(is_set_level=True, needs_pairs=False, numbers=dict.fromkeys(numbers, False), targets=PICTURES)
 
 
 def metric_components() -> Iterable[Component]:
@@ -117,7 +118,7 @@ def metric_components() -> Iterable[Component]:
         "lab_histogram:LabHistogram",
         "overlap of the colours of all predictions with those of all targets, in Lab; 1: the same",
         options=HistogramOptions,
-        info=_numbers({"lab_l": True, "lab_a": True, "lab_b": True}),
+        info=dataclasses.replace(_numbers({"lab_l": True, "lab_a": True, "lab_b": True}), needs_pairs=False),
     )
     yield from _perceptual()
     yield from _set_level()

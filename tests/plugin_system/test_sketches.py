@@ -12,8 +12,11 @@ from imtrans.engine import build
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.evaluation.bound_metrics import bind_metrics
+from imtrans.engine.evaluation.protocol import find
 from imtrans.engine.inference.translator import Translator
 from imtrans.engine.training import setup, trainer
+from imtrans.errors import ConfigError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Selection, discover
@@ -95,8 +98,30 @@ def test_unpaired_data_take_their_partner_from_the_draw(plugins, tmp_path, monke
     assert len(partners[0]) > 2
 
 
+def test_metrics_of_pairs_are_left_out_of_unpaired_data(plugins):
+    catalog = Catalog(plugins.records)
+    bound = {}
+    for name, is_paired in (("image", True), ("image", False), ("distribution", False)):
+        found = bind_metrics(
+            find(catalog, name, []),
+            build.ComponentFactory(catalog),
+            catalog,
+            data_spec=DataSpec(),
+            is_paired=is_paired,
+            may_be_empty=True,
+        )
+        bound[name, is_paired] = {metric.name for metric in found.metrics}
+        assert ("these data are not paired" in found.left_out.get("l1", "")) == (name == "image" and not is_paired)
+    assert bound["image", True] >= {"l1", "psnr", "ssim"}
+    assert bound["image", False] == set()
+    assert "lite0-frechet" in bound["distribution", False]
+    with pytest.raises(ConfigError, match="l1: it compares a picture with its own target"):
+        bind_metrics(
+            find(catalog, "image", []), build.ComponentFactory(catalog), catalog, data_spec=DataSpec(), is_paired=False
+        )
+
+
 def test_a_method_that_needs_pairs_refuses_unpaired_data(plugins, tmp_path, monkeypatch):
-    from imtrans.errors import ConfigError
     from imtrans.plugins.component import ComponentRef
 
     monkeypatch.chdir(tmp_path)

@@ -67,12 +67,13 @@ def bind_metrics(
     *,
     data_spec: DataSpec,
     missing: Collection[str] = (),
+    is_paired: bool = True,
     may_be_empty: bool = False,
 ) -> BoundMetrics:
     """The protocol's metrics, built; `missing` names what no batch holds ("source", "labels").
 
-    One that compares other kinds of targets, and an optional one that needs what is missing or not installed, is left
-    out. Raises NotInstalledError or ConfigError if another one is, or, unless it `may_be_empty`, if none is left.
+    One that compares other kinds of targets, or pairs where the data are not paired, and an optional one that needs what
+    is missing or not installed, is left out. Raises NotInstalledError or ConfigError if another one is, or, unless it `may_be_empty`, if none is left.
     """
     bound: list[BoundMetric] = []
     unfit: dict[str, Reason] = {}
@@ -82,6 +83,8 @@ def bind_metrics(
         if not info.compares(data_spec.target.kind):
             compared = " and ".join(KINDS[kind] for kind in info.targets)
             unfit[use.name] = ConfigError(f"it compares {compared}, and the targets are {KINDS[data_spec.target.kind]}")
+        elif info.needs_pairs and not is_paired:
+            unfit[use.name] = ConfigError("it compares a picture with its own target, and these data are not paired")
         elif need := next((n for n in info.needs if n in missing), None):
             lacking[use.name] = ConfigError(f"it needs the {need}: --{need} DIR")
         else:

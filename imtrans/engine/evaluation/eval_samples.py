@@ -35,12 +35,14 @@ class EvalSample:
 
 @dataclass(frozen=True, kw_only=True)
 class EvalSamples:
-    """All samples of an evaluation, in order; `data_spec` is what the metrics see, `notes` how they were read."""
+    """All samples of an evaluation, in order; `data_spec` is what the metrics see, `notes` how they were read, and
+    `is_paired` whether the target of each belongs to it."""
 
     count: int
     data_spec: DataSpec
     each: Callable[[], Iterator[EvalSample]]
     notes: Sequence[str] = ()
+    is_paired: bool = True
 
 
 def metric_spec(data_spec: DataSpec) -> DataSpec:

@@ -62,7 +62,8 @@ def samples_of_model(
         for index, batch, other in zip(chosen, batches(model, loading, chosen), as_stored, strict=True):
             yield _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
 
-    return EvalSamples(count=len(chosen), data_spec=metric_spec(model.data_spec), each=each)
+    is_paired = loading.source.is_paired
+    return EvalSamples(count=len(chosen), data_spec=metric_spec(model.data_spec), each=each, is_paired=is_paired)
 
 
 def _eval_sample(

@@ -140,7 +140,9 @@ def _evaluated(
     tick: Tick | None,
 ) -> EvaluationResult:
     factory = build.ComponentFactory(catalog)
-    metrics = bind_metrics(protocol, factory, catalog, data_spec=samples.data_spec, missing=missing)
+    metrics = bind_metrics(
+        protocol, factory, catalog, data_spec=samples.data_spec, missing=missing, is_paired=samples.is_paired
+    )
     page = eval_report.ImagePage(base / f"{name}-pictures", grid=grid) if keeps_pictures else None
     on_sample = page.add if page else None
     evaluation = evaluate(protocol, metrics, samples, conditions=conditions, mean=mean, tick=tick, on_sample=on_sample)
