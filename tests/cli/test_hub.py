@@ -57,6 +57,8 @@ def test_a_model_is_pushed_in_one_commit_and_translates_from_there_as_from_here(
         assert told.code == 0, told.err
         assert ("is now commit" in told.err) == (run == "hf:me/houses")
     assert (tmp_path / "a" / "x.png").read_bytes() == (tmp_path / "b" / "x.png").read_bytes()
+    shown = here("inspect", f"hf:me/houses@{commit}")
+    assert (shown.code, "licence       cc-by-4.0" in shown.out) == (0, True)
     before = len(hub.requests)
     assert here("translate", f"hf:me/houses@{commit}", "x.png", "-o", "d").code == 0
     assert here("translate", "hf:me/houses", "x.png", "-o", "e", "--offline").code == 0

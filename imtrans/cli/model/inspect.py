@@ -9,7 +9,6 @@ import click
 
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.table import paragraph, table, width_of_output
-from imtrans.engine.runs.card_text import in_words
 from imtrans.errors import printable
 
 if TYPE_CHECKING:
@@ -19,10 +18,10 @@ INDENT = 14
 
 
 @click.command("inspect")
-@click.argument("model", metavar="FILE|RUN|RUN@best")
+@click.argument("run", metavar="FILE|RUN|RUN@best")
 @click.option("--tensors", is_flag=True, help="List every tensor with its type and shape.")
 @click.option("--json", "as_json", is_flag=True, help="Print for machines.")
-def command(model: str, tensors: bool, as_json: bool) -> None:
+def command(run: str, tensors: bool, as_json: bool) -> None:
     """Show what a model's file says of itself: how it was trained, on which terms, which plugins it needs.
 
     Only the file's header is read: no code of the model or of a plugin is loaded.
@@ -30,16 +29,26 @@ def command(model: str, tensors: bool, as_json: bool) -> None:
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.checkpoints.model_summary import summarised
 
-    summary = summarised(checkpoint_paths.find(Path(model)))
-    if as_json:
-        click.echo(json.dumps(summary.record(has_tensors=tensors), indent=1))
-        return
+    checkpoint = checkpoint_paths.find(Path(run))
+    summary = summarised(checkpoint)
+    try:
+        text = json.dumps(summary.record(has_tensors=tensors), indent=1) if as_json else _shown(summary, tensors)
+    except RecursionError:
+        raise checkpoint_paths.broken(checkpoint, f"{summary.file.name} has no readable description") from None
+    click.echo(text)
+
+
+def _shown(summary: "ModelSummary", has_tensors: bool) -> str:
     width = width_of_output()
-    for label, text in _facts(summary):
-        click.echo("\n".join(paragraph(label, printable(text), indent=INDENT, width=width)))
-    if tensors:
+    lines = [
+        line
+        for label, text in _facts(summary)
+        for line in paragraph(printable(label), printable(" ".join(text.split())), indent=INDENT, width=width)
+    ]
+    if has_tensors:
         rows = [(n, t.dtype, " x ".join(map(str, t.shape)) or "-") for n, t in summary.tensors.items()]
-        click.echo("\n" + "\n".join(table([("tensor", "type", "shape"), *rows], width=width)))
+        lines += ["", *table([("tensor", "type", "shape"), *rows], width=width)]
+    return "\n".join(lines)
 
 
 def _facts(summary: "ModelSummary") -> Iterator[tuple[str, str]]:
@@ -59,6 +68,8 @@ def _facts(summary: "ModelSummary") -> Iterator[tuple[str, str]]:
 
 
 def _text(key: str, value: Any) -> str:
+    from imtrans.engine.runs.card_text import in_words
+
     if value is None:
         return "not stated"
     if key == "plugins":

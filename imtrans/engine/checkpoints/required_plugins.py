@@ -14,6 +14,7 @@ from imtrans.errors import CheckpointError, ConfigError, ImtransError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import DISTRIBUTION
 
+_REASONS = "--no-plugins, IMTRANS_PLUGINS, IMTRANS_DISABLE_PLUGINS, or a fault that imtrans list shows"
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -53,7 +54,7 @@ class RequiredPlugin:
             return f"It needs the plugin in the file {self.name}, which its author has: {self.command}"
         named = f"It needs the plugin {f'{self.distribution} {self.version}'.strip()}"
         if self.installed is not None:
-            return f"{named}; {self.installed} is installed, but not loaded: imtrans list shows why"
+            return f"{named}; {self.installed} is installed, but not loaded ({_REASONS})"
         return f"{named}: {self.command}" if self.command else named
 
 

@@ -25,7 +25,7 @@ def model_card(checkpoint: Path, *, licence: str = "", samples: Sequence[str] = 
     summary, metadata = summarised(checkpoint), read_metadata(checkpoint)
     try:
         return _card(checkpoint, summary, metadata, licence or licence_of(metadata) or "", samples=samples, repo=repo)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise broken(checkpoint, f"{summary.file.name} has no readable description ({error!r})") from None
 
 

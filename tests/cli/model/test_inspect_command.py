@@ -140,6 +140,23 @@ def test_a_description_of_another_form_is_no_traceback(changes, file, cli, tmp_p
     assert "has no readable description" in found.err
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_description_of_many_levels_is_no_traceback(flags, file, cli, tmp_path):
+    rewritten(file, tmp_path / "deep.safetensors")
+    content = (tmp_path / "deep.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = json.loads(header["__metadata__"]["imtrans"])
+    metadata["config"]["method"] = "DEEP"
+    header["__metadata__"]["imtrans"] = json.dumps(metadata).replace('"DEEP"', "[" * 900 + "]" * 900)
+    text = json.dumps(header).encode()
+    (tmp_path / "deep.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+    found = cli("inspect", "deep.safetensors", *flags)
+    assert found.code in (0, 4)
+    assert "fault in imtrans" not in found.err
+    assert cli("card", "deep.safetensors").code in (0, 4)
+
+
 def test_a_file_of_a_newer_format_says_to_upgrade(file, cli, tmp_path):
     rewritten(file, tmp_path / "new.safetensors", format=99)
     found = cli("inspect", "new.safetensors")
