@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(run: Path, plugins: "Plugins", *, device: str, limits: Limits) -> Iterator[tuple[str, FastAPI]]:
+def opened(
+    run: Path, plugins: "Plugins", *, device: str, limits: Limits, is_offline: bool = False
+) -> Iterator[tuple[str, FastAPI]]:
     """The name of a model and its application; its folder of temporary files, which only this user reads, goes away."""
-    checkpoint = checkpoint_paths.find(run)
+    checkpoint = checkpoint_paths.find(run, is_offline=is_offline)
     translator = load(checkpoint, device=device, plugins=plugins)
     folder = Path(tempfile.mkdtemp(prefix="imtrans-serve-"))
     try:

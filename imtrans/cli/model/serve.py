@@ -33,6 +33,7 @@ class ServeOptions:
     token: str | None
     queue: int
     device: str
+    offline: bool
     is_opening: bool
 
 
@@ -49,6 +50,7 @@ class ServeOptions:
 )
 @click.option("--queue", default=32, show_default=True, type=click.IntRange(1, 1000), help="Requests that may wait.")
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.option("--open/--no-open", "is_opening", default=True, help="Show the page in the browser.")
 @click.pass_obj
 @as_record(ServeOptions)
@@ -63,7 +65,9 @@ def command(session: Session, options: ServeOptions) -> None:
     access, limits = _access(options), Limits(queue=options.queue)
     with (
         closing(http_server.listen(options.host, options.port)) as listening,
-        opened(Path(options.run), session.plugins, device=options.device, limits=limits) as (name, app),
+        opened(
+            Path(options.run), session.plugins, device=options.device, limits=limits, is_offline=options.offline
+        ) as (name, app),
     ):
         try:
             _greet(name, options, access, port=listening.getsockname()[1])

@@ -9,7 +9,6 @@ import torch
 
 from imtrans.engine import build
 from imtrans.engine.build import Model
-from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.evaluation import eval_report
@@ -20,6 +19,7 @@ from imtrans.engine.evaluation.image_folders import samples_of_folders
 from imtrans.engine.evaluation.model_samples import samples_of_model
 from imtrans.engine.evaluation.protocol import compares_labels
 from imtrans.engine.evaluation.scoring import mean_target
+from imtrans.engine.runs.page_info import name_of
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Tick
 from imtrans.kit.report.image_grid import Grid
@@ -78,7 +78,7 @@ def evaluate_run(
         mean=_mean(model, protocol, run=checkpoint.parent),
         about=about,
         base=base or own,
-        name=checkpoint.name.removesuffix(checkpoint_paths.SUFFIX),
+        name=name_of(checkpoint) if checkpoint.is_file() else checkpoint.name,
         keeps_pictures=keeps_pictures,
         grid=grid,
         tick=tick,
