@@ -16,7 +16,7 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Context, Exporter, ExportGraph, ExportRunner
 from imtrans.kit.model_page.page import STATIC, model_page
 from imtrans.plugins.component import ComponentRef
-from imtrans_export.web_runtime import VERSION, WASM, WEBGPU, runtime_files
+from imtrans_export.web_runtime import NOTICE, VERSION, WASM, WEBGPU, runtime_files
 
 
 class WebExporter:
@@ -37,7 +37,9 @@ class WebExporter:
         """Write the page. ConfigError for a model whose pictures a page cannot show."""
         if not graph.page:
             raise ConfigError("exporter 'web': this model cannot be shown on a page")
-        about = {**graph.page(), "graph": _graph_facts(graph), "webgpu": self._pair is WEBGPU}
+        page = graph.page()
+        facts = {**page["facts"], "Runs on": f"ONNX Runtime Web {VERSION} (Microsoft, MIT License)"}
+        about = {**page, "facts": facts, "graph": _graph_facts(graph), "webgpu": self._pair is WEBGPU}
         files = runtime_files(self._pair, folder=self._folder, is_offline=graph.is_offline)
         with tempfile.TemporaryDirectory() as folder:
             onnx = Path(folder) / "model.onnx"
@@ -46,7 +48,7 @@ class WebExporter:
         files["worker"] = (STATIC / "onnx_worker.js").read_bytes()
         # mtime: the same page has the same bytes each time.
         packed = {name: gzip.compress(content, 9, mtime=0) for name, content in files.items()}
-        path.write_text(model_page(about, backend="onnx", attachments=packed).html, encoding="utf-8")
+        path.write_text(model_page(about, backend="onnx", attachments=packed).html + NOTICE, encoding="utf-8")
 
     def load(self, path: Path) -> ExportRunner:
         """The model that is in the page, in onnxruntime."""

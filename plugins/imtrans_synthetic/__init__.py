@@ -16,6 +16,7 @@ class ToyOptions:
 
 # Small enough for two cores and two minutes. No jitter or mirror: the light comes from the left, and the bricks keep
 # to a grid, so that both would take away what the label map tells.
+DRAWN = "drawn by imtrans as they are needed, free of rights"
 TOY_ADVICE: Mapping[str, Any] = {
     "data.size": (64,),
     "data.batch_size": 8,
@@ -47,7 +48,7 @@ def imtrans_provide() -> Iterable[Component]:
         target="imtrans_synthetic.toy:Toy",
         summary="drawn house fronts from their label maps; nothing to download",
         options=ToyOptions,
-        info=DatasetInfo(advice=TOY_ADVICE, is_default=True),
+        info=DatasetInfo(advice=TOY_ADVICE, is_default=True, terms=DRAWN),
         needs_context=True,
     )
     yield Component(
@@ -58,6 +59,6 @@ def imtrans_provide() -> Iterable[Component]:
         options=CadOptions,
         # Project 002 trains 40,000 steps. It resizes to the nearest pixel, which loses whole lines of one pixel; here
         # they grow paler instead (data.interpolation=nearest gives its way).
-        info=DatasetInfo(advice={"data.interpolation": "area", "train.steps": 40_000}),
+        info=DatasetInfo(advice={"data.interpolation": "area", "train.steps": 40_000}, terms=DRAWN),
         needs_context=True,
     )
