@@ -234,4 +234,4 @@ def _settings(settings: Mapping[str, Any], *, only: str = "") -> "Layer":
     if wrong:
         raise ConfigError(f"{wrong}: a trained model has this for good", hint=f"Set {only}.* here.")
     values = {key: CliText(value) if isinstance(value, str) else value for key, value in settings.items()}
-    return Layer("settings", [Assignment(tuple(key.split(".")), v, f"settings[{key!r}]") for key, v in values.items()])
+    return Layer("settings", [Assignment.of(key, value, f"settings[{key!r}]") for key, value in values.items()])

@@ -93,21 +93,29 @@ class ComponentSelection:
         return list(self.catalog.named_sets(dataset.specs.values(), option_values, where=where).values())
 
     def _choose(self, key: str, slot: Slot, default: Sequence[ComponentRef] | None = None) -> None:
-        chosen, origin, where = default, "default", key
+        chosen, where = None if default is None else [(ref, "default") for ref in default], key
         for layer in self.layers:
             for assignment in layer.assignments:
                 if assignment.path in ((key,), (key, "name")):
-                    chosen, origin, where = refs_of(assignment, many=slot.many), layer.origin, assignment.where
+                    refs, where = refs_of(assignment, many=slot.many), assignment.where
+                    if assignment.is_added and not slot.many:
+                        raise ConfigError(
+                            f"{where}: {key} takes one {slot.kind}, and there is one", hint="Use =, not +=."
+                        )
+                    chosen = [
+                        *(chosen if chosen and assignment.is_added else []),
+                        *((ref, layer.origin) for ref in refs),
+                    ]
         if chosen is None:
             raise ConfigError(
                 f"recipe {self.recipe!r} says nothing of {key!r}", hint=f"Give a {slot.kind}: --set {key}=NAME"
             )
         drafts = []
-        for ref in chosen:
+        for ref, _ in chosen:
             component = self.catalog.component(slot.kind, ref.name, where=where)
             drafts.append(Draft(component, ref.name, f"{key}.{ref.name}" if slot.many else key))
         self.drafts[key] = drafts
-        self.origins |= {draft.key: origin for draft in drafts}
+        self.origins |= {draft.key: origin for draft, (_, origin) in zip(drafts, chosen, strict=True)}
         names = [draft.owner for draft in drafts]
         if len(set(names)) < len(names):  # keys of options could not say which of the two is meant
             raise ConfigError(f"{where}: {key} names one component twice: {', '.join(names)}")

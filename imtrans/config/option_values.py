@@ -39,6 +39,9 @@ class OptionValues:
         by_key = sorted(layer.assignments, key=lambda each: each.path[:2] == _OPTIMIZER and len(each.path) > 3)
         for assignment in by_key:
             head, *rest = assignment.path
+            if assignment.is_added and (rest or head not in self.drafts):
+                what = f"{assignment.where}: += adds components to a list"
+                raise ConfigError(what, hint="For example: --set reconstruction+=mse; of another value use =.")
             if head in self.drafts:
                 self._apply_to_components(assignment, layer)
             elif head in ("data", "train", "inference") and rest:

@@ -17,11 +17,18 @@ _MANY_NAMES = OptionSpec(name="names", type=tuple[ComponentRef, ...], default=()
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """One value for one dotted key; `where` names the place as the user wrote it, for errors."""
+    """One value for one dotted key; `where` names the place as the user wrote it, for errors. `is_added`: its
+    components come beside those that are there."""
 
     path: tuple[str, ...]
     value: Any
     where: str
+    is_added: bool = False
+
+    @classmethod
+    def of(cls, key: str, value: Any, where: str) -> "Assignment":
+        """That of a dotted key, or of a key with "+" behind it, which adds."""
+        return cls(tuple(key.removesuffix("+").split(".")), value, where, is_added=key.endswith("+"))
 
     @property
     def key(self) -> str:

@@ -38,6 +38,31 @@ def test_later_layers_win_and_each_value_knows_its_origin(tmp_path: Path) -> Non
     assert found["generator"] == ("unet256", "recipe pix2pix")
 
 
+def test_components_are_added_beside_those_of_the_recipe(catalog: Catalog, tmp_path: Path) -> None:
+    config = run(catalog, "reconstruction+=mse", "reconstruction.mse.weight=10", 'metrics+=["ms-ssim"]')
+    assert [(c.name, c.weight) for c in config.parts["reconstruction"]] == [("l1", 100.0), ("mse", 10.0)]
+    assert [c.name for c in config.metrics][-1] == "ms-ssim"
+    found = origins(config)
+    assert (found["reconstruction.l1.weight"][1], found["reconstruction.mse.weight"][1]) == ("recipe pix2pix", "flag")
+    file = tmp_path / "c.toml"
+    file.write_text('"reconstruction+" = ["mse"]\n')
+    assert [c.name for c in run(catalog, file=file).parts["reconstruction"]] == ["l1", "mse"]
+    again = resolve(catalog, "pix2pix", layers=[])
+    assert [c.name for c in again.parts["reconstruction"]] == ["l1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("generator+=unet64", "generator takes one generator, and there is one"),
+        ("data.size+=64", "+= adds components to a list"),
+        ("reconstruction+=l1", "reconstruction names one component twice: l1, l1"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(catalog: Catalog, setting: str, fault: str) -> None:
+    assert fault in refused(catalog, setting)
+
+
 @pytest.mark.parametrize(
     ("setting", "fault"),
     [

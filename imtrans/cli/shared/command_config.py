@@ -152,9 +152,9 @@ def _setting(text: str) -> Assignment:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r}: must have the form KEY=VALUE", hint="For example: --set generator.width=32")
-    return Assignment(tuple(key.strip().split(".")), CliText(value), f"--set {key.strip()}")
+    return Assignment.of(key.strip(), CliText(value), f"--set {key.strip()}")
 
 
 def _from_file(path: Path, text: str, keys: tuple[str, ...], value: Any) -> Assignment:
     line = config_io.line_of(text, keys)
-    return Assignment(keys, value, f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}")
+    return Assignment.of(".".join(keys), value, f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}")
