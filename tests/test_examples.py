@@ -86,7 +86,7 @@ def test_binder_installs_this_repository_with_the_tested_versions_and_without_cu
 def test_a_recipe_in_one_file_is_listed_and_trains(cli):
     file = str(EXAMPLES / "one_file_recipe.py")
     assert "mish-hinge" in cli("-p", file, "list", "recipes").out
-    told = cli("-p", file, "run", "mish-hinge", "--dry-run").out
+    told = cli("run", "mish-hinge", "-p", file, "--dry-run").out
     assert 'generator.decoder_activation                ["mish"]' in told
     done = cli("-p", file, "run", "mish-hinge", *SMALL, "--set", "dataset.pairs=8", "--set", "metrics=l1")
     assert done.code == 0, done.err

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import importlib
+import itertools
 import os
 import signal
 import sys
@@ -98,7 +99,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
 @click.option("--no-plugins", is_flag=True, help="Load only what ships with imtrans.")
 @click.pass_context
 def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
-    """Image-to-image translation: train, translate, evaluate. --debug, anywhere, shows tracebacks."""
+    """Image-to-image translation: train, translate, evaluate. --debug shows tracebacks; flags may stand anywhere."""
     line = ctx.obj or CommandLine((), False)
     selection = Selection.from_environment(others=not no_plugins, files=files)
     ctx.obj = Session(selection, is_debugging=line.is_debugging, arguments=line.arguments)
@@ -106,7 +107,7 @@ def cli(ctx: click.Context, files: tuple[str, ...], no_plugins: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
-    plain, is_debugging = _without_debug(arguments)
+    plain, is_debugging = _globals_first(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a character the terminal lacks is shown as an escape
             stream.reconfigure(errors="backslashreplace")
@@ -164,10 +165,19 @@ def _silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+def _globals_first(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments with -p and --no-plugins before the command, wherever they were given; and whether --debug was."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    plain = [a for a in arguments[:end] if a != "--debug"] + list(arguments[end:])
-    return plain, len(plain) < len(arguments) or os.environ.get("IMTRANS_DEBUG") == "1"
+    first, plain, words = list[str](), list[str](), iter(arguments[:end])
+    for word in words:
+        if word in ("-p", "--plugin"):
+            first += [word, *itertools.islice(words, 1)]
+        elif word == "--no-plugins" or word.startswith("--plugin="):
+            first.append(word)
+        elif word != "--debug":
+            plain.append(word)
+    is_debugging = "--debug" in arguments[:end] or os.environ.get("IMTRANS_DEBUG") == "1"
+    return [*first, *plain, *arguments[end:]], is_debugging
 
 
 def _invoke(arguments: list[str], is_debugging: bool) -> int:
