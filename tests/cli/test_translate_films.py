@@ -1,5 +1,6 @@
 """imtrans translate, of films and cameras: what is done, refused, listed, and continued."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -205,16 +206,23 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
+@contextlib.contextmanager
 def started(tmp_path, program, *arguments):
-    environment = {**os.environ, "IMTRANS_HOME": str(tmp_path / "home")}
-    return subprocess.Popen(
+    """A process that hears Ctrl-C also where the tests run in the background, and that ends with the block."""
+    process = subprocess.Popen(
         [sys.executable, *program, *arguments],
         cwd=tmp_path,
-        env=environment,
+        env={**os.environ, "IMTRANS_HOME": str(tmp_path / "home")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def waited_for(path, process, *, limit=60):
