@@ -39,9 +39,7 @@ class OptionValues:
         by_key = sorted(layer.assignments, key=lambda each: each.path[:2] == _OPTIMIZER and len(each.path) > 3)
         for assignment in by_key:
             head, *rest = assignment.path
-            if assignment.is_added and (rest or head not in self.drafts):
-                what = f"{assignment.where}: += adds components to a list"
-                raise ConfigError(what, hint="For example: --set reconstruction+=mse; of another value use =.")
+            _check_addition(assignment, is_list=head in self.drafts and not rest)
             if head in self.drafts:
                 self._apply_to_components(assignment, layer)
             elif head in ("data", "train", "inference") and rest:
@@ -138,6 +136,12 @@ class OptionValues:
     def _all_keys(self) -> list[str]:
         tables = [*(d for drafts in self.drafts.values() for d in drafts), *self.sections.values()]
         return [*self.drafts, *(f"{table.key}.{name}" for table in tables for name in table.specs)]
+
+
+def _check_addition(assignment: Assignment, *, is_list: bool) -> None:
+    if assignment.is_added and not is_list:
+        what = f"{assignment.where}: += adds components to a list"
+        raise ConfigError(what, hint="For example: --set reconstruction+=mse; of another value use =.")
 
 
 def _guess(key: str, known: list[str]) -> str:
