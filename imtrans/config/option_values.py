@@ -1,7 +1,7 @@
 """The values of all options: each layer sets its own over those of the layers before it."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from imtrans.config.component_selection import ComponentSelection, Draft, OptionTable
@@ -36,18 +36,17 @@ class OptionValues:
         """Set what the layer says. ConfigError names the key as the user wrote it."""
         check_exclusive(layer)
         # In a layer a value for one optimiser group takes precedence over one for all groups, whatever their order.
-        by_key = sorted(layer.assignments, key=lambda each: each.path[:2] == _OPTIMIZER and len(each.path) > 3)
-        for assignment in by_key:
+        for assignment in sorted(layer.assignments, key=lambda a: a.path[:2] == _OPTIMIZER and len(a.path) > 3):
             head, *rest = assignment.path
-            _check_addition(assignment, is_list=head in self.drafts and not rest)
+            _check_addition(assignment, self.drafts)
             if head in self.drafts:
                 self._apply_to_components(assignment, layer)
             elif head in ("data", "train", "inference") and rest:
                 for section in self._sections_of(assignment, layer):
                     self._assign(section, assignment.path[-1], assignment, layer)
             else:
-                known = [*self.drafts, "data", "train", "inference"]
-                guess = _guess(assignment.key, self._all_keys()) or f"; there are {join_names(known)}"
+                others = f"; there are {join_names([*self.drafts, 'data', 'train', 'inference'])}"
+                guess = _guess(assignment.key, self._all_keys()) or others
                 self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
 
     def record(self, section: str, default: Any) -> Any:
@@ -138,8 +137,8 @@ class OptionValues:
         return [*self.drafts, *(f"{table.key}.{name}" for table in tables for name in table.specs)]
 
 
-def _check_addition(assignment: Assignment, *, is_list: bool) -> None:
-    if assignment.is_added and not is_list:
+def _check_addition(assignment: Assignment, lists: Iterable[str]) -> None:
+    if assignment.is_added and assignment.key not in lists:
         what = f"{assignment.where}: += adds components to a list"
         raise ConfigError(what, hint="For example: --set reconstruction+=mse; of another value use =.")
 
