@@ -34,7 +34,6 @@ def load(
     Raises CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError
     for other settings.
     """
-    from imtrans.config.resolve import restore
     from imtrans.engine import build
     from imtrans.engine import device as devices
     from imtrans.engine.checkpoints import checkpoint_paths
@@ -45,12 +44,7 @@ def load(
     checkpoint = checkpoint_paths.find(Path(run), is_offline=is_offline)
     factory = build.ComponentFactory(catalog)
     model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
-    if settings:
-        policy = _settings(settings, only="inference")
-        model = model.with_config(
-            restore(catalog, model.config.tree(), origin="the run", layers=[policy]), factory=factory
-        )
-    return Translator(model)
+    return Translator(checkpoints_io.with_policy(model, _settings(settings), catalog=catalog))
 
 
 def translate_film(
@@ -112,7 +106,7 @@ def train(
 
     plugins = plugins or discover()
     catalog = Catalog(plugins.records)
-    layers = [_settings(settings or {}), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
+    layers = [_settings(settings), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
     config = resolve(catalog, recipe or default_recipe(catalog), layers=layers)
     folder = run_dir.free_folder(config, name)
     config = init_weights.pinned(config)
@@ -225,13 +219,10 @@ class Run:
         return load(self.best or self.folder, device=device)
 
 
-def _settings(settings: Mapping[str, Any], *, only: str = "") -> "Layer":
-    """Settings as the configuration takes them. ConfigError for one that is not below `only`."""
+def _settings(settings: Mapping[str, Any] | None) -> "Layer":
+    """Settings as the configuration takes them."""
     from imtrans.config.sources import Assignment, Layer
     from imtrans.plugins.options import CliText
 
-    wrong = next((key for key in settings if only and key.split(".")[0] != only), None)
-    if wrong:
-        raise ConfigError(f"{wrong}: a trained model has this for good", hint=f"Set {only}.* here.")
-    values = {key: CliText(value) if isinstance(value, str) else value for key, value in settings.items()}
+    values = {key: CliText(v) if isinstance(v, str) else v for key, v in (settings or {}).items()}
     return Layer("settings", [Assignment.of(key, value, f"settings[{key!r}]") for key, value in values.items()])

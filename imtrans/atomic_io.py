@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,21 @@ def append_text(path: Path, text: str) -> None:
 def write_file(path: Path, writer: Callable[[Path], object]) -> None:
     """Let `writer` make a file in a staged folder."""
     disk.write(path, writer)
+
+
+@contextlib.contextmanager
+def partial_file(target: Path) -> Iterator[Path]:
+    """The path of a file of the same type beside `target`, which takes its place when the block ends, and is gone where
+    the block fails: so a file that exists is one that is done. It is not synced; a missing folder is made."""
+    # A short name of its own: that of the target may be as long as names can be.
+    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, target)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from imtrans.cli.shared.command_config import ConfigFlags, as_record, layer
 from imtrans.cli.shared.download_progress import size_of
 from imtrans.cli.shared.progress import progress
 from imtrans.cli.shared.table import table
-from imtrans.config.sources import Assignment
+from imtrans.config.sources import Assignment, Layer
 from imtrans.errors import ConfigError, DownloadError, printable
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.options import coerce, specs
@@ -93,8 +93,9 @@ def _opened(session: Session, options: ExportOptions) -> "tuple[Exports, Path]":
     from imtrans.engine.runs.page_info import name_of
 
     checkpoint = checkpoint_paths.find(Path(options.run), is_offline=options.offline)
-    policy = {".".join(a.path): a.value for a in _assignments(options) if a.path[0] == "inference"}
-    model = load(checkpoint, device="cpu", settings=policy, plugins=session.plugins).model
+    policy = Layer("flag", [a for a in _assignments(options) if a.path[0] == "inference"])
+    model = load(checkpoint, device="cpu", plugins=session.plugins).model
+    model = checkpoints_io.with_policy(model, policy, catalog=session.catalog)
     metadata = checkpoints_io.read_metadata(checkpoint)
     is_alone = checkpoint.is_file()
     run_name = name_of(checkpoint)

@@ -1,6 +1,5 @@
 """imtrans translate"""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from imtrans.cli.model.films import translate_films
 from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, size_notes
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
+from imtrans.cli.shared.progress import counted
 from imtrans.cli.shared.translation_plan import Job, plan
 from imtrans.errors import ConfigError, ImtransError, printable
 
@@ -121,20 +121,12 @@ def _work(translator: "Translator", options: TranslateOptions) -> "Work":
 def _suffix(translator: "Translator", options: TranslateOptions) -> str:
     from imtrans.kit.images import suffix_for
 
-    if options.suffix:
-        return f".{options.suffix.lstrip('.').lower()}"
-    return ".png" if options.compare else suffix_for(translator.target)
+    return options.given_suffix or (".png" if options.compare else suffix_for(translator.target))
 
 
 def _with_progress(work: "Work", jobs: Sequence[Job], outcome: "Outcome") -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    screen = Console(file=sys.stderr)
-    columns = (TextColumn("translating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("", total=len(jobs))
-        work.run(jobs, outcome, lambda done: progress.update(task, completed=done))
+    with counted("translating", total=len(jobs)) as tick:
+        work.run(jobs, outcome, tick)
 
 
 def _unfinished(error: ImtransError, outcome: "Outcome", count: int) -> str:

@@ -102,10 +102,8 @@ class ComponentSelection:
                         raise ConfigError(
                             f"{where}: {key} takes one {slot.kind}, and there is one", hint="Use =, not +=."
                         )
-                    chosen = [
-                        *(chosen if chosen and assignment.is_added else []),
-                        *((ref, layer.origin) for ref in refs),
-                    ]
+                    before = chosen or [] if assignment.is_added else []
+                    chosen = [*before, *((ref, layer.origin) for ref in refs)]
         if chosen is None:
             raise ConfigError(
                 f"recipe {self.recipe!r} says nothing of {key!r}", hint=f"Give a {slot.kind}: --set {key}=NAME"

@@ -1,7 +1,6 @@
 """Models on the Hugging Face Hub: their names, and their file in the Hub's own cache."""
 
 import contextlib
-import hashlib
 import os
 import re
 import sys
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imtrans import atomic_io
 from imtrans.errors import CheckpointError, ConfigError, printable
 from imtrans.net.hub_errors import hub_errors, hub_library
 
@@ -66,7 +66,7 @@ def fetch(name: str, *, is_offline: bool = False) -> HubFile:
     is_offline = is_offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     with hub_errors(model.repo, str(model), is_offline=is_offline):
         path = Path(_download(library, model, is_offline=is_offline))
-    digest = _sha256(path)
+    digest = atomic_io.digest(path)
     if model.sha256 and digest != model.sha256:
         raise CheckpointError(
             f"{model}: the file has another SHA-256, {digest}", hint="Somebody has changed it, or the name is wrong."
@@ -94,8 +94,3 @@ def _download(library: Any, model: HubModel, *, is_offline: bool) -> str:
     if size > MAX_BYTES:
         raise CheckpointError(f"{model}: its file has {size:,} bytes, more than a model may ({MAX_BYTES:,})")
     return str(library.hf_hub_download(**given))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from factories import job, pairs
 from hub_server import served
 from PIL import Image
 
+from imtrans import atomic_io
 from imtrans.engine.runs import page_info
 from imtrans.engine.training import trainer
 from imtrans.net import hub_model
@@ -73,7 +74,7 @@ def test_a_run_that_begins_with_a_model_of_the_hub_holds_its_commit_and_sha256(h
     given += ["--set", "generator.width=4", "--set", "data.size=32", "--dataset", "toy", "--set", "dataset.pairs=8"]
     told = here("run", "pix2pix", *given, "--set", "train.init=hf:me/houses")
     assert told.code == 0, told.err
-    digest = hub_model._sha256(hub_model.fetch(f"hf:me/houses@{commit}").path)
+    digest = atomic_io.digest(hub_model.fetch(f"hf:me/houses@{commit}").path)
     config = (tmp_path / "runs" / "second" / "config.toml").read_text("utf-8")
     assert f"hf:me/houses@{commit}#sha256={digest}" in config
     other = f"hf:me/houses@{commit}#sha256={'0' * 64}"

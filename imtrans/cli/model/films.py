@@ -1,7 +1,6 @@
 """imtrans translate, of films and cameras"""
 
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 from imtrans.cli.model.film_plan import film_jobs, is_camera
 from imtrans.cli.model.translate_options import TranslateOptions, size_notes
 from imtrans.cli.session import Session
+from imtrans.cli.shared.progress import counted
 from imtrans.cli.shared.translation_plan import Existing
 from imtrans.errors import ConfigError, DataError, Interrupted, Terminated, printable
 
@@ -26,9 +26,8 @@ def translate_films(session: Session, options: TranslateOptions, films: Sequence
 
     _check(options, films)
     check_installed()
-    suffix, output = f".{options.suffix.lstrip('.').lower()}" if options.suffix else "", Path(options.output)
-    existing = options.existing
-    jobs, finished = film_jobs(options.inputs, films, output, existing=existing, suffix=suffix)
+    output, existing = Path(options.output), options.existing
+    jobs, finished = film_jobs(options.inputs, films, output, existing=existing, suffix=options.given_suffix)
     work, faults = _work(session, options, [job.targets[0][1] for job in jobs]), 0
     for job in jobs:
         try:
@@ -104,12 +103,5 @@ def _source(film: Path) -> "FrameSource":
 
 
 def _with_progress(work: "FilmWork", source: "FrameSource", target: Path, parts: "FilmParts") -> "FilmOutcome":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    screen = Console(file=sys.stderr)
-    columns = (TextColumn("translating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    total = min(filter(None, (source.count, work.frames)), default=None)
-    with Progress(*columns, console=screen, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        return work.run(source, target, parts=parts, tick=lambda done: progress.update(task, completed=done))
+    with counted("translating", total=min(filter(None, (source.count, work.frames)), default=None)) as tick:
+        return work.run(source, target, parts=parts, tick=tick)

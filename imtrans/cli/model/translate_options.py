@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imtrans.cli.shared.command_config import ConfigFlags, layer
 from imtrans.cli.shared.translation_plan import Existing
 from imtrans.errors import ConfigError
+from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.large_pictures import TileLimits
@@ -48,9 +49,17 @@ class TranslateOptions:
     def opened(self, plugins: "Plugins") -> "Translator":
         """The model, with the inference policy of --set."""
         from imtrans.api import load
+        from imtrans.engine.checkpoints.io import with_policy
+        from imtrans.engine.inference.translator import Translator
 
-        settings = {".".join(a.path): a.value for a in layer(ConfigFlags(settings=self.settings)).assignments}
-        return load(self.run, device=self.device, settings=settings, plugins=plugins, is_offline=self.offline)
+        model = load(self.run, device=self.device, plugins=plugins, is_offline=self.offline).model
+        policy = layer(ConfigFlags(settings=self.settings))
+        return Translator(with_policy(model, policy, catalog=Catalog(plugins.records)))
+
+    @property
+    def given_suffix(self) -> str:
+        """That of --format, with its dot; empty without it."""
+        return f".{self.suffix.lstrip('.').lower()}" if self.suffix else ""
 
     @property
     def existing(self) -> Existing:

@@ -27,3 +27,16 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if tasks:
             bar.stop()
+
+
+@contextlib.contextmanager
+def counted(description: str, *, total: int | None) -> Iterator[Callable[[float], None]]:
+    """A callback tick(done); a bar that stays, with how many are done and the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    screen = Console(file=sys.stderr)
+    columns = (TextColumn(description), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -17,7 +17,9 @@ from torch import Tensor
 
 import imtrans
 from imtrans import atomic_io
+from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
+from imtrans.config.sources import Layer
 from imtrans.engine import build
 from imtrans.engine.build import ComponentFactory, Model
 from imtrans.engine.checkpoints import required_plugins
@@ -35,7 +37,7 @@ from imtrans.engine.checkpoints.checkpoint_paths import (
 from imtrans.engine.checkpoints.model_file import FORMAT, KEY
 from imtrans.engine.checkpoints.model_file import read_metadata as read_metadata
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
-from imtrans.errors import CheckpointError
+from imtrans.errors import CheckpointError, ConfigError
 from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
 from imtrans.plugins.catalog import Catalog
 
@@ -109,6 +111,17 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     if rank_state:
         model.method.load_state_dict(moved(rank_state.get("method", {}), device))
     return model
+
+
+def with_policy(model: Model, layer: Layer, *, catalog: Catalog) -> Model:
+    """The same model with the inference policy that `layer` sets. ConfigError where it sets anything else."""
+    fixed = next((a for a in layer.assignments if a.path[0] != "inference"), None)
+    if fixed:
+        raise ConfigError(f"{fixed.where}: a trained model has this for good", hint="Set inference.* here.")
+    if not layer.assignments:
+        return model
+    config = restore(catalog, model.config.tree(), origin="the run", layers=[layer])
+    return model.with_config(config, factory=ComponentFactory(catalog))
 
 
 def restore_weights(model: Model, folder: Path) -> None:

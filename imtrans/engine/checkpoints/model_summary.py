@@ -1,13 +1,14 @@
 """What a model's file is, in plain values: read from its header, without torch, plugins or the weights."""
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from imtrans import atomic_io
 from imtrans.engine.checkpoints.checkpoint_paths import broken, weights_file
 from imtrans.engine.checkpoints.model_file import KEY, TensorInfo, description, read_header
 from imtrans.engine.checkpoints.required_plugins import required
@@ -22,12 +23,16 @@ class ModelSummary:
 
     file: Path
     bytes: int
-    sha256: str
     parameters: Mapping[str, int]
     counted: str
     tensors: Mapping[str, TensorInfo]
     texts: Mapping[str, str]
     model: Mapping[str, Any] | None
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file, for which all of it is read."""
+        return atomic_io.digest(self.file)
 
     @property
     def dtypes(self) -> str:
@@ -58,7 +63,6 @@ def summarised(checkpoint: Path) -> ModelSummary:
     return ModelSummary(
         file=file,
         bytes=file.stat().st_size,
-        sha256=_sha256(file),
         parameters=recorded or counts,
         counted="parameters" if recorded else "values",
         tensors=header.tensors,
@@ -104,8 +108,3 @@ def _stored(tensors: Mapping[str, TensorInfo]) -> dict[str, int]:
     for name, tensor in tensors.items():
         counts[name.split(".")[0]] += math.prod(tensor.shape)
     return dict(counts.most_common())
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,5 @@
 """Files of pictures translated to files: some are read and written while the network translates others."""
 
-import contextlib
-import os
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imtrans import atomic_io
 from imtrans.engine.inference.batches import batch_size
 from imtrans.engine.inference.display import result_display, source_display
 from imtrans.engine.inference.large_pictures import TileLimits
@@ -165,17 +163,12 @@ def write_sheet(path: Path, rows: Sequence[Sequence[Array]]) -> None:
 
 def _write(target: Path, picture: Array, palette: Sequence[Sequence[int]] | None) -> None:
     """Write a picture as a whole or not at all, so that a file that exists is one that is done."""
-    # A short name of its own: that of the target may be as long as names can be.
-    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
+    partial = target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        encode(partial, picture, palette=palette)
-        os.replace(partial, target)
+        with atomic_io.partial_file(target) as partial:
+            encode(partial, picture, palette=palette)
     except (DataError, ResourceError) as error:
         raise type(error)(error.what.replace(str(partial), str(target)), hint=error.hint) from None
     except OSError as error:
         hint = "Give an -o folder that can be written."
         raise ResourceError(f"{target.parent}: {error.strerror}", hint=hint) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()

@@ -9,9 +9,11 @@ from typing import Any
 from safetensors.torch import save_file
 
 from imtrans.engine.checkpoints import checkpoint_paths
-from imtrans.engine.checkpoints.io import read_metadata, read_tensors
+from imtrans.engine.checkpoints.io import read_tensors
+from imtrans.engine.checkpoints.model_file import KEY, read_metadata
 from imtrans.engine.runs.model_card import model_card
 from imtrans.kit.images import decode, encode
+from imtrans.kit.report import samples
 
 PICTURES = 3  # sample sheets at most
 
@@ -28,12 +30,11 @@ def write_hub_files(
     if licence:
         metadata["licence"] = licence
     weights = folder / checkpoint_paths.WEIGHTS
-    save_file(read_tensors(checkpoint_paths.weights_file(checkpoint)), weights, {"imtrans": json.dumps(metadata)})
+    save_file(read_tensors(checkpoint_paths.weights_file(checkpoint)), weights, {KEY: json.dumps(metadata)})
     config = folder / "config.json"
     config.write_text(json.dumps(metadata, indent=1, sort_keys=True), encoding="utf-8")
-    sheets = checkpoint.parent / "samples"
-    samples = [] if checkpoint.is_file() or not has_samples else sorted(sheets.glob("step-*.png"))[-PICTURES:]
-    pictures = {f"samples/{path.name}": path for path in samples}
+    sheets = [] if checkpoint.is_file() or not has_samples else [*samples.grids(checkpoint.parent).values()]
+    pictures = {f"{samples.FOLDER}/{path.name}": path for path in sheets[-PICTURES:]}
     for name, path in pictures.items():
         (folder / name).parent.mkdir(exist_ok=True)
         encode(folder / name, decode(path))  # the pixels alone

@@ -2,8 +2,6 @@
 
 import contextlib
 import heapq
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import av
 from av.video.stream import VideoStream
 
+from imtrans import atomic_io
 from imtrans.engine.inference.scale import Size
 from imtrans.engine.inference.video.film_encoder import is_even
 from imtrans.engine.inference.video.film_parts import Piece
@@ -32,21 +31,16 @@ def join(
     ResourceError where it cannot be written, or where reading it gives another number of frames, or another size, than
     `size` as the encoder pads it. `aspect` is the width of a pixel over its height.
     """
-    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        notes = _written(partial, pieces, time_base, sound)
-        held = _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
+        with atomic_io.partial_file(target) as partial:
+            notes = _written(partial, pieces, time_base, sound)
+            held = _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
         if held != aspect:
             notes.append(f"its pixels are {aspect} as wide as high, which is lost in {target.suffix}: use .mp4")
-        os.replace(partial, target)
         return notes
     except (OSError, av.FFmpegError) as error:
         hint = "Make room, or give an -o that can be written; --continue then only has to join the film."
         raise ResourceError(f"{target}: cannot be written: {error.strerror}", hint=hint) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _written(path: Path, pieces: Sequence[Piece], time_base: Fraction, sound: SoundSource | None) -> list[str]:

@@ -1,7 +1,7 @@
 """How much neighbouring frames differ, and results that differ less."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -26,11 +26,10 @@ class Flicker:
     source_flicker: float = 0.0
     result_flicker: float = 0.0
 
-    def add(self, other: "Flicker | Mapping[str, float]") -> None:
-        """Count the frames of another part of the film."""
-        values = asdict(other) if isinstance(other, Flicker) else other
+    def add(self, sums: Mapping[str, float]) -> None:
+        """Count the frames of another part of the film, of which these are the sums by name."""
         for entry in fields(self):
-            setattr(self, entry.name, getattr(self, entry.name) + values[entry.name])
+            setattr(self, entry.name, getattr(self, entry.name) + sums[entry.name])
 
     def lines(self) -> list[str]:
         """The means in words, a line each; nothing for a single frame."""

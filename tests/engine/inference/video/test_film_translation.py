@@ -284,7 +284,7 @@ def test_a_film_that_cannot_be_written_keeps_its_pieces(translator, tmp_path, mo
         replace(path, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(film_join.os, "replace", full)
+        patched.setattr(os, "replace", full)
         with pytest.raises(ResourceError, match=r"out\.mp4: cannot be written: No space left") as refused:
             translate(translator, film, tmp_path / "out.mp4", steady=0.0)
     assert "--continue" in refused.value.hint
