@@ -45,6 +45,15 @@ def catalog() -> Catalog:
     return Catalog(discover(Selection(others=False)).records)
 
 
+@pytest.fixture(autouse=True)
+def no_module_of_another_test(tmp_path: Path) -> Iterator[None]:
+    """A plugin file that a test made is forgotten: the next one may have the same name and other contents."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """One command line in this process, in an empty folder."""
@@ -85,12 +94,12 @@ def subprocess_cli(tmp_path: Path) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def plugin_dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+def plugin_dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes a distribution with plugins without installing it: PATH of a folder for sys.path or PYTHONPATH.
 
     Keyword arguments are modules with their source; each is an entry point of its own name unless `points` says more.
     """
-    folder, made = tmp_path / "site", []
+    folder = tmp_path / "site"
 
     def make(name: str, *, version: str = "1.0", points: Mapping[str, str] | None = None, **modules: str) -> Path:
         info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
@@ -101,14 +110,11 @@ def plugin_dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         (info / "RECORD").write_text("")
         for module, source in modules.items():
             (folder / f"{module}.py").write_text(source)
-        made.extend(modules)
         monkeypatch.syspath_prepend(str(folder))
         importlib.invalidate_caches()
         return folder
 
-    yield make
-    for module in made:
-        sys.modules.pop(module, None)
+    return make
 
 
 @pytest.fixture
