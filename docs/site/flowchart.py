@@ -55,7 +55,8 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x, y), (to_x, to_y) = start, end
     y, to_y = y + HEIGHT / 2, to_y - HEIGHT / 2 - 1
     bend = (to_y - y) * 0.5
-    return f'<path d="M{x:.0f} {y:.0f}C{x:.0f} {y + bend:.0f} {to_x:.0f} {to_y - bend:.0f} {to_x:.0f} {to_y:.0f}" marker-end="url(#end)"/>'
+    curve = f"M{x:.0f} {y:.0f}C{x:.0f} {y + bend:.0f} {to_x:.0f} {to_y - bend:.0f} {to_x:.0f} {to_y:.0f}"
+    return f'<path d="{curve}" marker-end="url(#end)"/>'
 
 
 def _box(node: str, x: float, y: float, width: float) -> str:

@@ -9,7 +9,10 @@ from flowchart import drawing
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-REDIRECT = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=docs/index.html"><title>imtrans</title>\n'
+REDIRECT = (
+    '<!doctype html><meta charset="utf-8"><title>imtrans</title>'
+    '<meta http-equiv="refresh" content="0; url=docs/index.html"><a href="docs/index.html">imtrans</a>\n'
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
