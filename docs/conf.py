@@ -20,6 +20,7 @@ extensions = ["myst_parser", "site_pages"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]
 suppress_warnings = ["toc.not_included"]  # README and the like are reached by links
+smartquotes = False  # --flags stay as they are typed
 
 html_theme = "furo"
 html_title = "imtrans"
@@ -27,3 +28,4 @@ html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
