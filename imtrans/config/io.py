@@ -90,6 +90,33 @@ def write(config: RunConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
+def origins(path: Path) -> dict[str, str]:
+    """The origin of each value, by its dotted key, that `write` has left in a file; nothing where it was rewritten."""
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    try:
+        document = tomlkit.parse(read_text(path))
+    except (ConfigError, ParseError):
+        return {}
+    found: dict[str, str] = {}
+    for section, value in document.items():
+        for table in value if isinstance(value, list) else [value]:
+            where = (section, str(table.get("name"))) if isinstance(value, list) else (section,)
+            found |= _origins_in(table, where) if isinstance(table, Mapping) else {}
+    return found
+
+
+def _origins_in(table: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and where[0] == "train":
+            found |= _origins_in(value, (*where, key))
+        elif comment := getattr(getattr(value, "trivia", None), "comment", ""):
+            found[".".join(where if key == "name" else (*where, key))] = comment.removeprefix("#").strip()
+    return found
+
+
 def _lines(table: Mapping[str, Any], where: tuple[str, ...], origins: Mapping[str, str]) -> list[str]:
     lines, inner = [], []
     for key, value in table.items():

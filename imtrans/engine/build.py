@@ -156,7 +156,8 @@ def _fill_slot(
         if isinstance(part, nn.Module):
             part.to(device)
     if slot.kind in ("loss", "penalty", "adversarial"):
-        terms = [Weighted(c.weight, part, f"{slot.kind} {c.name!r}") for c, part in zip(chosen, parts, strict=True)]
+        named = zip(chosen, parts, strict=True)
+        terms = [Weighted(c.weight, part, f"{slot.kind} {c.name!r}", c.name) for c, part in named]
         return AdversarialTerms(terms) if slot.kind == "adversarial" else Terms(terms)
     for c, part in zip(chosen, parts, strict=True):
         if slot.kind in NETWORKS and not isinstance(part, nn.Module):

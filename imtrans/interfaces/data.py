@@ -155,7 +155,9 @@ class DatasetDescription:
     channels and depth source and target have, and what they are read as. `doubts`: what a look at some pictures of all
     splits speaks against; it is called before a run starts, which stops if one of them is a fault, and shows the
     others. It takes a second or two at most, and gives the same each time. `group_of` gives by the key of a sample that
-    of its group, of which none is held out of training alone: slices of one stack look alike.
+    of its group, of which none is held out of training alone: slices of one stack look alike. `lengths`: how many
+    sources and targets unpaired data have, where these are not as many as its samples; sample i has source i modulo the
+    first and target i modulo the second.
     """
 
     layout: str = ""
@@ -167,10 +169,12 @@ class DatasetDescription:
     contents: tuple[str, str] = ("", "")
     doubts: Callable[[], Sequence[Issue]] = tuple
     group_of: Callable[[str], str] = str
+    lengths: tuple[int, int] | None = None
 
     def reversed(self) -> "DatasetDescription":
         """The same with source and target exchanged."""
-        return replace(self, sides=self.sides[::-1], contents=self.contents[::-1])
+        lengths = self.lengths and self.lengths[::-1]
+        return replace(self, sides=self.sides[::-1], contents=self.contents[::-1], lengths=lengths)
 
     @property
     def mixtures(self) -> dict[str, str]:

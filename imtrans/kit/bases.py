@@ -129,8 +129,8 @@ class Subset(DatasetWrapper):
     def __init__(self, inner: Dataset, indices: Sequence[int], *, note: str = "") -> None:
         super().__init__(inner)
         self.indices = indices
-        if note:
-            self.description = replace(inner.description, notes=(*inner.description.notes, note))
+        notes = (*inner.description.notes, *([note] if note else []))
+        self.description = replace(inner.description, notes=notes, lengths=None)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -16,37 +16,50 @@ class Weighted(NamedTuple):
     weight: float
     part: Any
     name: str = "a loss"
+    key: str = ""
 
 
-class Terms:
-    """A sum of losses or penalties, called as each of them is. Terms of weight 0 are not computed."""
+class WeightedSum:
+    """What fills a slot of losses: a sum of terms, of which those of weight 0 are not computed.
+
+    Of several terms it keeps what each has added, for the log of a run.
+    """
 
     def __init__(self, terms: Sequence[Weighted]) -> None:
-        self.terms = [t for t in terms if t.weight != 0]
+        self.terms = [t for t in terms if t.weight != 0]  # 0 times infinity would be NaN
+        self._added: dict[str, Tensor] = {}
 
     @property
     def is_on(self) -> bool:
         """Whether any term has a weight other than 0."""
         return bool(self.terms)
 
+    def take(self) -> dict[str, Tensor]:
+        """What each of several terms has added since the last call, by its name: weighted scalars without gradient."""
+        taken, self._added = self._added, {}
+        return taken
+
+    def _sum(self, values: list[Tensor]) -> Tensor:
+        """The sum of the terms' weighted values, which are kept for the log."""
+        for term, value in zip(self.terms, values, strict=True) if len(values) > 1 else ():
+            before = self._added.get(term.key)
+            self._added[term.key] = value.detach() if before is None else before + value.detach()
+        return _sum(values)
+
+
+class Terms(WeightedSum):
+    """A sum of losses or penalties, called as each of them is."""
+
     def __call__(self, *args: Any) -> Tensor:
-        return _sum([t.weight * _with_gradient(t.part(*args), t, args) for t in self.terms])
+        return self._sum([t.weight * _with_gradient(t.part(*args), t, args) for t in self.terms])
 
 
-class AdversarialTerms:
+class AdversarialTerms(WeightedSum):
     """A sum of adversarial losses. The weights scale the generator's losses only, not the discriminator's.
 
     A part with `needs_real` compares with the discriminator output for the real image (feature matching). A part whose
     labels do not lie around 0 gives as `real_threshold` the logit above which an image counts as real.
     """
-
-    def __init__(self, terms: Sequence[Weighted]) -> None:
-        self.terms = [t for t in terms if t.weight != 0]  # 0 times infinity would be NaN
-
-    @property
-    def is_on(self) -> bool:
-        """Whether any term has a weight other than 0."""
-        return bool(self.terms)
 
     @property
     def needs_real(self) -> bool:
@@ -65,7 +78,9 @@ class AdversarialTerms:
     def generator_loss(self, on_fake: DiscriminatorOutput, on_real: DiscriminatorOutput | None = None) -> Tensor:
         """The weighted sum that the generator minimises."""
         losses = [_adversarial(t).generator_loss(on_fake, on_real) for t in self.terms]
-        return _sum([t.weight * _with_gradient(v, t, on_fake.logits) for t, v in zip(self.terms, losses, strict=True)])
+        return self._sum(
+            [t.weight * _with_gradient(v, t, on_fake.logits) for t, v in zip(self.terms, losses, strict=True)]
+        )
 
 
 def _with_gradient(value: Tensor, term: Weighted, given: Sequence[Any]) -> Tensor:

@@ -18,9 +18,10 @@ def draw(seed: int, epoch: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def permutation(count: int, *, seed: int, epoch: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """The order in which an epoch visits `count` samples."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch]))).permutation(count)
+def permutation(count: int, *, seed: int, epoch: int, stream: str = "") -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The order in which an epoch visits `count` samples; another use of the same epoch gives itself a `stream`."""
+    key = [seed, epoch, *([zlib.crc32(stream.encode())] if stream else [])]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key))).permutation(count)
 
 
 def uniform(draws: Tensor | Iterable[int], count: int, *, stream: str) -> Tensor:

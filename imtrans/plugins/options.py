@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import tomllib
 import types
 import typing
@@ -25,6 +26,7 @@ def option(
     former: Mapping[str, Mapping[Any, Any] | None] | None = None,
     unit: str = "",
     example: str = "",
+    is_path: bool = False,
 ) -> Any:
     """One field of an options record: its default, a line of help, inclusive bounds for numbers.
 
@@ -33,14 +35,15 @@ def option(
 
     `former` holds the names that the option had in earlier releases, each with what its values became (None: the same),
     so that checkpoints and run folders of those releases still load. `affects_hash` False: the option only says where
-    something is found, and stays out of a protocol's hash.
+    something is found, and stays out of a protocol's hash. `is_path`: text that may be a path. That of a file or
+    folder that exists is stored absolute, as every value of type Path is: a run is then resumed from any folder.
 
     Types: bool, int, float, str, Literal, Path, Interval, ComponentRef, a tuple of one of them (`tuple[int, ...]`), or
     one of them | None.
     A field of type ComponentRef (or tuple of ComponentRef) names in `kind` what kind of component it takes.
     """
     metadata = {"help": help, "low": low, "high": high, "kind": kind, "affects_hash": affects_hash}
-    shown = {"unit": unit, "example": example}
+    shown = {"unit": unit, "example": example, "is_path": is_path}
     return dataclasses.field(default=default, metadata={**metadata, **shown, "former": former or {}})
 
 
@@ -59,6 +62,7 @@ class OptionSpec:
     former: Mapping[str, Mapping[Any, Any] | None] = dataclasses.field(default_factory=dict)
     unit: str = ""
     example: str = ""
+    is_path: bool = False
 
     @property
     def item(self) -> Any:
@@ -133,6 +137,16 @@ def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
     return _item(parsed, spec, where=where)
 
 
+def located(value: Any, spec: OptionSpec) -> Any:
+    """The value with the path that it is made absolute; a text that names nothing stays as it is: a pattern, or ""."""
+    if isinstance(value, tuple):
+        return tuple(located(item, spec) for item in value)
+    if isinstance(value, Path):
+        return Path(os.path.abspath(value.expanduser()))
+    path = os.path.expanduser(value) if spec.is_path and isinstance(value, str) else ""
+    return os.path.abspath(path) if path and os.path.exists(path) else value
+
+
 def check_declaration(spec: OptionSpec, *, where: str) -> None:
     """Refuse an option whose declaration is wrong: PluginError for its kind, ConfigError for its default."""
     if spec.item not in _TYPES and get_origin(spec.item) is not Literal:
@@ -174,7 +188,7 @@ def refs(spec: OptionSpec, value: Any) -> Iterator[ComponentRef]:
 
 
 def _spec(field: "dataclasses.Field[Any]", hint: Any, default: Any) -> OptionSpec:
-    names = ("help", "low", "high", "kind", "affects_hash", "former", "unit", "example")
+    names = ("help", "low", "high", "kind", "affects_hash", "former", "unit", "example", "is_path")
     metadata = {k: field.metadata[k] for k in names if k in field.metadata}
     return OptionSpec(name=field.name, type=hint, default=default, **metadata)
 

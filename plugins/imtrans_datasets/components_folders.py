@@ -11,11 +11,13 @@ from imtrans import Component, DatasetInfo, option
 class FolderOptions:
     """Where the pairs are, and how their files are read."""
 
-    path: str = option("", "folder of pairs, or a .csv or .jsonl file that lists them: --dataset PATH")
+    path: str = option("", "folder of pairs, or a .csv or .jsonl file that lists them: --dataset PATH", is_path=True)
     source: str = option(
-        "", "folder of the sources, wherever it is; with target, instead of path; or a pattern below path: *_phase*"
+        "",
+        "folder of the sources, wherever it is; with target, instead of path; or a pattern below path: *_phase*",
+        is_path=True,
     )
-    target: str = option("", "folder of the targets, of the same names; or a pattern: *_fluor*")
+    target: str = option("", "folder of the targets, of the same names; or a pattern: *_fluor*", is_path=True)
     layout: Literal["auto", "halves", "stacked", "pages"] = option(
         "auto",
         "halves, stacked, pages: each file is a pair, as two halves side by side or one above the other, or two "

@@ -11,7 +11,7 @@ from imtrans import Archive, Component, DatasetInfo, option
 class NamedOptions:
     """Where a named data set lies."""
 
-    root: str | None = option(None, "folder that holds the set in a folder of its name; else the cache")
+    root: str | None = option(None, "folder that holds the set in a folder of its name; else the cache", is_path=True)
 
 
 @dataclass(frozen=True, kw_only=True)

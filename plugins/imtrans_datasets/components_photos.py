@@ -11,7 +11,9 @@ from imtrans import Component, ComponentRef, DatasetInfo, option
 class PhotoOptions:
     """Where the photos come from."""
 
-    root: str | None = option(None, "folder of photos, with or without train, val and test in it: --data-root")
+    root: str | None = option(
+        None, "folder of photos, with or without train, val and test in it: --data-root", is_path=True
+    )
     photos: ComponentRef | None = option(None, "data set whose pictures (its targets) are the photos", kind="dataset")
 
 

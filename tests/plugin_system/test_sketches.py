@@ -87,15 +87,19 @@ def test_another_policy_reaches_the_method_itself(plugins):
     assert models[1].with_config(models[1].config, factory=factory).method is models[1].method
 
 
-def test_unpaired_data_take_their_partner_from_the_draw(plugins, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    catalog = Catalog(plugins.records)
-    config = resolve(catalog, "fake-cyclegan")
-    loading = open_split(config, "train")
-    from imtrans.engine.data.loader import SampleIndex
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_every_epoch_of_unpaired_data_has_each_target_equally_often(plugins, direction, tmp_path, monkeypatch):
+    from imtrans.engine.data.sampler import SampleIndex
 
-    partners = [{loading.pair(SampleIndex(epoch, 0))[0].key for epoch in range(20)}]
-    assert len(partners[0]) > 2
+    monkeypatch.chdir(tmp_path)
+    way = Layer("test", [Assignment(("data", "direction"), direction, "data.direction")])
+    loading = open_split(resolve(Catalog(plugins.records), "fake-cyclegan", layers=[way]), "train")
+    keys = [[loading.pair(SampleIndex(epoch, i))[0].key for i in range(6)] for epoch in range(20)]
+    assert all(key.startswith(f"noise-{i}-noise-") for epoch in keys for i, key in enumerate(epoch))
+    partners = [[key.rpartition("-")[2] for key in epoch] for epoch in keys]
+    # Six sources and four targets (DatasetDescription.lengths): two of the four come twice.
+    assert all(sorted(map(epoch.count, "0123")) == [1, 1, 2, 2] for epoch in partners)
+    assert len({epoch[0] for epoch in partners}) == 4
 
 
 def test_metrics_of_pairs_are_left_out_of_unpaired_data(plugins):

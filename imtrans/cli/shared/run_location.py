@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,16 @@ def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, lay
     tree = metadata["config"] if checkpoint else config_io.read(folder / "config.toml")
     recorded = metadata.get("plugins") if checkpoint else atomic_io.read_json(folder / "plugins.json")
     where, origin = (f"checkpoint {checkpoint}", "checkpoint") if checkpoint else (f"run {folder}", "config.toml")
-    return restored(catalog, tree, recorded, where=where, origin=origin, layers=layers)
+    config = restored(catalog, tree, recorded, where=where, origin=origin, layers=layers)
+    return replace(config, origins=_earlier_origins(folder / "config.toml", config, origin))
+
+
+def _earlier_origins(path: Path, config: RunConfig, origin: str) -> dict[str, str]:
+    """The origins of all values, of those that a run already had as its config.toml says."""
+    from imtrans.config import io as config_io
+
+    earlier = config_io.origins(path) if path.is_file() else {}
+    return {key: earlier.get(key, now) if now == origin else now for key, now in config.origins.items()}
 
 
 def _whole(config: RunConfig) -> Any:

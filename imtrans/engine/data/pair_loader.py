@@ -1,10 +1,11 @@
 """How one sample is read: resized, checked, from the cache if it is there, or another in the place of a bad one."""
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from imtrans.errors import DataError, ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.images import Array, Interpolation, resize
 from imtrans.kit.images.labels import highest_class
-from imtrans.kit.random import draw
+from imtrans.kit.random import draw, permutation
 from imtrans.net.cache_dir import cache_dir
 
 MAX_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
@@ -92,8 +93,7 @@ class PairLoader:
         """The pair at this place, resized and checked, and its draw. DataError names the files at fault."""
         number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
         if not self.source.is_paired:
-            # The partner follows from the draw: another one in each epoch, the same in a resumed run.
-            other = self.sample(number % len(self.source.dataset))
+            other = self.sample(self._partner(place))
             key = f"{pair.key}-{other.key}"
             pair = (
                 replace(pair, source=other.source, key=key)
@@ -123,7 +123,7 @@ class PairLoader:
         if self.cache is None:
             return None
         indices, draws = [p.index for p in places], [draw(self.seed, p.epoch, p.index) for p in places]
-        others = None if self.source.is_paired else [n % len(self.source.dataset) for n in draws]
+        others = None if self.source.is_paired else [*map(self._partner, places)]
         cached = self.cache.take(indices, others, side="source" if self.is_reversed else "target")
         if cached is None:
             return None
@@ -141,6 +141,14 @@ class PairLoader:
         if source.shape[:-1] != target.shape[:-1] and self.source.is_paired:
             raise ShapeError(f"source is {source.shape[:-1]}, target {target.shape[:-1]}")
         return Pair(source=source, target=target, key=pair.key, extras=extras)
+
+    def _partner(self, place: SampleIndex) -> int:
+        """The sample that gives the other side of unpaired data: another one in each epoch, the same when resumed."""
+        dataset = self.source.dataset
+        # Of the stored targets, whichever way it is trained: `pair` keeps the stored source of its sample.
+        count = dataset.description.lengths[1] if dataset.description.lengths else len(dataset)
+        # Not drawn one by one: of 10 pictures the odds are one in three that an epoch lacks a given one.
+        return int(_partners(count, self.seed, place.epoch)[place.index % count])
 
     def _replacement(self, place: SampleIndex, error: DataError) -> LoadedSample:
         # Drawn from the place and not from a generator: a resumed run reads the same replacement.
@@ -163,6 +171,11 @@ class PairLoader:
             return array
         size = (self.size[0], self.size[-1])  # one number stands for both
         return resize(array, size, "nearest" if spec.kind == "labels" else self.interpolation)
+
+
+@functools.lru_cache(maxsize=2)  # an epoch, and the one after it
+def _partners(count: int, seed: int, epoch: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    return permutation(count, seed=seed, epoch=epoch, stream="partners")
 
 
 class TrainingSplit(NamedTuple):

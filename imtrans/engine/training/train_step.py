@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from imtrans.engine.data.loader import prepare
 from imtrans.engine.data.pair_loader import HostBatch
@@ -13,6 +14,7 @@ from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.meters import LossMeter
 from imtrans.errors import PluginError, join_names
+from imtrans.kit.loss_terms import WeightedSum
 from imtrans.kit.report.metric_history import HEALTH
 
 
@@ -61,9 +63,15 @@ class TrainStep:
         self.last_batch = host_batch
         batch = prepare(host_batch, self.model.data_spec, self.model.device, self.job.augment)
         self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial)
+        self._terms()  # those of a pass that was no training are dropped
         with _autocast(self.model.device, self.model.config.train.precision):
             values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)
-        self.meter.add(values, len(host_batch.keys))
+        self.meter.add({**values, **self._terms()}, len(host_batch.keys))
+
+    def _terms(self) -> dict[str, Tensor]:
+        """What each of the terms of a slot that has several has added to its sum, as "slot.name"."""
+        sums = {slot: part for slot, part in self.model.parts.items() if isinstance(part, WeightedSum)}
+        return {f"{slot}.{name}": value for slot, part in sums.items() for name, value in part.take().items()}
 
 
 def _nothing_trained(method: str, groups: Iterable[str]) -> PluginError:
