@@ -63,7 +63,8 @@ def pages() -> dict[str, str]:
 
 HOOKS_HEAD = f"""# Hooks
 
-{NOTE} A plugin is a module (or class) with functions of these names, marked by `@hookimpl` (`from imtrans import
+{NOTE}
+A plugin is a module (or class) with functions of these names, marked by `@hookimpl` (`from imtrans import
 hookimpl`). They are all hooks that there are; a misspelt one is refused by name. Arguments are passed by name:
 leave out those that you do not use. `imtrans_provide` is called once, when plugins are found. The others belong to
 *observers* and are called during a training, in the first process alone, in the order of registration; an observer
@@ -73,16 +74,18 @@ component of kind `observer` is called only where `observers` names it ([plugins
 """
 INTERFACES_HEAD = f"""# Interfaces
 
-{NOTE} `from imtrans.interfaces import Batch, Pair, ...`. Components fulfil the protocols; no base class is needed,
-though [`imtrans.kit.bases`](kit.md#base-classes) has some. This package never imports torch. Shapes are written in
+{NOTE}
+`from imtrans.interfaces import Batch, Pair, ...`. Components fulfil the protocols; no base class is needed, though
+[`imtrans.kit.bases`](kit.md#base-classes) has some. This package never imports torch. Shapes are written in
 capitals: `(B, C, *spatial)` is a batch of channels first; `*spatial` is height and width, or depth, height and
 width.
 """
 RECORDS_HEAD = f"""# Records
 
-{NOTE} What a plugin declares, without importing torch or the component: `from imtrans import Component, Recipe,
-...`. All records are frozen, and all their fields are given by keyword (but for `ComponentRef` and `WeightedRef`).
-The keys `data.*` and `train.*` that a recipe may set are those of [all keys](../options.md).
+{NOTE}
+What a plugin declares, without importing torch or the component: `from imtrans import Component, Recipe, ...`. All
+records are frozen, and all their fields are given by keyword (but for `ComponentRef` and `WeightedRef`). The keys
+`data.*` and `train.*` that a recipe may set are those of [all keys](../options.md).
 """
 KIT_HEAD = f"""# The kit, object by object
 
@@ -96,15 +99,17 @@ PYTHON_HEAD = f"""# Python
 """
 TESTING_HEAD = f"""# Checks for authors
 
-{NOTE} `from imtrans.testing import ...`. Each check raises `ContractError` with what is wrong, else returns None; a
+{NOTE}
+`from imtrans.testing import ...`. Each check raises `ContractError` with what is wrong, else returns None; a
 component is given by its name, as `imtrans list` shows it, with options that make it small
 ([plugins](../plugins.md#what-each-kind-gives)).
 """
 COMMANDS_HEAD = f"""# Commands
 
-{NOTE} `imtrans COMMAND --help` shows the same in the terminal. `--debug` shows the traceback of an error, `-p
-FILE.py` loads a plugin of one file, `--no-plugins` leaves out everything that does not ship with imtrans; all three
-may stand anywhere. Every value of a run is a key: [configuration](../configuration.md), [all keys](../options.md).
+{NOTE}
+`imtrans COMMAND --help` shows the same in the terminal. `--debug` shows the traceback of an error, `-p FILE.py`
+loads a plugin of one file, `--no-plugins` leaves out everything that does not ship with imtrans; all three may
+stand anywhere. Every value of a run is a key: [configuration](../configuration.md), [all keys](../options.md).
 
 ## Exit codes
 
