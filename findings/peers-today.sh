@@ -52,6 +52,26 @@ try() {
     esac
 }
 
+# A torch for the CPU beside the torchvision of PyPI, which is built for CUDA, ends every import of torchvision. That is
+# no fault of a peer: the operators that it misses are declared before the import (pytorch issue 122494).
+mend_torchvision() {
+    local site
+    "$1/bin/python" -c "import torchvision" 2>&1 | grep -q "torchvision::nms does not exist" || return 0
+    site=$("$1/bin/python" -c "import site; print(site.getsitepackages()[0])")
+    cat >"$site/sitecustomize.py" <<'PY'
+import sys
+class Declare:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torchvision":
+            sys.meta_path.remove(self)
+            import torch
+            sys.torchvision_operators = torch.library.Library("torchvision", "FRAGMENT")
+            sys.torchvision_operators.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            sys.torchvision_operators.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+sys.meta_path.insert(0, Declare())
+PY
+}
+
 peer() {
     local enter name=$1 module=$2 work="$folder/$1" requirement=$1 train="" evaluate="" resume="" export="" note=""
     local installs imports=- trains=- evaluates=- resumes=- exports=- version=-
@@ -63,6 +83,7 @@ peer() {
     installs=$(run 900 "$enter python -m pip install -q '$TORCH' '$requirement'")
     if [ "$installs" = yes ]; then
         version=$("$work/venv/bin/python" -c "import importlib.metadata as m; print(m.version('$name'))")
+        mend_torchvision "$work/venv"
         imports=$(run 180 "$enter python -c 'import $module'")
     fi
     if [ "$imports" = yes ]; then
