@@ -55,8 +55,9 @@ try() {
 # A torch for the CPU beside the torchvision of PyPI, which is built for CUDA, ends every import of torchvision. That is
 # no fault of a peer: the operators that it misses are declared before the import (pytorch issue 122494).
 mend_torchvision() {
-    local site
-    "$1/bin/python" -c "import torchvision" 2>&1 | grep -q "torchvision::nms does not exist" || return 0
+    local site said
+    said=$("$1/bin/python" -c "import torchvision" 2>&1) || true
+    [[ $said == *"torchvision::nms does not exist"* ]] || return 0
     site=$("$1/bin/python" -c "import site; print(site.getsitepackages()[0])")
     cat >"$site/sitecustomize.py" <<'PY'
 import sys
