@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from imtrans.api import load as load
     from imtrans.api import train as train
     from imtrans.api import translate_film as translate_film
+    from imtrans.plugins.api_version import API_VERSION as API_VERSION
     from imtrans.plugins.component import Archive as Archive
     from imtrans.plugins.component import Component as Component
     from imtrans.plugins.component import DatasetInfo as DatasetInfo
@@ -36,6 +37,7 @@ _HOMES = {
         "Slot",
     ),
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),
+    "imtrans.plugins.api_version": ("API_VERSION",),
     "imtrans.plugins.options": ("option",),
     "imtrans.plugins.hookspecs": ("hookimpl",),
     "imtrans.api": ("Run", "evaluate", "load", "train", "translate_film"),

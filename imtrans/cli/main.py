@@ -33,6 +33,7 @@ COMMANDS = {
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
+    "plugins": "Show the plugins, check them, begin one of your own.",
     "list": "Show every component, recipe and data set.",
     "explain": "Say what a configuration key means.",
     "runs": "Show the runs of this folder, and remove some.",
@@ -44,6 +45,7 @@ COMMANDS = {
 _MODULES = {
     "import": "import_weights",
     "data": "data.group",
+    "plugins": "plugins.group",
     **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push")},
 }
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks

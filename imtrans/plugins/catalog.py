@@ -36,7 +36,7 @@ class Catalog:
         self._entries: dict[tuple[str, str], list[CatalogEntry]] = {}
         for record in self._records:
             for thing in record.provided:
-                entry = CatalogEntry(_kind_of(thing), thing, record)
+                entry = CatalogEntry(kind_of(thing), thing, record)
                 self._entries.setdefault((entry.kind, thing.name), []).append(entry)
 
     def entries(self, kind: str | None = None) -> Iterator[CatalogEntry]:
@@ -56,7 +56,7 @@ class Catalog:
     def component(self, kind: Kind, name: str, *, where: str = "") -> Component:
         """The component of this kind and name ("dist:name" to choose); errors begin with `where`."""
         thing = self.entry(kind, name, where=where).thing
-        # For the type checker: `_kind_of` files only components under their kinds.
+        # For the type checker: `kind_of` files only components under their kinds.
         assert isinstance(thing, Component)
         return thing
 
@@ -133,7 +133,8 @@ def bare_name(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _kind_of(thing: Provided) -> str:
+def kind_of(thing: Provided) -> str:
+    """The kind under which a thing is listed: that of a component, "recipe" or "protocol"."""
     if isinstance(thing, Component):
         return thing.kind
     return "recipe" if isinstance(thing, Recipe) else "protocol"

@@ -20,7 +20,9 @@ import pluggy
 
 from imtrans.errors import ImtransError, PluginError, nearest
 from imtrans.plugins import hookspecs
+from imtrans.plugins.api_version import check_api
 from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, ExporterInfo, MethodInfo
+from imtrans.plugins.hook_trace import trace_if_asked
 from imtrans.plugins.loading_guard import guarded
 from imtrans.plugins.options import check_declaration, default_record, specs
 from imtrans.plugins.recipe import EvalProtocol, Recipe
@@ -69,6 +71,7 @@ class Plugins:
 
     manager: pluggy.PluginManager
     records: Sequence[PluginRecord]
+    blocked: Sequence[PluginRecord] = ()  # not imported: `error` says by what
 
     @property
     def broken(self) -> list[PluginRecord]:
@@ -104,13 +107,16 @@ class Selection:
             files=tuple(files),
         )
 
-    def admits(self, name: str, distribution: str) -> bool:
-        """Whether a plugin may be imported. A built-in is left out only by its own name in the deny-list."""
+    def reason_against(self, name: str, distribution: str) -> str:
+        """What forbids to import a plugin, or "". Of a built-in only its own name in the deny-list does."""
         names, deny = _normal(name, distribution), _normal(*self.deny)
-        if _normal(name) & deny or (names & deny and distribution != DISTRIBUTION):
-            return False
-        is_allowed = self.allow is None or bool(names & _normal(*self.allow))
-        return distribution == DISTRIBUTION or (self.others and is_allowed)
+        is_shipped = distribution == DISTRIBUTION
+        if _normal(name) & deny or (names & deny and not is_shipped):
+            return "it is in IMTRANS_DISABLE_PLUGINS"
+        if not self.others and not is_shipped:
+            return "--no-plugins, or IMTRANS_DISABLE_PLUGINS=1"
+        is_allowed = is_shipped or self.allow is None or bool(names & _normal(*self.allow))
+        return "" if is_allowed else "it is not in IMTRANS_PLUGINS"
 
 
 def discover(selection: Selection | None = None) -> Plugins:
@@ -122,15 +128,22 @@ def discover(selection: Selection | None = None) -> Plugins:
     selection = selection or Selection.from_environment()
     manager = pluggy.PluginManager("imtrans")
     manager.add_hookspecs(hookspecs)
-    records = []
-    for record, load in _entry_points():
-        if selection.admits(record.name, record.distribution):
+    trace_if_asked(manager)
+    records, blocked = [], []
+    for record, load in entry_points():
+        if reason := selection.reason_against(record.name, record.distribution):
+            blocked.append(dataclasses.replace(record, error=reason))
+        else:
             records.append(record if record.error else _load(manager, record, load))
     for file in selection.files:
-        record = PluginRecord(name=Path(file).stem, target=file, distribution=Path(file).stem)
-        records.append(_load(manager, record, partial(_import_file, Path(file))))
+        records.append(_load(manager, file_record(file), partial(_import_file, Path(file))))
     _refuse_broken_files(records, selection.files)
-    return Plugins(manager, records)
+    return Plugins(manager, records, blocked)
+
+
+def file_record(file: str) -> PluginRecord:
+    """The record of a plugin of one file, which is not loaded."""
+    return PluginRecord(name=Path(file).stem, target=file, distribution=Path(file).stem)
 
 
 def _names(text: str) -> frozenset[str]:
@@ -142,7 +155,7 @@ def _normal(*names: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
-def _entry_points() -> list[tuple[PluginRecord, Any]]:
+def entry_points() -> list[tuple[PluginRecord, Any]]:
     """Every entry point with what loads it, built-ins first; what cannot be read is a record with its error."""
     records: list[tuple[PluginRecord, Any]] = []
     points: list[tuple[importlib.metadata.EntryPoint, Any]] = []
@@ -184,6 +197,7 @@ def _load(manager: pluggy.PluginManager, record: PluginRecord, load: Any) -> Plu
         # What a plugin prints at import would spoil the output of --json.
         with contextlib.redirect_stdout(sys.stderr), guarded(record.name) as changed:
             plugin = load()
+            check_api(plugin)
             plugin = plugin() if isinstance(plugin, type) else plugin
             manager.register(plugin, name=name)
             manager.check_pending()  # without it pluggy ignores a misspelt hook

@@ -6,7 +6,7 @@
 A component is given by its name, as `imtrans list` shows it, with options that make it small.
 """
 
-from imtrans.testing.contract import ContractError, make
+from imtrans.testing.contract import ContractError, make, plugin_file
 from imtrans.testing.data import check_augmentation, check_dataset, check_metric
 from imtrans.testing.losses import check_adversarial, check_loss, check_method, check_penalty
 from imtrans.testing.networks import check_activation, check_discriminator, check_generator

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.interfaces import Dataset, DatasetDescription, Issue
-from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
-from imtrans.plugins.discovery import discover
 from imtrans.plugins.options import specs, values
-from imtrans.testing.contract import batch_of_noise, make, require
+from imtrans.testing.contract import batch_of_noise, known, make, require
 
 
 def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> None:
@@ -18,7 +16,7 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     from imtrans.engine.build import options_of
     from imtrans.engine.data.source import DatasetSource
 
-    catalog = Catalog(discover().records)
+    catalog = known()
     component = catalog.component("dataset", name)
     for split in ("train", "val"):
         chosen = options_of(component, ComponentRef(name, options))

@@ -1,0 +1,14 @@
+"""imtrans plugins"""
+
+import click
+
+from imtrans.cli.plugins import check, list
+
+
+@click.group("plugins")
+def command() -> None:
+    """Show the plugins, check them, begin one of your own."""
+
+
+command.add_command(list.command)
+command.add_command(check.command)
