@@ -21,6 +21,7 @@ def check_gradients(network: "nn.Module", loss: "Tensor", name: str) -> None:
     """Every parameter that is trained has a finite gradient."""
     import torch
 
+    require(loss.requires_grad, f"{name}: no parameter is trained by its output")
     parameters = {k: p for k, p in network.named_parameters() if p.requires_grad}  # a frozen encoder learns nothing
     gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, retain_graph=True)
     for key, gradient in zip(parameters, gradients, strict=True):

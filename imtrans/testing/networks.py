@@ -5,9 +5,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from imtrans.errors import ShapeError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.testing.contract import make, require
 from imtrans.testing.modules import check_bf16, check_export, check_gradients, check_module, check_repeats, check_state
+
+SIZES = (64, 128, 256, 512)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -92,17 +95,24 @@ def _check_learning(network: "nn.Module", image: "Tensor", target: int, name: st
     )
 
 
-def check_discriminator(name: str, *, size: int = 64, **options: Any) -> None:
+def check_discriminator(name: str, *, size: int | None = None, **options: Any) -> None:
     """A discriminator gives finite logits (B, 1, h, w) for one picture and for two, and for pictures of odd size.
 
     It trains in every part, gives the same each time in inference, comes back from its state, and runs in bfloat16.
+    `size` is a size it takes, by default the least of 64, 128, 256 and 512.
     """
     import torch
 
-    network = make("discriminator", name, size=(size,), **options)
-    check_module(network, name)
-    source, image = (torch.rand(2, 3, size, size + 1) * 2 - 1 for _ in range(2))
-    output = network(source, image)
+    for side in [size] if size else SIZES:
+        network = make("discriminator", name, size=(side,), **options)
+        check_module(network, name)
+        source, image = (torch.rand(2, 3, side, side + 1) * 2 - 1 for _ in range(2))
+        try:
+            output = network(source, image)
+            break
+        except (RuntimeError, ShapeError):  # one of large receptive fields has no output for a small picture
+            if side in (size, SIZES[-1]):
+                raise
     _check_logits(output, 2, name)
     _check_logits(network(source[:1], image[:1]), 1, name)
     check_gradients(network, torch.stack([x.square().mean() for x in output.logits]).sum(), name)
