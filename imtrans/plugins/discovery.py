@@ -20,10 +20,18 @@ import pluggy
 
 from imtrans.errors import ImtransError, PluginError, nearest
 from imtrans.plugins import hookspecs
-from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, ExporterInfo, MethodInfo
+from imtrans.plugins.component import (
+    KINDS,
+    RESERVED_SLOTS,
+    Component,
+    DatasetInfo,
+    ExporterInfo,
+    MethodInfo,
+    NetworkInfo,
+)
 from imtrans.plugins.loading_guard import guarded
 from imtrans.plugins.options import check_declaration, default_record, specs
-from imtrans.plugins.recipe import EvalProtocol, Recipe
+from imtrans.plugins.recipe import EvalProtocol, OptimizerOptions, Recipe
 
 GROUP = "imtrans"
 DISTRIBUTION = "imtrans"
@@ -236,6 +244,8 @@ def _check_component(component: Component) -> None:
         _check_dataset(component)
     if component.kind == "exporter" and not isinstance(component.info, ExporterInfo):
         raise PluginError(f"{component.name}: an exporter needs info=ExporterInfo(...)")
+    if isinstance(component.info, NetworkInfo):
+        _check_network(component, component.info)
 
 
 def _check_kind(kind: str, *, where: str) -> None:
@@ -268,6 +278,14 @@ def _check_method(component: Component) -> None:
             raise PluginError(f"{component.name}: slot {name!r} must be a Python identifier")
         _check_kind(slot.kind, where=f"{component.name}: slot {name!r}")
     _check_options(info.policy, where=f"{component.name}: policy")
+
+
+def _check_network(component: Component, info: NetworkInfo) -> None:
+    if component.kind not in ("generator", "discriminator", "network"):
+        raise PluginError(f"{component.name}: NetworkInfo is for networks, and this is a {component.kind}")
+    for name in info.parameter_groups:
+        if not name.isidentifier() or name in specs(OptimizerOptions):  # train.optimizer.lr is a key already
+            raise PluginError(f"{component.name}: parameter group {name!r} must be a Python identifier, no option")
 
 
 def _check_dataset(component: Component) -> None:
