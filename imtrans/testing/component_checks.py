@@ -10,7 +10,8 @@ from typing import Any
 
 from imtrans.errors import ImtransError, NotInstalledError, PluginError
 from imtrans.plugins.catalog import Catalog, kind_of
-from imtrans.plugins.discovery import PluginRecord, Provided, Selection, discover, file_record
+from imtrans.plugins.declarations import Provided
+from imtrans.plugins.discovery import PluginRecord, Selection, discover, file_record
 from imtrans.testing.contract import known_catalog
 
 STEPS = "##"  # begins each line that the parent reads
