@@ -21,16 +21,16 @@ class DenoiserOptions:
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="network",
-        name="fake-denoiser",
-        target="fake_diffusion.method:denoiser",
+        name="example-denoiser",
+        target="example_diffusion.method:denoiser",
         summary="three convolutions that know the time",
         options=DenoiserOptions,
         needs_context=True,
     )
     yield Component(
         kind="method",
-        name="fake-diffusion",
-        target="fake_diffusion.method:diffusion",
+        name="example-diffusion",
+        target="example_diffusion.method:diffusion",
         summary="rectified flow from noise to the target",
         info=MethodInfo(
             slots={"denoiser": Slot(kind="network", group="denoiser"), "loss": Slot(kind="loss")}, policy=Sampling
@@ -38,10 +38,10 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         needs_context=True,
     )
     yield Recipe(
-        name="fake-diffusion",
+        name="example-diffusion",
         summary="four-step diffusion on the toy set",
-        method=ComponentRef("fake-diffusion"),
-        networks={"denoiser": ComponentRef("fake-denoiser")},
+        method=ComponentRef("example-diffusion"),
+        networks={"denoiser": ComponentRef("example-denoiser")},
         losses={"loss": ComponentRef("mse")},
         metrics=[ComponentRef("psnr")],
         data={"size": 16, "batch_size": 2},

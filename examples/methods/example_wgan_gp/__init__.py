@@ -23,29 +23,29 @@ SLOTS = {
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="method",
-        name="fake-wgan",
-        target="fake_wgan_gp.method:WassersteinGAN",
+        name="example-wgan",
+        target="example_wgan_gp.method:WassersteinGAN",
         summary="a critic that is trained several times a step",
         options=CriticOptions,
         info=MethodInfo(slots=SLOTS, policy=InferenceOptions),
     )
     yield Component(
         kind="penalty",
-        name="fake-gradient-penalty",
-        target="fake_wgan_gp.method:gradient_penalty",
+        name="example-gradient-penalty",
+        target="example_wgan_gp.method:gradient_penalty",
         summary="(|gradient| - 1)^2 between real and fake",
         needs_context=True,
     )
     yield Recipe(
-        name="fake-wgan-gp",
+        name="example-wgan-gp",
         summary="WGAN-GP on the toy set",
-        method=ComponentRef("fake-wgan"),
+        method=ComponentRef("example-wgan"),
         networks={
             "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
             "critic": ComponentRef("patchgan16", {"width": 4, "norm": "none"}),
         },
         losses={
-            "penalty": [WeightedRef("fake-gradient-penalty", weight=10.0)],
+            "penalty": [WeightedRef("example-gradient-penalty", weight=10.0)],
             "reconstruction": WeightedRef("l1", weight=10.0),
         },
         data={"size": 32, "batch_size": 2},

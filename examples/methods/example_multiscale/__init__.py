@@ -18,39 +18,39 @@ class MultiscaleOptions:
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="discriminator",
-        name="fake-multiscale",
-        target="fake_multiscale.parts:multiscale",
+        name="example-multiscale",
+        target="example_multiscale.parts:multiscale",
         summary="the same discriminator at several sizes",
         options=MultiscaleOptions,
         needs_context=True,
     )
     yield Component(
         kind="adversarial",
-        name="fake-feature-matching",
-        target="fake_multiscale.parts:FeatureMatching",
+        name="example-feature-matching",
+        target="example_multiscale.parts:FeatureMatching",
         summary="L1 between the discriminator's features of real and fake",
     )
     yield Component(
         kind="dataset",
-        name="fake-labels",
-        target="fake_multiscale.parts:Labels",
+        name="example-labels",
+        target="example_multiscale.parts:Labels",
         summary="squares of five classes",
         info=DatasetInfo(),
         needs_context=True,
     )
     yield Recipe(
-        name="fake-multiscale",
+        name="example-multiscale",
         summary="pix2pixHD's losses on label maps",
         base="pix2pix",
         networks={
             "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
-            "discriminator": ComponentRef("fake-multiscale"),
+            "discriminator": ComponentRef("example-multiscale"),
         },
         losses={
-            "adversarial": [ComponentRef("lsgan"), WeightedRef("fake-feature-matching", weight=10.0)],
+            "adversarial": [ComponentRef("lsgan"), WeightedRef("example-feature-matching", weight=10.0)],
             "reconstruction": [],
         },
         metrics=[ComponentRef("l1")],
-        dataset=ComponentRef("fake-labels"),
+        dataset=ComponentRef("example-labels"),
         data={"size": 32, "batch_size": 2},
     )

@@ -16,15 +16,15 @@ SLOTS = {
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="method",
-        name="fake-simultaneous",
-        target="fake_simultaneous.method:Simultaneous",
+        name="example-simultaneous",
+        target="example_simultaneous.method:Simultaneous",
         summary="one output on the fake serves both players",
         info=MethodInfo(slots=SLOTS, policy=InferenceOptions),
     )
     yield Recipe(
-        name="fake-simultaneous",
+        name="example-simultaneous",
         summary="simultaneous pix2pix on the toy set",
-        method=ComponentRef("fake-simultaneous"),
+        method=ComponentRef("example-simultaneous"),
         networks={
             "generator": ComponentRef("unet64", {"depth": 3, "width": 4}),
             "discriminator": ComponentRef("patchgan16", {"width": 4}),

@@ -36,16 +36,16 @@ SLOTS = {
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="method",
-        name="fake-cyclegan",
-        target="fake_cyclegan.method:CycleGAN",
+        name="example-cyclegan",
+        target="example_cyclegan.method:CycleGAN",
         summary="two generators that undo each other",
         options=CycleOptions,
         info=MethodInfo(slots=SLOTS, policy=InferenceOptions, needs_pairs=False),
     )
     yield Component(
         kind="dataset",
-        name="fake-unpaired",
-        target="fake_cyclegan.data:Unpaired",
+        name="example-unpaired",
+        target="example_cyclegan.data:Unpaired",
         summary="grey and coloured noise that do not belong together",
         info=DatasetInfo(is_paired=False),
         needs_context=True,
@@ -53,9 +53,9 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     small = {"depth": 2, "width": 4, "dropout": 0.0, "norm": "instance"}
     judge = ComponentRef("patchgan16", {"width": 4, "conditional": False})
     yield Recipe(
-        name="fake-cyclegan",
+        name="example-cyclegan",
         summary="CycleGAN on noise",
-        method=ComponentRef("fake-cyclegan", {"pool_size": 2}),
+        method=ComponentRef("example-cyclegan", {"pool_size": 2}),
         networks={
             "forward": ComponentRef("unet64", small),
             "backward": ComponentRef("unet64", small),
@@ -63,7 +63,7 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
             "judge_source": judge,
         },
         losses={"adversarial": ComponentRef("lsgan"), "cycle": WeightedRef("l1", weight=10.0)},
-        dataset=ComponentRef("fake-unpaired"),
+        dataset=ComponentRef("example-unpaired"),
         augment=[ComponentRef("kornia-flip")],
         data={"size": 16, "batch_size": 2},
     )

@@ -9,32 +9,32 @@ from imtrans import Component, ComponentRef, DatasetInfo, Recipe, hookimpl
 def imtrans_provide() -> Iterable[Component | Recipe]:
     yield Component(
         kind="dataset",
-        name="fake-volumes",
-        target="fake_volume.parts:Volumes",
+        name="example-volumes",
+        target="example_volume.parts:Volumes",
         summary="noise in cubes",
         info=DatasetInfo(),
         needs_context=True,
     )
     yield Component(
         kind="generator",
-        name="fake-unet3d",
-        target="fake_volume.parts:generator",
+        name="example-unet3d",
+        target="example_volume.parts:generator",
         summary="down and up once, in 3-D",
         needs_context=True,
     )
     yield Component(
         kind="discriminator",
-        name="fake-patch3d",
-        target="fake_volume.parts:Patch",
+        name="example-patch3d",
+        target="example_volume.parts:Patch",
         summary="one 3-D convolution",
     )
     yield Recipe(
-        name="fake-volume",
+        name="example-volume",
         summary="pix2pix in 3-D",
         base="pix2pix",
-        networks={"generator": ComponentRef("fake-unet3d"), "discriminator": ComponentRef("fake-patch3d")},
+        networks={"generator": ComponentRef("example-unet3d"), "discriminator": ComponentRef("example-patch3d")},
         augment=[],
         metrics=[ComponentRef("l1"), ComponentRef("psnr")],
-        dataset=ComponentRef("fake-volumes"),
+        dataset=ComponentRef("example-volumes"),
         data={"size": 8, "batch_size": 2},
     )
