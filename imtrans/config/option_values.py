@@ -63,9 +63,8 @@ class OptionValues:
         if assignment.path[:-1] == _OPTIMIZER:
             return [self.sections[f"{_GROUP}{group}"] for group in self.optimizers()]
         if key not in self.sections:
-            groups = join_names([*self.optimizers(), *self.parts])
-            others = f"; the optimiser groups are {groups}" if "optimizer" in key else ""
-            guess = _guess(assignment.key, self._all_keys()) or others
+            groups = f"; the optimiser groups are {join_names([*self.optimizers(), *self.parts])}"
+            guess = _guess(assignment.key, self._all_keys()) or (groups if "optimizer" in key else "")
             self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
             return []
         return [self.sections[key]]
