@@ -30,7 +30,7 @@ from imtrans.plugins.recipe import EvalProtocol, Recipe
 GROUP = "imtrans"
 DISTRIBUTION = "imtrans"
 Provided = Component | Recipe | EvalProtocol
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -233,7 +233,7 @@ def _provided(manager: pluggy.PluginManager, plugin: Any) -> tuple[Provided, ...
 def _check(thing: Any) -> None:
     if not isinstance(thing, Component | Recipe | EvalProtocol):
         raise PluginError(f"imtrans_provide gave {thing!r}: must be a Component, Recipe or EvalProtocol")
-    if not _NAME.fullmatch(thing.name):
+    if not NAME.fullmatch(thing.name):
         raise PluginError(f"component name {thing.name!r}: must be lower-case words, digits and hyphens")
     if isinstance(thing, Component):
         _check_component(thing)
