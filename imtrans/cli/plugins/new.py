@@ -11,10 +11,9 @@ from typing import Any
 import click
 
 from imtrans.atomic_io import disk, replace_text
-from imtrans.cli.list import kind_named
 from imtrans.cli.session import Session
 from imtrans.errors import ConfigError, ResourceError
-from imtrans.plugins.catalog import LISTED_KINDS, Catalog
+from imtrans.plugins.catalog import LISTED_KINDS, Catalog, kind_named
 from imtrans.plugins.discovery import NAME
 
 TEMPLATES = Path(__file__).with_name("templates")
