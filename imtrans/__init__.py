@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imtrans.plugins.component import ExporterInfo as ExporterInfo
     from imtrans.plugins.component import MethodInfo as MethodInfo
     from imtrans.plugins.component import MetricInfo as MetricInfo
+    from imtrans.plugins.component import NetworkInfo as NetworkInfo
     from imtrans.plugins.component import Slot as Slot
     from imtrans.plugins.hookspecs import hookimpl as hookimpl
     from imtrans.plugins.options import option as option
@@ -34,6 +35,7 @@ _HOMES = {
         "ExporterInfo",
         "MethodInfo",
         "MetricInfo",
+        "NetworkInfo",
         "Slot",
     ),
     "imtrans.plugins.recipe": ("EvalProtocol", "InferenceOptions", "Recipe", "WeightedRef", "ComponentRef"),

@@ -8,10 +8,19 @@ from typing import Any, Literal, get_args, get_origin
 from imtrans.config.component_selection import WEIGHT
 from imtrans.config.sources import layer_of_advice, layers_of_recipe
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import LIST_SLOTS, Component, ComponentRef, DatasetInfo, MethodInfo, Slot, WeightedRef
+from imtrans.plugins.component import (
+    LIST_SLOTS,
+    Component,
+    ComponentRef,
+    DatasetInfo,
+    MethodInfo,
+    NetworkInfo,
+    Slot,
+    WeightedRef,
+)
 from imtrans.plugins.interval import Interval
 from imtrans.plugins.options import NONE, OptionSpec, specs, to_plain
-from imtrans.plugins.recipe import DataOptions, InferenceOptions, OptimizerOptions, TrainOptions
+from imtrans.plugins.recipe import DataOptions, InferenceOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
 _SECTIONS = {"data": DataOptions, "train": TrainOptions, "train.optimizer": OptimizerOptions}
 _WEIGHTED = ("loss", "adversarial", "penalty")
@@ -99,6 +108,10 @@ def _of_components(catalog: Catalog) -> Iterator[tuple[str, OptionSpec, str]]:
                 options = {**({"weight": WEIGHT} if place.kind in _WEIGHTED else {}), **specs(entry.thing.options)}
                 prefix = f"{slot}.{entry.name}" if place.many else slot
                 yield from ((f"{prefix}.{name}", spec, entry.name) for name, spec in options.items())
+                info = entry.thing.info
+                for part in info.parameter_groups if isinstance(info, NetworkInfo) else ():
+                    of_part = specs(ParameterGroupOptions).items()
+                    yield from ((f"train.optimizer.{part}.{name}", spec, entry.name) for name, spec in of_part)
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

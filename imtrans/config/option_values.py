@@ -8,9 +8,9 @@ from imtrans.config.component_selection import ComponentSelection, Draft, Option
 from imtrans.config.sources import Assignment, Layer, check_exclusive, nested, refs_of
 from imtrans.config.synonyms import suggestion
 from imtrans.errors import ConfigError, join_names, nearest
-from imtrans.plugins.component import ComponentRef, WeightedRef
+from imtrans.plugins.component import ComponentRef, NetworkInfo, WeightedRef
 from imtrans.plugins.options import OptionSpec, coerce, default_record, located, specs, values
-from imtrans.plugins.recipe import DataOptions, OptimizerOptions, TrainOptions
+from imtrans.plugins.recipe import DataOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
 _OPTIMIZER, _GROUP = ("train", "optimizer"), "train.optimizer."
 
@@ -25,12 +25,8 @@ class OptionValues:
     def __init__(self, selection: ComponentSelection) -> None:
         self.selection, self.drafts = selection, selection.drafts
         self.origins, self.dropped, self.renamed = dict(selection.origins), list[str](), list[str]()
-        info = selection.info
-        groups = dict.fromkeys(slot.group for slot in info.slots.values() if slot.group)
-        # 200 epochs are the paper's, for data sets that advise nothing.
-        defaults = {"data": DataOptions(), "train": TrainOptions(epochs=200), "inference": default_record(info.policy)}
-        defaults |= {f"{_GROUP}{group}": OptimizerOptions() for group in groups}
-        self.sections = {key: OptionTable(key, specs(o), values(o)) for key, o in defaults.items()}
+        records, self.parts = _default_records(selection)
+        self.sections = {key: OptionTable(key, specs(o), values(o)) for key, o in records.items()}
 
     def apply(self, layer: Layer) -> None:
         """Set what the layer says. ConfigError names the key as the user wrote it."""
@@ -55,16 +51,21 @@ class OptionValues:
 
     def optimizers(self) -> dict[str, OptimizerOptions]:
         """The optimiser options by group."""
-        tables = {key: table for key, table in self.sections.items() if key.startswith(_GROUP)}
-        return {key.removeprefix(_GROUP): OptimizerOptions(**table.values) for key, table in tables.items()}
+        groups = {key.removeprefix(_GROUP): t.values for key, t in self.sections.items() if key.startswith(_GROUP)}
+        return {group: OptimizerOptions(**given) for group, given in groups.items() if group not in self.parts}
+
+    def parameter_groups(self) -> dict[str, ParameterGroupOptions]:
+        """The options of the parts of networks that are trained in their own way, by name."""
+        return {part: ParameterGroupOptions(**self.sections[f"{_GROUP}{part}"].values) for part in self.parts}
 
     def _sections_of(self, assignment: Assignment, layer: Layer) -> list[OptionTable]:
         key = ".".join(assignment.path[:-1])
         if assignment.path[:-1] == _OPTIMIZER:
-            return [table for section, table in self.sections.items() if section.startswith(_GROUP)]
+            return [self.sections[f"{_GROUP}{group}"] for group in self.optimizers()]
         if key not in self.sections:
-            groups = f"; the optimiser groups are {join_names(self.optimizers())}" if "optimizer" in key else ""
-            guess = _guess(assignment.key, self._all_keys()) or groups
+            groups = join_names([*self.optimizers(), *self.parts])
+            others = f"; the optimiser groups are {groups}" if "optimizer" in key else ""
+            guess = _guess(assignment.key, self._all_keys()) or others
             self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
             return []
         return [self.sections[key]]
@@ -135,6 +136,31 @@ class OptionValues:
     def _all_keys(self) -> list[str]:
         tables = [*(d for drafts in self.drafts.values() for d in drafts), *self.sections.values()]
         return [*self.drafts, *(f"{table.key}.{name}" for table in tables for name in table.specs)]
+
+
+def _default_records(selection: ComponentSelection) -> tuple[dict[str, Any], list[str]]:
+    """The options by section as they are where nothing sets them, and the names of the parts of networks."""
+    info = selection.info
+    groups = dict.fromkeys(slot.group for slot in info.slots.values() if slot.group)
+    # 200 epochs are the paper's, for data sets that advise nothing.
+    records = {"data": DataOptions(), "train": TrainOptions(epochs=200), "inference": default_record(info.policy)}
+    records |= {f"{_GROUP}{group}": OptimizerOptions() for group in groups}
+    parts = _parts_of_networks(selection, groups)
+    return {**records, **{f"{_GROUP}{part}": ParameterGroupOptions() for part in parts}}, parts
+
+
+def _parts_of_networks(selection: ComponentSelection, groups: Iterable[str]) -> list[str]:
+    """The names that the chosen networks give to parts of them. ConfigError for the name of an optimiser group."""
+    trained = [draft for slot, s in selection.info.slots.items() if s.group for draft in selection.drafts[slot]]
+    parts = dict[str, None]()
+    for draft in trained:
+        info = draft.component.info
+        for part in info.parameter_groups if isinstance(info, NetworkInfo) else ():
+            if part in groups:
+                what = f"{draft.component.kind} {draft.owner!r} names a part of it {part!r}"
+                raise ConfigError(f"{what}, and the method has an optimiser of that name", hint="Tell its authors.")
+            parts[part] = None
+    return list(parts)
 
 
 def _check_addition(assignment: Assignment, lists: Iterable[str]) -> None:

@@ -12,7 +12,8 @@ from imtrans.config.sources import Assignment, recipe_chain, refs_of
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef, MethodInfo
-from imtrans.plugins.discovery import NAME, PluginRecord
+from imtrans.plugins.declarations import NAME
+from imtrans.plugins.discovery import PluginRecord
 from imtrans.plugins.recipe import Recipe
 
 SUFFIX = ".toml"

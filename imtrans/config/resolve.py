@@ -65,6 +65,7 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
         data=options.record("data", DataOptions()),
         train=train,
         optimizers=options.optimizers(),
+        parameter_groups=options.parameter_groups(),
         inference=options.record("inference", default_record(selection.info.policy)),
         origins=options.origins,
         dropped=tuple(options.dropped),

@@ -6,7 +6,7 @@ from typing import Any
 
 from imtrans.plugins.component import Component, Direction, MethodInfo
 from imtrans.plugins.options import NONE, refs, specs, to_plain, values
-from imtrans.plugins.recipe import DataOptions, OptimizerOptions, TrainOptions
+from imtrans.plugins.recipe import DataOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ class RunConfig:
     train: TrainOptions
     optimizers: Mapping[str, OptimizerOptions]
     inference: Any
+    parameter_groups: Mapping[str, ParameterGroupOptions] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     dropped: Sequence[str] = ()
     renamed: Sequence[str] = ()
@@ -86,7 +87,8 @@ class RunConfig:
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
         """The whole configuration as nested plain values: what config.toml and a checkpoint hold."""
         slots = {slot: self._slot(slot, unset) for slot in self.parts}
-        optimizer = {group: _plain(options, unset) for group, options in self.optimizers.items()}
+        groups = {**self.optimizers, **self.parameter_groups}
+        optimizer = {group: _plain(options, unset) for group, options in groups.items()}
         return {
             "recipe": self.recipe,
             "method": self.method.tree(unset=unset),

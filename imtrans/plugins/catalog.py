@@ -7,7 +7,8 @@ from typing import Any
 
 from imtrans.errors import ConfigError, ImtransError, PluginError, join_names, nearest
 from imtrans.plugins.component import KINDS, Component, Kind
-from imtrans.plugins.discovery import DISTRIBUTION, PluginRecord, Provided
+from imtrans.plugins.declarations import Provided
+from imtrans.plugins.discovery import DISTRIBUTION, PluginRecord
 from imtrans.plugins.options import OptionSpec, coerce, refs, specs
 from imtrans.plugins.recipe import Recipe
 

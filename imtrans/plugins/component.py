@@ -35,7 +35,8 @@ class Component:
     with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
     components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set, a
-    `MetricInfo` for a metric and an `ExporterInfo` for an exporter.
+    `MetricInfo` for a metric, an `ExporterInfo` for an exporter and, where it has something to say, a `NetworkInfo` for
+    a generator, discriminator or network.
     """
 
     kind: Kind
@@ -165,6 +166,18 @@ class MetricInfo:
     def points_up(self, number: str) -> bool:
         """Whether a higher value of this one of its numbers is better."""
         return self.numbers.get(number, self.higher_is_better)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkInfo:
+    """What is known of a network before it is built.
+
+    `parameter_groups` names parts of it whose weights may be trained otherwise than the rest, by the keys
+    `train.optimizer.NAME.lr` and `train.optimizer.NAME.weight_decay`. The network's own method `parameter_groups()`
+    gives the parameters of each name; those of none are the rest. Networks of one run may share a name.
+    """
+
+    parameter_groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

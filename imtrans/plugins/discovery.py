@@ -18,20 +18,17 @@ from typing import Any
 
 import pluggy
 
-from imtrans.errors import ImtransError, PluginError, nearest
+from imtrans.errors import ImtransError, PluginError
 from imtrans.plugins import hookspecs
 from imtrans.plugins.api_version import check_api
-from imtrans.plugins.component import KINDS, RESERVED_SLOTS, Component, DatasetInfo, ExporterInfo, MethodInfo
+from imtrans.plugins.component import Component
+from imtrans.plugins.declarations import Provided, check_declared
 from imtrans.plugins.hook_trace import trace_if_asked
 from imtrans.plugins.loading_guard import guarded
-from imtrans.plugins.options import check_declaration, default_record, specs
 from imtrans.plugins.recipe import EvalProtocol, Recipe
 
 GROUP = "imtrans"
 DISTRIBUTION = "imtrans"
-Provided = Component | Recipe | EvalProtocol
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -222,75 +219,12 @@ def _provided(manager: pluggy.PluginManager, plugin: Any) -> tuple[Provided, ...
         raise PluginError(f"imtrans_provide gave {single.name!r} alone: must be a list, also of one")
     provided = tuple(thing for things in results for thing in things)
     for thing in provided:
-        _check(thing)
+        check_declared(thing)
     identities = [(type(t), getattr(t, "kind", ""), t.name) for t in provided]
     duplicate = next((i[2] for i in identities if identities.count(i) > 1), None)
     if duplicate:
         raise PluginError(f"declares {duplicate!r} twice")
     return provided
-
-
-def _check(thing: Any) -> None:
-    if not isinstance(thing, Component | Recipe | EvalProtocol):
-        raise PluginError(f"imtrans_provide gave {thing!r}: must be a Component, Recipe or EvalProtocol")
-    if not NAME.fullmatch(thing.name):
-        raise PluginError(f"component name {thing.name!r}: must be lower-case words, digits and hyphens")
-    if isinstance(thing, Component):
-        _check_component(thing)
-
-
-def _check_component(component: Component) -> None:
-    _check_kind(component.kind, where=component.name)
-    if not _TARGET.fullmatch(component.target):
-        raise PluginError(f"{component.name}: target {component.target!r} must have the form module:attribute")
-    _check_options(component.options, where=component.name)
-    if component.kind == "method":
-        _check_method(component)
-    if component.kind == "dataset":
-        _check_dataset(component)
-    if component.kind == "exporter" and not isinstance(component.info, ExporterInfo):
-        raise PluginError(f"{component.name}: an exporter needs info=ExporterInfo(...)")
-
-
-def _check_kind(kind: str, *, where: str) -> None:
-    if kind not in KINDS:
-        raise PluginError(f"{where}: no kind {kind!r}{nearest(kind, KINDS)}", hint=f"The kinds: {', '.join(KINDS)}")
-
-
-def _check_options(options: Any, *, where: str) -> None:
-    record = default_record(options)
-    if not getattr(getattr(record, "__dataclass_params__", None), "frozen", False):
-        what = "must be a frozen dataclass: @dataclass(frozen=True), so that no run changes them for the next"
-        raise PluginError(f"{where}: its options ({type(record).__name__}) {what}")
-    for name, spec in specs(options).items():
-        if name in ("name", "weight"):  # keys of every component in a configuration
-            raise PluginError(f"{where}: an option may not be called {name!r}")
-        check_declaration(spec, where=where)
-
-
-def _check_method(component: Component) -> None:
-    info = component.info
-    if not isinstance(info, MethodInfo):
-        raise PluginError(f"{component.name}: a method needs info=MethodInfo(...)")
-    for name, slot in info.slots.items():
-        if name in RESERVED_SLOTS:
-            raise PluginError(
-                f"{component.name}: a slot may not be called {name!r}: the configuration has a key of that name",
-                hint=f"Rename it; these are taken: {', '.join(RESERVED_SLOTS)}",
-            )
-        if not name.isidentifier():  # the method gets it as a keyword, and "." separates keys
-            raise PluginError(f"{component.name}: slot {name!r} must be a Python identifier")
-        _check_kind(slot.kind, where=f"{component.name}: slot {name!r}")
-    _check_options(info.policy, where=f"{component.name}: policy")
-
-
-def _check_dataset(component: Component) -> None:
-    info, known = component.info, specs(component.options)
-    if not isinstance(info, DatasetInfo):
-        raise PluginError(f"{component.name}: a data set needs info=DatasetInfo(...)")
-    for name in info.path_options:
-        if name not in known:
-            raise PluginError(f"{component.name}: path_options: no option {name!r}{nearest(name, known)}")
 
 
 def _import_file(path: Path) -> ModuleType:

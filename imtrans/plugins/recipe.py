@@ -13,6 +13,7 @@ __all__ = [
     "EvalProtocol",
     "InferenceOptions",
     "OptimizerOptions",
+    "ParameterGroupOptions",
     "Recipe",
     "WeightedRef",
     "TrainOptions",
@@ -197,6 +198,22 @@ class OptimizerOptions:
         "pull of the weights towards zero",
         low=0,
         unit="per step",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGroupOptions:
+    """The keys `train.optimizer.PART.*` of a part of a network that a component names (`NetworkInfo`)."""
+
+    lr: float | None = option(
+        None,
+        "learning rate of this part of a network; none: that of its optimiser",
+        low=0,
+        unit="per step",
+        example="1e-5",
+    )
+    weight_decay: float | None = option(
+        None, "pull of this part's weights towards zero; none: that of its optimiser", low=0, unit="per step"
     )
 
 

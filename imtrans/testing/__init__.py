@@ -9,7 +9,7 @@ A component is given by its name, as `imtrans list` shows it, with options that 
 from imtrans.testing.contract import ContractError, make, plugin_file
 from imtrans.testing.data import check_augmentation, check_dataset, check_metric
 from imtrans.testing.losses import check_adversarial, check_loss, check_method, check_penalty
-from imtrans.testing.networks import check_activation, check_discriminator, check_generator
+from imtrans.testing.networks import check_activation, check_discriminator, check_generator, check_network
 
 __all__ = [
     "ContractError",
@@ -23,5 +23,7 @@ __all__ = [
     "check_method",
     "check_metric",
     "check_penalty",
+    "check_network",
     "make",
+    "plugin_file",
 ]

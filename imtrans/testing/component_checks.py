@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from imtrans.errors import ImtransError
+from imtrans.errors import ImtransError, NotInstalledError, PluginError
 from imtrans.plugins.catalog import Catalog, kind_of
-from imtrans.plugins.discovery import PluginRecord, Provided, Selection, discover, file_record
+from imtrans.plugins.declarations import Provided
+from imtrans.plugins.discovery import PluginRecord, Selection, discover, file_record
 from imtrans.testing.contract import known_catalog
 
 STEPS = "##"  # begins each line that the parent reads
@@ -72,7 +73,9 @@ def _outcome(thing: Provided, catalog: Catalog, name: str) -> dict[str, str]:
     try:
         return {"error": "", "note": check_provided(thing, catalog, name)}
     except ImtransError as error:
-        return {"error": error.what}
+        # Packages, pictures, weights and settings that only its user has are no fault of the plugin.
+        is_fault = isinstance(error, PluginError) and not isinstance(error, NotInstalledError)
+        return {"error": error.what if is_fault else "", "note": "" if is_fault else error.what}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code may fail in any way
         text = str(error) if isinstance(error, AssertionError) and str(error) else f"{type(error).__name__}: {error}"
         return {"error": " ".join(text.split()), "trace": traceback.format_exc()}

@@ -1,10 +1,11 @@
 """Checks of data sets, metrics and augmentations."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imtrans.interfaces import Dataset, DatasetDescription, Issue
+from imtrans.interfaces import Dataset, DatasetDescription, DataSpec, ImageSpec, Issue
 from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.options import specs, values
 from imtrans.testing.contract import batch_of_noise, known, make, require
@@ -25,6 +26,7 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
         source = DatasetSource(resolved=resolved, split=split, size=tuple(size))
         require(len(source.dataset) > 0, f"{name}: no pairs in {split}")
         _check_pair(source.dataset, name)
+        _check_order(source.dataset, name)
         _check_reports(source.dataset, name)
 
 
@@ -32,14 +34,48 @@ def _check_pair(dataset: Dataset, name: str) -> None:
     import numpy as np
 
     pair, again = dataset[0], dataset[0]
-    for side in ("source", "target"):
-        array, spec = getattr(pair, side), getattr(dataset.data_spec, side)
-        require(
-            array.shape[-1] == spec.channels,
-            f"{name}: {side} is {array.shape}, its data_spec has {spec.channels} channels",
-        )
-        require(np.array_equal(array, getattr(again, side)), f"{name}: pair 0 differs from one reading to the next")
+    data_spec: DataSpec = dataset.data_spec
+    declared, given = sorted(data_spec.extras), sorted(pair.extras)
+    require(declared == given, f"{name}: its data_spec declares the extras {declared}, and pair 0 has {given}")
+    planes = {"source": data_spec.source, "target": data_spec.target, **data_spec.extras}
+    for plane, spec in planes.items():
+        array, same = (p.extras[plane] if plane in p.extras else getattr(p, plane) for p in (pair, again))
+        _check_plane(array, spec, f"{name}: {plane}")
+        require(np.array_equal(array, same), f"{name}: pair 0 differs from one reading to the next")
+        size, of_source = array.shape[:-1], pair.source.shape[:-1]
+        is_free = plane == "target"  # unpaired data, and pairs that are resized
+        require(is_free or size == of_source, f"{name}: {plane} is {size}, the source {of_source}: extras are planes")
     require(pair.key, f"{name}: a pair needs a key")
+
+
+def _check_plane(array: Any, spec: ImageSpec, what: str) -> None:
+    """An array (*spatial, C) of the numbers that its specification says."""
+    import numpy as np
+
+    require(isinstance(array, np.ndarray), f"{what} is {type(array).__name__}, not a numpy array (*spatial, C)")
+    has_channels = array.ndim >= 2 and array.shape[-1] == spec.channels
+    require(has_channels, f"{what} is {array.shape}, its data_spec has {spec.channels} channels")
+    require(array.dtype.kind in "uif", f"{what} has type {array.dtype}: must be whole numbers or floats")
+    require(np.isfinite(array).all(), f"{what} has NaN or infinity")
+    if spec.kind == "labels":
+        require(array.dtype.kind in "ui", f"{what} has type {array.dtype}: labels are whole numbers")
+    elif not spec.clips:
+        low, high = float(array.min()), float(array.max())
+        inside = low >= spec.low and high <= spec.high
+        require(inside, f"{what} goes from {low:g} to {high:g}, its data_spec from {spec.low:g} to {spec.high:g}")
+
+
+def _check_order(dataset: Dataset, name: str) -> None:
+    """Keys are unique, and a sample is the same whichever was read before it."""
+    import numpy as np
+
+    keys = [dataset.key(i) for i in range(min(len(dataset), 10_000))]
+    twice = next((key for key, count in Counter(keys).items() if count > 1), None)
+    require(twice is None, f"{name}: two samples have the key {twice!r}")
+    some = range(min(len(dataset), 3))
+    forth, back = [dataset[i] for i in some], [dataset[i] for i in reversed(some)][::-1]
+    same = all(np.array_equal(a.source, b.source) and a.key == b.key for a, b in zip(forth, back, strict=True))
+    require(same, f"{name}: the samples depend on the order in which they are read")
 
 
 def _check_reports(dataset: Dataset, name: str) -> None:
@@ -54,14 +90,19 @@ def _check_reports(dataset: Dataset, name: str) -> None:
 
 
 def check_metric(name: str, **options: Any) -> None:
-    """A metric gives a row for each picture, whatever else is in the batch, and numbers for all rows."""
+    """A metric gives a row for each picture, whatever else is in the batch, the same each time, and numbers for all."""
     import torch
 
     from imtrans.interfaces import Batch
 
     metric = make("metric", name, **options)
-    batch, prediction = batch_of_noise(size=32), torch.rand(2, 3, 32, 32) * 2 - 1
-    rows = metric.compute(prediction, batch)
+    for size in (32, 192):  # some have no number for small pictures
+        batch, prediction = batch_of_noise(size=size), torch.rand(2, 3, size, size) * 2 - 1
+        rows = metric.compute(prediction, batch)
+        if torch.isfinite(rows).all():
+            break
+    require(torch.isfinite(rows).all(), f"{name}: a row is not finite")
+    require(torch.equal(rows, metric.compute(prediction, batch)), f"{name}: gives other rows the second time")
     require(rows.shape[0] == 2, f"{name}: {rows.shape[0]} rows for 2 pictures")
     second = Batch(source=batch.source[1:], target=batch.target[1:], keys=batch.keys[1:], draws=batch.draws[1:])
     alone = metric.compute(prediction[1:], second)

@@ -1,5 +1,6 @@
 """Checks of losses, adversarial losses, penalties and methods."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_loss(name: str, **options: Any) -> None:
-    """A loss is a scalar, lower for equal pictures than for different ones, with gradients."""
+    """A loss is a finite scalar, least for equal pictures, the same each time, whose gradient is that of its values."""
     import torch
 
     loss = make("loss", name, **options)
@@ -19,12 +20,32 @@ def check_loss(name: str, **options: Any) -> None:
     target, other = batch.target, batch.source.requires_grad_()
     far, near = loss(other, target), loss(target, target)
     require(far.shape == (), f"{name}: gave {tuple(far.shape)}, not a scalar")
+    require(torch.isfinite(far) and torch.isfinite(near), f"{name}: is not finite")
+    require(torch.equal(far, loss(other, target)), f"{name}: the same pictures cost something else the second time")
     require(
         near < far, f"{name}: equal pictures cost {float(near.detach()):.3g}, different ones {float(far.detach()):.3g}"
     )
     (gradient,) = torch.autograd.grad(far, other)
     require(torch.isfinite(gradient).all(), f"{name}: its gradient is not finite")
     require(gradient.abs().sum() > 0, f"{name}: its gradient is zero")
+    _check_slope(loss, other.detach(), target, gradient, name)
+
+
+def _check_slope(loss: Any, picture: "Tensor", target: "Tensor", gradient: "Tensor", name: str) -> None:
+    """Along its gradient a loss rises as fast as that says: what is detached in part has another slope."""
+    import torch
+
+    # In float64, where a difference of two values is exact enough; what stays in float32 inside needs a longer step.
+    if isinstance(loss, torch.nn.Module):
+        loss = copy.deepcopy(loss).double()
+    wide, step = picture.double(), gradient.double() / gradient.double().norm() * 1e-3
+    with torch.no_grad():
+        rise = (loss(wide + step, target.double()) - loss(wide - step, target.double())) / 2e-3
+    slope, told = float(rise), float(gradient.norm())
+    require(
+        abs(slope - told) <= 0.1 * told + 1e-6,
+        f"{name}: its gradient is {told:.4g}, and its values rise by {slope:.4g}",
+    )
 
 
 def check_adversarial(name: str, **options: Any) -> None:

@@ -22,12 +22,14 @@ class Painter(nn.Module):
     The stages of EfficientNet-lite0, frozen, are resized to an eighth of the size; three convolutions turn them into
     labels, which are enlarged to full size. The head needs few images, and the encoder knows only photographs: an
     image that does not look like one is labelled badly, as a score of generated photos should have it.
-    NotInstalledError without the extra "metrics".
+    NotInstalledError without the extra "metrics", unless the weights follow from a checkpoint.
     """
 
-    def __init__(self, *, out_channels: int = 3, width: int = 128, is_image: bool = True) -> None:
+    def __init__(
+        self, *, out_channels: int = 3, width: int = 128, is_image: bool = True, weights_follow: bool = False
+    ) -> None:
         super().__init__()
-        lite0 = Lite0("generator lite0-painter")
+        lite0 = Lite0("generator lite0-painter", weights_follow=weights_follow)
         self.encoder: Any = lite0.network.requires_grad_(False)
         self.head = nn.Sequential(
             nn.GroupNorm(1, sum(LEVELS)),
@@ -67,4 +69,9 @@ def build(*, width: int, context: Context) -> Painter:
             f"generator lite0-painter: it sees photos (RGB), not {source.kind} of {source.channels} channels",
             hint="Choose another generator, or the other data.direction.",
         )
-    return Painter(out_channels=target.num_channels, width=width, is_image=target.kind != "labels")
+    return Painter(
+        out_channels=target.num_channels,
+        width=width,
+        is_image=target.kind != "labels",
+        weights_follow=context.weights_follow,
+    )

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from example_methods import FOLDERS
 from factories import SMALL, pairs
 
 from imtrans.engine.checkpoints import checkpoint_paths
@@ -45,7 +46,7 @@ def company(room, *specs, plugins=False):
     (room / "spec.json").write_text(json.dumps(specs))
     environment = {**os.environ, "IMTRANS_HOME": str(room / "home"), "OMP_NUM_THREADS": "1"}
     if plugins:
-        environment["PYTHONPATH"] = str(HERE.parent / "fake_plugins")
+        environment["PYTHONPATH"] = os.pathsep.join(FOLDERS)
     command = [sys.executable, str(HERE / "multiprocess_runs.py"), str(room / "spec.json")]
     done = subprocess.run(command, cwd=room, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -95,7 +96,7 @@ def test_an_update_made_of_a_penalty_alone_is_shared_as_well(room):
     """WGAN-GP by a plugin, its penalty an update of its own, five of the critic's to one of the generator's."""
     sizes = {"train.steps": "4", "data.batch_size": "4", "train.log_every": "1", "generator.dropout": "0"}
     sets = [text for k, v in sizes.items() for text in ("--set", f"{k}={v}")]
-    lines = {name: ["run", "fake-wgan-gp", "--name", name, *sets] for name in ("one", "two")}
+    lines = {name: ["run", "example-wgan-gp", "--name", name, *sets] for name in ("one", "two")}
     alone, together = company(room, {"lines": [lines["one"]]}, {"lines": [lines["two"]] * 2}, plugins=True)
     assert (alone["codes"], together["codes"]) == ([0], [0, 0]), together["said"]
     assert len(losses(room, "two")) >= 4

@@ -1,11 +1,11 @@
 """Every built-in adversarial loss, augmentation, penalty and method keeps its contract."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from example_methods import FOLDERS
 from factories import job
 
 from imtrans.interfaces import DataSpec, Pair
@@ -42,8 +42,9 @@ def test_every_augmentation_keeps_the_contract(catalog):
 def test_every_penalty_keeps_the_contract(catalog, monkeypatch):
     for name in names(catalog, "penalty"):  # none is built in: the sketch's stands for them
         check_penalty(name)
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "fake_plugins"))
-    check_penalty("fake-gradient-penalty")
+    for folder in FOLDERS:
+        monkeypatch.syspath_prepend(folder)
+    check_penalty("example-gradient-penalty")
 
 
 @pytest.mark.parametrize(("order", "updates"), VARIANTS)

@@ -1,10 +1,12 @@
 """The gate for the design: six other ideas, as plugins made through the public interface only."""
 
-from pathlib import Path
+import configparser
+import tomllib
 
 import numpy as np
 import pytest
 import torch
+from example_methods import FOLDERS, ROOT
 
 from imtrans.config.resolve import resolve
 from imtrans.config.sources import Assignment, Layer
@@ -22,19 +24,20 @@ from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Selection, discover
 
 SKETCHES = {
-    "fake-cyclegan": ((20, 24, 1), (20, 24, 3)),
-    "fake-wgan-gp": ((30, 33, 3), (30, 33, 3)),
-    "fake-simultaneous": ((32, 32, 3), (32, 32, 3)),
-    "fake-multiscale": ((32, 40, 1), (32, 40, 3)),
-    "fake-diffusion": ((16, 17, 3), (16, 17, 3)),
-    "fake-volume": ((8, 7, 8, 1), (8, 7, 8, 1)),
+    "example-cyclegan": ((20, 24, 1), (20, 24, 3)),
+    "example-wgan-gp": ((30, 33, 3), (30, 33, 3)),
+    "example-simultaneous": ((32, 32, 3), (32, 32, 3)),
+    "example-multiscale": ((32, 40, 1), (32, 40, 3)),
+    "example-diffusion": ((16, 17, 3), (16, 17, 3)),
+    "example-volume": ((8, 7, 8, 1), (8, 7, 8, 1)),
 }
 
 
 @pytest.fixture
 def plugins(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "fake_plugins"))
-    found = discover(Selection(allow=frozenset({"fake-sketches"})))
+    for folder in FOLDERS:
+        monkeypatch.syspath_prepend(folder)
+    found = discover(Selection(allow=frozenset({"imtrans-example-methods"})))
     assert not found.broken, [r.complaint for r in found.broken]
     return found
 
@@ -77,7 +80,7 @@ def test_another_policy_reaches_the_method_itself(plugins):
     models = {}
     for steps in (1, 16):
         layers = [Layer("test", [Assignment(("inference", "steps"), steps, "test")])]
-        config = resolve(catalog, "fake-diffusion", layers=layers)
+        config = resolve(catalog, "example-diffusion", layers=layers)
         models[steps] = build.model(config, spec, factory=factory, device=cpu, seed=0)
     changed = models[1].with_config(models[16].config, factory=factory)
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -93,7 +96,7 @@ def test_every_epoch_of_unpaired_data_has_each_target_equally_often(plugins, dir
 
     monkeypatch.chdir(tmp_path)
     way = Layer("test", [Assignment(("data", "direction"), direction, "data.direction")])
-    loading = open_split(resolve(Catalog(plugins.records), "fake-cyclegan", layers=[way]), "train")
+    loading = open_split(resolve(Catalog(plugins.records), "example-cyclegan", layers=[way]), "train")
     keys = [[loading.pair(SampleIndex(epoch, i))[0].key for i in range(6)] for epoch in range(20)]
     assert all(key.startswith(f"noise-{i}-noise-") for epoch in keys for i, key in enumerate(epoch))
     partners = [[key.rpartition("-")[2] for key in epoch] for epoch in keys]
@@ -130,15 +133,15 @@ def test_a_method_that_needs_pairs_refuses_unpaired_data(plugins, tmp_path, monk
 
     monkeypatch.chdir(tmp_path)
     catalog = Catalog(plugins.records)
-    config = resolve(catalog, "pix2pix", dataset=ComponentRef("fake-unpaired"))
-    with pytest.raises(ConfigError, match="needs pairs, and data set 'fake-unpaired' has none"):
+    config = resolve(catalog, "pix2pix", dataset=ComponentRef("example-unpaired"))
+    with pytest.raises(ConfigError, match="needs pairs, and data set 'example-unpaired' has none"):
         setup.setup_training(config, catalog=catalog, plugins=plugins, folder=tmp_path / "run")
 
 
 def test_image_pools_come_back_from_a_checkpoint(plugins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     catalog = Catalog(plugins.records)
-    config = resolve(catalog, "fake-cyclegan", layers=[Layer("test", [Assignment(("train", "steps"), 2, "steps")])])
+    config = resolve(catalog, "example-cyclegan", layers=[Layer("test", [Assignment(("train", "steps"), 2, "steps")])])
     job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=tmp_path / "run", is_quiet=True)
     trainer.fit(job)
     live = checkpoints_io.load(
@@ -150,3 +153,14 @@ def test_image_pools_come_back_from_a_checkpoint(plugins, tmp_path, monkeypatch)
     own, other = job.model.method.state_dict(), live.method.state_dict()
     assert sorted(own) == ["source.0000", "source.0001", "target.0000", "target.0001"] == sorted(other)
     assert all(torch.equal(own[k], other[k]) for k in own)
+
+
+def test_the_distribution_that_tests_find_is_the_one_that_is_shipped():
+    pyproject = tomllib.loads((ROOT / "examples" / "methods" / "pyproject.toml").read_text())
+    written = configparser.ConfigParser()
+    (file,) = (ROOT / "tests" / "fake_plugins").glob("*.dist-info/entry_points.txt")
+    written.read(file)
+    assert dict(written["imtrans"]) == pyproject["project"]["entry-points"]["imtrans"]
+    assert sorted(pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]) == sorted(
+        pyproject["project"]["entry-points"]["imtrans"].values()
+    )

@@ -14,7 +14,7 @@ from imtrans.atomic_io import disk, replace_text
 from imtrans.cli.session import Session
 from imtrans.errors import ConfigError, ResourceError
 from imtrans.plugins.catalog import LISTED_KINDS, Catalog, kind_named
-from imtrans.plugins.discovery import NAME
+from imtrans.plugins.declarations import NAME
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST = 50

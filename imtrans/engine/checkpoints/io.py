@@ -105,7 +105,8 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     metadata = read_metadata(folder)
     config = _config(catalog, metadata, folder)
     # The seed does not matter: every weight is overwritten.
-    model = build.model(config, _data_spec(metadata, folder), factory=factory, device=device, seed=0)
+    data_spec = _data_spec(metadata, folder)
+    model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)
     if rank_state:

@@ -95,11 +95,8 @@ class PairLoader:
         if not self.source.is_paired:
             other = self.sample(self._partner(place))
             key = f"{pair.key}-{other.key}"
-            pair = (
-                replace(pair, source=other.source, key=key)
-                if self.is_reversed
-                else replace(pair, target=other.target, key=key)
-            )
+            side = "source" if self.is_reversed else "target"
+            pair = replace(pair, key=key, **{side: getattr(other, side)})
         return pair, number
 
     def sample(self, index: int) -> Pair:

@@ -101,7 +101,8 @@ def _check(
 ) -> None:
     """Compare names and shapes with those of the network, built without memory: a file may claim any size."""
     with torch.device("meta"):
-        state = factory.from_resolved(config.parts[slot][0], data_spec=data_spec).state_dict()
+        network = factory.from_resolved(config.parts[slot][0], data_spec=data_spec, weights_follow=True)
+        state = network.state_dict()
     misfits = sorted(set(state) ^ set(part.weights)) or [
         k for k, v in state.items() if v.shape != part.weights[k].shape
     ]

@@ -11,18 +11,20 @@ from torch import Tensor, nn
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.optimizers import create_optimizer
+from imtrans.engine.optim.parameter_groups import divided_groups, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
 from imtrans.errors import ConfigError, PluginError, join_names, nearest
 
 
 @dataclass(kw_only=True)
 class Group:
-    """An optimizer with its parameters, its scaler and the learning rate that its schedule starts from."""
+    """An optimizer with its parameters, its scaler and the learning rates that its schedule starts from: one for each
+    of the optimizer's own groups."""
 
     parameters: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    lr: float
+    lrs: Sequence[float]
 
 
 @dataclass(kw_only=True)
@@ -55,16 +57,16 @@ class OptimizerStep:
         groups = {}
         for name, bare in optimizers.items():
             parameters = [p for settings in bare.param_groups for p in settings["params"]]
-            lr, scaler = bare.param_groups[0]["lr"], torch.amp.GradScaler("cpu", enabled=False)
-            groups[name] = Group(parameters=parameters, optimizer=bare, scaler=scaler, lr=lr)
+            lrs, scaler = [g["lr"] for g in bare.param_groups], torch.amp.GradScaler("cpu", enabled=False)
+            groups[name] = Group(parameters=parameters, optimizer=bare, scaler=scaler, lrs=lrs)
         return cls(groups=groups)
 
     def begin(self, step: int) -> None:
         """Set the learning rates of this step (counted from 0)."""
         self._of_step, self.stepped = {}, False
         for group in self.groups.values():
-            for settings in group.optimizer.param_groups:
-                settings["lr"] = group.lr * self.factor(step) * settings.get("lr_scale", 1.0)
+            for settings, lr in zip(group.optimizer.param_groups, group.lrs, strict=True):
+                settings["lr"] = lr * self.factor(step) * settings.get("lr_scale", 1.0)
 
     def part(self, weight: float, *, is_partial: bool) -> None:
         """What comes next is this share of all the pictures of the step; `is_partial`: other parts come, too."""
@@ -170,40 +172,15 @@ def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
 def optimizer_step(model: Model, *, steps: int, world: ProcessGroup | None = None) -> OptimizerStep:
     """The step of a model, with the optimizers that its configuration asks for."""
     train, is_half = model.config.train, model.config.train.precision == "fp16"
-    groups = {
-        name: Group(
-            parameters=parameters,
-            optimizer=create_optimizer(parameters, model.config.optimizers[name], group=name),
+    groups = {}
+    for name, parameters in parameter_groups(model).items():
+        divided, options = divided_groups(model, parameters, group=name), model.config.optimizers[name]
+        groups[name] = Group(
+            parameters=[p for part in divided for p in part["params"]],
+            optimizer=create_optimizer(divided if len(divided) > 1 else parameters, options, group=name),
             scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
-            lr=model.config.optimizers[name].lr,
+            lrs=[part.get("lr", options.lr) for part in divided],
         )
-        for name, parameters in parameter_groups(model).items()
-    }
     return OptimizerStep(
         groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=lr_schedule(train, steps)
     )
-
-
-def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
-    """The trainable parameters of each optimizer group, in the order of the slots.
-
-    PluginError for a network that is no slot's, which would be saved and never trained, and for a group without
-    parameters.
-    """
-    groups: dict[str, list[nn.Parameter]] = {}
-    slots = model.config.info.slots
-    for name, network in model.networks.items():
-        if name not in slots:
-            raise PluginError(
-                f"method {model.config.method.name!r}: network {name!r} is none of its slots{nearest(name, slots)}",
-                hint=f"Declare a slot for it, with an optimizer group; the slots are {join_names(slots)}.",
-            )
-        if slots[name].group:
-            groups.setdefault(str(slots[name].group), []).extend(p for p in network.parameters() if p.requires_grad)
-    empty = next((name for name, parameters in groups.items() if not parameters), None)
-    if empty:
-        raise PluginError(
-            f"method {model.config.method.name!r}: optimizer group {empty!r} has no trainable parameters",
-            hint="A network that is never trained belongs to a slot without a group.",
-        )
-    return groups

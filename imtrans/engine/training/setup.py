@@ -62,7 +62,8 @@ def setup_training(
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
     data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
-    model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed)
+    purpose: build.Purpose = "resume" if start and start.checkpoint else "train"
+    model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed, purpose=purpose)
     _check_size(config, model, first, factory=factory, catalog=catalog)
     check_translation(model, splits.plain)
     if start and not start.accepts_data:
@@ -264,7 +265,9 @@ def _generator_for(size: Sequence[int], model: build.Model, factory: build.Compo
         if entry.name != present and getattr(entry.thing, "target", "") == target:
             tree = {**config.tree(), slot: {"name": entry.name}}
             other = restore(catalog, tree, origin=slot)
-            made = build.model(other, model.data_spec, factory=factory, device=model.device, seed=0)
+            made = build.model(
+                other, model.data_spec, factory=factory, device=model.device, seed=0, purpose="translate"
+            )
             strides[entry.name] = made.method.geometry.stride
     fitting = {name: stride for name, stride in strides.items() if not any(n % stride for n in size)}
     if fitting:

@@ -150,7 +150,7 @@ def test_a_term_without_gradient_is_named():
 
 
 def test_a_network_that_no_optimizer_would_train_is_refused(tmp_path, data):
-    from imtrans.engine.optim.optimizer_step import parameter_groups
+    from imtrans.engine.optim.parameter_groups import parameter_groups
 
     model = job(tmp_path / "run", {"metrics": "[]"}, dataset=data).model
     networks = {**model.networks, "discriminater": nn.Linear(1, 1)}

@@ -1,0 +1,126 @@
+"""Everything that ships with imtrans passes the check of its kind, through `imtrans.testing` alone."""
+
+import pytest
+
+from imtrans import testing
+from imtrans.errors import ImtransError, NotInstalledError, PluginError
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Selection, discover
+from imtrans.plugins.options import specs
+from imtrans.testing import ContractError, plugin_file
+from imtrans.testing.component_checks import check_provided
+from imtrans.testing.contract import known_catalog
+
+CATALOG = Catalog(discover(Selection(others=False)).records)
+ENTRIES = {f"{e.kind} {e.name}": e for e in CATALOG.entries() if e.kind not in ("generator", "discriminator")}
+NETWORKS = [e for e in CATALOG.entries() if e.kind in ("generator", "discriminator")]
+# Their defaults lack what only a user has: weights, label maps, a model of one's own, pictures of a camera.
+NEED_MORE = (
+    "network ",
+    "metric segmentation",
+    "metric cityscapes-iou",
+    "metric iou",
+    "metric label",
+    "dataset ",
+    "metric fid",
+    "metric kid",
+    "metric lpips",
+)
+SMALL = {"width": 4, "depth": 3, "blocks": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ENTRIES)
+def test_what_is_offered_passes_the_check_of_its_kind(step):
+    entry = ENTRIES[step]
+    try:
+        with known_catalog(CATALOG):
+            check_provided(entry.thing, CATALOG, entry.name)
+    except ImtransError as error:
+        if isinstance(error, PluginError) and not isinstance(error, NotInstalledError):
+            raise
+        assert step.startswith(NEED_MORE), error  # noqa: PT017 - only some raise one
+        assert error.hint, error  # noqa: PT017
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", NETWORKS, ids=lambda e: f"{e.kind} {e.name}")
+def test_every_network_passes_the_check_of_its_kind(entry):
+    small = {name: value for name, value in SMALL.items() if name in specs(entry.thing.options)}
+    with known_catalog(CATALOG):
+        if entry.kind == "generator":
+            channels = ((3, 3),) if entry.name == "lite0-painter" else ((3, 3), (6, 1))  # of photos alone
+            testing.check_generator(entry.name, channels=channels, **small)
+        else:
+            testing.check_discriminator(entry.name, **small)
+
+
+SEVERAL = """
+import torch
+from torch import nn
+from imtrans import Component, ComponentRef, Recipe, hookimpl
+
+class Net(nn.Module):
+    def __init__(self, *, context):
+        super().__init__()
+        spec = context.data_spec
+        self.layer = nn.Conv2d(spec.source.num_channels, spec.target.num_channels, 3, padding=1)
+        {fault}
+
+    def forward(self, x):
+        return torch.tanh(self.layer(x))
+
+class Loss:
+    def __call__(self, prediction, target):
+        return (prediction - target{detached}).abs().mean()
+
+@hookimpl
+def imtrans_provide():
+    return [
+        Component(kind="generator", name="own-net", target="several:Net", summary="", needs_context=True),
+        Component(kind="loss", name="own-loss", target="several:Loss", summary=""),
+        Recipe(name="own", summary="", base="pix2pix", networks={{"generator": ComponentRef("own-net")}},
+               losses={{"reconstruction": ComponentRef("own-loss")}}),
+    ]
+"""
+
+
+@pytest.mark.slow
+def test_several_components_of_one_file_are_checked_and_trained_together(tmp_path, cli):
+    file = tmp_path / "several.py"
+    file.write_text(SEVERAL.format(fault="", detached=""))
+    with plugin_file(file) as catalog:
+        testing.check_generator("own-net")
+        testing.check_loss("own-loss")
+        assert catalog.recipe("own").base == "pix2pix"
+    settings = ("data.size=32", "dataset.pairs=4", "data.batch_size=2", "metrics=[]", "discriminator.width=4")
+    done = cli("run", "own", "-p", "several.py", "--steps", "1", *(w for s in settings for w in ("--set", s)))
+    assert done.code == 0, done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("self.more = nn.Linear(2, 2)", "own-net: more.weight is not used for the output"),
+        (
+            "self.layer.weight.requires_grad_(False); self.layer.bias.requires_grad_(False)",
+            "own-net: no parameter is trained",
+        ),
+    ],
+)
+def test_a_network_that_does_not_learn_is_named(tmp_path, fault, message):
+    file = tmp_path / "several.py"
+    file.write_text(SEVERAL.format(fault=fault, detached=""))
+    with plugin_file(file), pytest.raises(ContractError, match=message):
+        testing.check_generator("own-net")
+
+
+def test_a_loss_whose_gradient_is_not_that_of_its_values_is_named(tmp_path):
+    file = tmp_path / "several.py"
+    text = SEVERAL.format(fault="", detached="")
+    file.write_text(
+        text.replace("(prediction - target).abs()", "((prediction - target).abs() * prediction.detach().abs())")
+    )
+    with plugin_file(file), pytest.raises(ContractError, match=r"own-loss: its gradient is .*, and its values rise by"):
+        testing.check_loss("own-loss")
