@@ -91,13 +91,14 @@ def train(
     name: str | None = None,
     plugins: Plugins | None = None,
 ) -> "Run":
-    """Train a recipe (without a name the default one) in a new run folder, as `imtrans run` does.
+    """Train a recipe (a name or a TOML file; without one the default) in a new run folder, as `imtrans run` does.
 
     `dataset` is a data set's name or the path of pairs, `settings` have the keys of --set: {"train.steps": 300,
     "generator": "unet128", "generator.width": 32}. `name` is that of the folder below runs/. Raises ConfigError,
     DataError and what else a training may end with; the run folder then says how it ended.
     """
     from imtrans.config.dataset_argument import dataset_layer
+    from imtrans.config.recipe_file import opened
     from imtrans.config.resolve import resolve
     from imtrans.engine.checkpoints import init_weights
     from imtrans.engine.runs import run_dir
@@ -107,7 +108,8 @@ def train(
     plugins = plugins or discover()
     catalog = Catalog(plugins.records)
     layers = [_settings(settings), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
-    config = resolve(catalog, recipe or default_recipe(catalog), layers=layers)
+    known, recipe = opened(catalog, recipe or default_recipe(catalog))
+    config = resolve(known, recipe, layers=layers)
     folder = run_dir.free_folder(config, name)
     config = init_weights.pinned(config)
     job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=folder, start=None, is_quiet=False)

@@ -1,7 +1,6 @@
 """imtrans list"""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,8 +8,7 @@ import click
 
 from imtrans.cli.session import Session
 from imtrans.cli.shared.table import paragraph, width_of_output
-from imtrans.errors import ConfigError, join_names, nearest
-from imtrans.plugins.catalog import LISTED_KINDS, Catalog, CatalogEntry
+from imtrans.plugins.catalog import Catalog, CatalogEntry, kind_named
 from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.options import specs, to_plain
 from imtrans.plugins.recipe import EvalProtocol, Recipe
@@ -38,17 +36,6 @@ def command(session: Session, kind: str | None, name: str | None, as_json: bool)
         slow = [r for r in session.plugins.records if r.seconds > 1]
         # Every command waits for these: a plugin that imports torch where it declares is found this way.
         click.echo("".join(f"(plugin {r.name} took {r.seconds:.1f} s to load)\n" for r in slow), nl=False, err=True)
-
-
-def kind_named(text: str) -> str:
-    """The kind meant by its name in singular or plural. ConfigError if there is none."""
-    singular = re.sub(r"ies$", "y", text)
-    for candidate in (text, singular, text.removesuffix("s"), text.removesuffix("es")):
-        if candidate in LISTED_KINDS:
-            return candidate
-    raise ConfigError(
-        f"no kind {text!r}{nearest(text, LISTED_KINDS)}", hint=f"The kinds: {join_names(LISTED_KINDS, most=20)}"
-    )
 
 
 def table(entries: Sequence[CatalogEntry]) -> str:

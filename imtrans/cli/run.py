@@ -62,7 +62,9 @@ class RunOptions(ConfigFlags):
 @click.pass_obj
 @as_record(RunOptions)
 def command(session: Session, options: RunOptions) -> None:
-    """Train RECIPE (see `imtrans list recipes`) and write a run folder with pictures, a report and the model."""
+    """Train RECIPE, one of `imtrans list recipes` or a TOML file.
+
+    Writes a run folder with pictures, a report and the model."""
     check_recipe(session.catalog, options.recipe)
     config = configured(session.catalog, options.recipe, options)
     if options.dry_run:

@@ -14,9 +14,9 @@ MAX_BYTES = 1_000_000
 MAX_LEVELS = 20  # far more than any key needs, far less than what overflows the stack in `_check_depth`
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, *, flag: str = "--config ") -> dict[str, Any]:
     """The tables of a TOML or JSON file. ConfigError names file, line and column of what is wrong."""
-    text = read_text(path)
+    text = read_text(path, flag=flag)
     parsers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
     if path.suffix.lower() not in parsers:
         kind = path.suffix or "one without a suffix"
@@ -35,24 +35,23 @@ def read(path: Path) -> dict[str, Any]:
     return tree
 
 
-def read_text(path: Path) -> str:
-    """The text of a file of at most 1 MB of UTF-8 (a byte order mark is taken off)."""
+def read_text(path: Path, *, flag: str = "--config ") -> str:
+    """The text of a file of at most 1 MB of UTF-8 (a byte order mark is taken off); `flag` goes before it in errors."""
     try:
         if not path.is_file():
-            raise ConfigError(f"--config {path}: no such file")
+            raise ConfigError(f"{flag}{path}: no such file")
         if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(
-                f"--config {path}: {path.stat().st_size:,} bytes; a configuration has at most {MAX_BYTES:,}"
-            )
+            raise ConfigError(f"{flag}{path}: {path.stat().st_size:,} bytes; a configuration has at most {MAX_BYTES:,}")
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"--config {path}: not UTF-8 text", hint="Save it as UTF-8.") from None
+        raise ConfigError(f"{flag}{path}: not UTF-8 text", hint="Save it as UTF-8.") from None
     except OSError as error:
-        raise ConfigError(f"--config {path}: {error.strerror}") from None
+        raise ConfigError(f"{flag}{path}: {error.strerror}") from None
     if "\0" in text:
-        raise ConfigError(f"--config {path}: not text (it holds zero bytes)", hint="Save it as UTF-8.")
+        raise ConfigError(f"{flag}{path}: not text (it holds zero bytes)", hint="Save it as UTF-8.")
     if not text.strip():
-        raise ConfigError(f"--config {path}: the file is empty", hint="Put keys into it, or leave out --config.")
+        others = f"leave out {flag.strip()}" if flag else "name another file"
+        raise ConfigError(f"{flag}{path}: the file is empty", hint=f"Put keys into it, or {others}.")
     return text
 
 

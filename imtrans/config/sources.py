@@ -53,7 +53,9 @@ class Layer:
 
 def layers_of_recipe(catalog: Catalog, name: str) -> list[Layer]:
     """A recipe's values, after those of the recipes it is based on."""
-    return [_layer_of_recipe(recipe) for recipe in recipe_chain(catalog, name)]
+    files = [(e.thing, e.plugin.target) for e in catalog.entries("recipe") if e.plugin.target.endswith(".toml")]
+    chain = recipe_chain(catalog, name)
+    return [_layer_of_recipe(recipe, next((file for thing, file in files if thing is recipe), "")) for recipe in chain]
 
 
 def layer_of_advice(dataset: str, advice: Mapping[str, Any]) -> Layer:
@@ -107,8 +109,8 @@ def recipe_chain(catalog: Catalog, name: str) -> list[Recipe]:
     return chain
 
 
-def _layer_of_recipe(recipe: Recipe) -> Layer:
-    origin = f"recipe {recipe.name}"
+def _layer_of_recipe(recipe: Recipe, file: str) -> Layer:
+    origin = f"recipe {recipe.name}{f' ({file})' if file else ''}"
     tree: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
     tree |= {"augment": recipe.augment, "metrics": recipe.metrics}
     tree |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}

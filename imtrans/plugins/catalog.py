@@ -1,6 +1,7 @@
 """What all plugins together offer, by kind and name."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,10 @@ class Catalog:
             for thing in record.provided:
                 entry = CatalogEntry(kind_of(thing), thing, record)
                 self._entries.setdefault((entry.kind, thing.name), []).append(entry)
+
+    def extended(self, record: PluginRecord) -> "Catalog":
+        """The same with what one more plugin provides."""
+        return Catalog([*self._records, record])
 
     def entries(self, kind: str | None = None) -> Iterator[CatalogEntry]:
         """Every entry, or those of a kind, by kind and name; `is_plain` is set for the choice of all plugins."""
@@ -132,6 +137,17 @@ class Catalog:
 def bare_name(name: str) -> str:
     """A name without its distribution."""
     return name.rpartition(":")[2]
+
+
+def kind_named(text: str) -> str:
+    """The kind meant by its name in singular or plural. ConfigError if there is none."""
+    singular = re.sub(r"ies$", "y", text)
+    for candidate in (text, singular, text.removesuffix("s"), text.removesuffix("es")):
+        if candidate in LISTED_KINDS:
+            return candidate
+    raise ConfigError(
+        f"no kind {text!r}{nearest(text, LISTED_KINDS)}", hint=f"The kinds: {join_names(LISTED_KINDS, most=20)}"
+    )
 
 
 def kind_of(thing: Provided) -> str:

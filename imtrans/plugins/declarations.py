@@ -17,7 +17,7 @@ from imtrans.plugins.options import check_declaration, default_record, specs
 from imtrans.plugins.recipe import EvalProtocol, OptimizerOptions, Recipe
 
 Provided = Component | Recipe | EvalProtocol
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -25,7 +25,7 @@ def check_declared(thing: Any) -> None:
     """Refuse one thing that a hook gave: PluginError, or ConfigError for the default of an option."""
     if not isinstance(thing, Component | Recipe | EvalProtocol):
         raise PluginError(f"imtrans_provide gave {thing!r}: must be a Component, Recipe or EvalProtocol")
-    if not _NAME.fullmatch(thing.name):
+    if not NAME.fullmatch(thing.name):
         raise PluginError(f"component name {thing.name!r}: must be lower-case words, digits and hyphens")
     if isinstance(thing, Component):
         _check_component(thing)

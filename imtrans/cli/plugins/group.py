@@ -2,7 +2,7 @@
 
 import click
 
-from imtrans.cli.plugins import check, list
+from imtrans.cli.plugins import check, list, new
 
 
 @click.group("plugins")
@@ -12,3 +12,4 @@ def command() -> None:
 
 command.add_command(list.command)
 command.add_command(check.command)
+command.add_command(new.command)

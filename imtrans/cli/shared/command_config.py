@@ -11,6 +11,7 @@ import click
 from imtrans.cli.session import Session
 from imtrans.config import dataset_argument
 from imtrans.config import io as config_io
+from imtrans.config.recipe_file import opened
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig, flatten
 from imtrans.config.sources import Assignment, Layer, recipe_chain, refs_of
@@ -82,11 +83,11 @@ def as_record(record: Callable[..., Options]) -> Callable[[Callable[[Session, Op
 
 
 def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunConfig:
-    """The configuration that a command line means; `recipe` None: the default one.
+    """The configuration that a command line means; `recipe` may be a TOML file, None: the default one.
 
     Raises ConfigError or PluginError as `resolve` does, DataError for a path that holds no data set.
     """
-    recipe = default_recipe(catalog) if recipe is None else recipe
+    catalog, recipe = opened(catalog, default_recipe(catalog) if recipe is None else recipe)
     layers = []
     if flags.file is not None:
         # The text as well: neither parser says on which line a key stands, and errors do.

@@ -5,6 +5,7 @@ import os
 import click
 
 from imtrans.cli.shared.command_config import flag_of
+from imtrans.config.recipe_file import SUFFIX
 from imtrans.config.synonyms import KEYS
 from imtrans.errors import ConfigError, nearest
 from imtrans.plugins.catalog import Catalog
@@ -61,7 +62,7 @@ def explained(error: click.UsageError) -> str:
 def check_recipe(catalog: Catalog, recipe: str) -> None:
     """ConfigError for a data set, a folder or a component in the place of the recipe, with where it belongs."""
     kinds = [entry.kind for entry in catalog.entries() if entry.name == recipe]
-    if "recipe" in kinds:
+    if "recipe" in kinds or recipe.lower().endswith(SUFFIX):
         return
     example = next((e.name for e in catalog.entries("recipe") if getattr(e.thing, "is_default", False)), "RECIPE")
     if "dataset" in kinds or os.path.exists(recipe) or os.sep in recipe:
