@@ -1,5 +1,6 @@
 """A recipe as a TOML file: what it sets, and what is wrong with one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_a_recipe_needs_no_base_if_it_has_a_method(resolved):
 def test_the_data_set_may_be_a_folder(resolved, pairs):
     dataset = resolved(f'base = "pix2pix"\ndataset = "{pairs().name}"').dataset
     assert (dataset.name, Path(dataset.options.path).name) == ("folder", "pairs")
+
+
+def test_the_one_in_the_docs_is_a_recipe(resolved):
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    config = resolved(re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1])
+    assert (config.recipe, config.train.epochs, config.parts["adversarial"][0].name) == ("mish-hinge", 100, "hinge")
 
 
 def test_other_names_stay_as_they_are(catalog):
