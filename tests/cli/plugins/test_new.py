@@ -97,7 +97,7 @@ def test_it_says_what_it_made_and_what_comes_next(cli, tmp_path):
         ("imtrans-net --kind loss", "the distribution gets imtrans- before its name\nLeave it out: net\n"),
         (
             "json --kind loss",
-            "name 'json': Python has a module of this name\nChoose another name, for example my-json.",
+            "name 'json': Python has a module of this name\nChoose another name, for example my-",
         ),
         ("unet256 --kind generator", "name 'unet256': a generator of this name ships with imtrans\n"),
         ("kornia --kind generator", "name 'kornia': the package imtrans_kornia ships with imtrans\n"),

@@ -29,7 +29,7 @@ def forget():
         del sys.modules[name]
 
 
-def tested(folder, site):
+def run_its_tests(folder, site):
     path = os.pathsep.join([str(Path(folder, "src").absolute()), str(site), *sys.path])
     flags = ("-q", "-n", "0", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder)
     command, env = [sys.executable, "-m", "pytest", *flags, folder], {**os.environ, "PYTHONPATH": path}
@@ -40,10 +40,8 @@ def tested(folder, site):
 @pytest.mark.slow
 def test_the_tutorial_works_as_it_is_written(cli, plugin_dist, tmp_path, monkeypatch):
     site = plugin_dist("imtrans-soft-net", points={"soft-net": "imtrans_soft_net"})
-    monkeypatch.syspath_prepend(str(tmp_path / "imtrans-soft-net" / "src"))
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(tmp_path / "imtrans-soft-net" / "src"), str(site), *sys.path])
-    )
+    source = tmp_path / "imtrans-soft-net" / "src"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(source), str(site), *sys.path]))
     shown = ""
     for language, block in re.findall(r"```(console|python)\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
         if language == "python":
@@ -58,12 +56,14 @@ def test_the_tutorial_works_as_it_is_written(cli, plugin_dist, tmp_path, monkeyp
                 assert arguments[2:] == ["install", "-e", "imtrans-soft-net[test]"]  # `site` stands for it
             elif program == "python":
                 assert arguments[:2] == ["-m", "pytest"]
-                tested(arguments[2], site)
+                run_its_tests(arguments[2], site)
             else:
                 assert program == "imtrans"
                 ended = cli(*arguments, *(SMALL if arguments[0] == "run" else ()))
                 assert ended.code == 0, f"{line}: {ended.err}"
                 shown += ended.out
+                if arguments[:2] == ["plugins", "new"]:
+                    monkeypatch.syspath_prepend(str(source))
     forget()
     assert "generator soft-net            ok" in shown
     assert "generator.dilation" in shown  # of the comparison
