@@ -37,17 +37,17 @@ def main() -> None:
     os.chdir(tempfile.mkdtemp())  # the runs are not kept
     lines = {
         name: imtrans.train("regression", "toy", settings={**shared, **own}).metrics()["l1"].finite()
-        for name, own in (("pretrained", {}), ("from random weights", SCRATCH))
+        for name, own in (("pretrained", {}), ("random weights", SCRATCH))
     }
     for name, points in lines.items():
         print(name, *(f"{step}: {value:.4f}" for step, value in points), sep="  ")
     first, second = lines.values()
     reached = next((step for step, value in first if value <= second[-1][1]), None)
-    print(f"from random weights: {second[-1][1]:.4f} at step {second[-1][0]}; pretrained: as low at step {reached}")
+    print(f"random weights: {second[-1][1]:.4f} at step {second[-1][0]}; pretrained: as low at step {reached}")
     if picture:
         series = [Series(name=name, points=points) for name, points in lines.items()]
         title = "toy set: L1 of the validation pairs"
-        stacked(plots([Chart(group="", title=title, axis="l1", series=series, low=0.0)]), [], heads=[]).save(picture)
+        stacked(plots([Chart(group="", title=title, axis="l1", series=series)]), [], heads=[]).save(picture)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def test_the_recipe_has_a_slower_encoder_and_no_discriminator():
 
 
 def test_a_recipes_rate_of_its_encoder_is_left_out_with_a_generator_that_has_none():
-    settings = {**fitting("regression"), "generator": "unet64", "generator.depth": "3", "reconstruction": "l1"}
+    settings = {**fitting("regression"), "generator": "unet64", "generator.depth": "3"}
+    settings |= {"generator.encoder": "", "generator.pretrained": ""}
     made = config(settings, recipe="regression")
     assert made.parameter_groups == {}
     assert any(line.startswith("train.optimizer.encoder.lr (recipe regression)") for line in made.dropped)
@@ -52,7 +53,8 @@ def test_a_recipes_rate_of_its_encoder_is_left_out_with_a_generator_that_has_non
 
 @pytest.mark.slow
 def test_the_recipe_learns_and_translates(tmp_path):
-    settings = {**fitting("regression"), "train.steps": "10", "metrics": "l1", "train.log_every": "2"}
+    settings = {"generator.depth": "", "discriminator.width": "", "discriminator.layers": "", "train.steps": "10"}
+    settings |= {"metrics": "l1", "train.log_every": "2"}
     made = job(tmp_path / "run", settings, recipe="regression", dataset=pairs(tmp_path / "data", train=2))
     trainer.fit(made)
     column = metric_history.read(tmp_path / "run").column("reconstruction").finite()
