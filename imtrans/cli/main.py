@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": "Show what differs between runs.",
     "data": "Fetch, make and inspect data sets.",
     "list": "Show every component, recipe and data set.",
+    "plugins": "Write a plugin; look at those that are installed.",
     "explain": "Say what a configuration key means.",
     "runs": "Show the runs of this folder, and remove some.",
     "watch": "Show the report of a run while it trains.",
@@ -44,6 +45,7 @@ COMMANDS = {
 _MODULES = {
     "import": "import_weights",
     "data": "data.group",
+    "plugins": "plugins.group",
     **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push")},
 }
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks

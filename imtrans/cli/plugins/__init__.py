@@ -1,0 +1,1 @@
+"""imtrans plugins: the plugins of other distributions, and new ones."""
