@@ -5,6 +5,7 @@ One process imports torch and forks the others, so that a start costs little.
 
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -92,9 +93,10 @@ def _start(line: Sequence[str], rank: int, variables: Mapping[str, str]) -> int:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.environ |= variables
-        from imtrans.cli.main import run
-
-        code = run([*line])
+        sys.argv = ["imtrans", *line]
+        runpy.run_module("imtrans", run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -24,14 +24,12 @@ def test_a_recipe_of_a_plugin_file_is_resumed_and_shared_with_its_components():
 
 @pytest.mark.slow
 def test_what_a_checkpoint_does_not_hold_is_named():
-    with (
-        plugin_file(FILE),
-        pytest.raises(ContractError, match="forgetful: killed and resumed, .* differ: it has state"),
-    ):
+    fault = r"forgetful: killed and resumed, .* differ: it has state"
+    with plugin_file(FILE), pytest.raises(ContractError, match=fault):
         check_run("forgetful", dataset="stripes", shares=False)
 
 
 @pytest.mark.slow
 def test_a_run_that_fails_shows_what_it_said():
-    with pytest.raises(ContractError, match=r"imtrans run pix2pix .* ended with 2, not 0:\n.*no option 'widht'"):
+    with pytest.raises(ContractError, match=r"run pix2pix .* ended with 2, not 0:\n.*no option 'widht'"):
         check_run("pix2pix", {"generator.widht": 2})
