@@ -89,6 +89,10 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM arrived where nothing had to be saved first (exit code 143)."""
 
 
+class ImtransWarning(UserWarning):
+    """Something that a user should know and that stops nothing; the command line shows it as one line."""
+
+
 def _rebuilt(kind: type[ImtransError], args: tuple[Any, ...], state: dict[str, Any]) -> ImtransError:
     error = kind.__new__(kind)
     error.args = args

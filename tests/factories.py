@@ -68,6 +68,7 @@ def fitting(recipe: str) -> dict[str, str]:
         "pencil2color": {"generator.dropout_blocks": "1"},
         "sketch2anime": {"data.size": "64"},  # its discriminator takes no less
         "label-scorer": {"generator.depth": ""},  # its network has none
+        "regression": {"generator.depth": "", "discriminator.width": ""},
     }
     return {"discriminator.layers": "", **blocks.get(recipe, {})}
 

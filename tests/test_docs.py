@@ -56,6 +56,11 @@ def small(arguments):
         rest[rest.index("--batch-size") + 1] = "2"
     if rest[0] == "resume":
         return rest
+    if "generator=unet-timm" in rest:
+        rest += ["--set", "data.size=64"]
+    if rest[1] == "regression":  # which has no discriminator
+        without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
+        return [*rest, *without, "--set", "data.size=64"]
     return [*rest, *SMALL, *([] if "--dataset" in rest else TOY)]
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 from imtrans.cli.session import Session
-from imtrans.errors import ImtransError, Interrupted, PluginError, ResourceError, Terminated, printable
+from imtrans.errors import ImtransError, ImtransWarning, Interrupted, PluginError, ResourceError, Terminated, printable
 from imtrans.plugins.discovery import Selection
 
 COMMANDS = {
@@ -114,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):  # a character the terminal lacks is shown as an escape
             stream.reconfigure(errors="backslashreplace")
     try:
-        with _termination():
+        with _termination(), _warnings_in_words():
             code = _invoke(plain, is_debugging)
         if sys.stdout is not None:  # None: the caller closed it (>&-)
             sys.stdout.flush()
@@ -141,6 +142,23 @@ def run(arguments: Sequence[str]) -> int:
         return _explain(full, is_debugging)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, reported with the path of its traceback
         return _report_bug(error, is_debugging)
+
+
+@contextlib.contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Our own warnings as one line each, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ImtransWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, ImtransWarning):
+                click.echo(f"Warning: {printable(str(message))}", err=True)
+            else:
+                shown(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

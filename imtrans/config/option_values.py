@@ -25,7 +25,7 @@ class OptionValues:
     def __init__(self, selection: ComponentSelection) -> None:
         self.selection, self.drafts = selection, selection.drafts
         self.origins, self.dropped, self.renamed = dict(selection.origins), list[str](), list[str]()
-        records, self.parts = _default_records(selection)
+        records, self.groups, self.parts = _default_records(selection)
         self.sections = {key: OptionTable(key, specs(o), values(o)) for key, o in records.items()}
 
     def apply(self, layer: Layer) -> None:
@@ -51,8 +51,7 @@ class OptionValues:
 
     def optimizers(self) -> dict[str, OptimizerOptions]:
         """The optimiser options by group."""
-        groups = {key.removeprefix(_GROUP): t.values for key, t in self.sections.items() if key.startswith(_GROUP)}
-        return {group: OptimizerOptions(**given) for group, given in groups.items() if group not in self.parts}
+        return {group: OptimizerOptions(**self.sections[f"{_GROUP}{group}"].values) for group in self.groups}
 
     def parameter_groups(self) -> dict[str, ParameterGroupOptions]:
         """The options of the parts of networks that are trained in their own way, by name."""
@@ -61,12 +60,12 @@ class OptionValues:
     def _sections_of(self, assignment: Assignment, layer: Layer) -> list[OptionTable]:
         key = ".".join(assignment.path[:-1])
         if assignment.path[:-1] == _OPTIMIZER:
-            return [self.sections[f"{_GROUP}{group}"] for group in self.optimizers()]
+            return [self.sections[f"{_GROUP}{group}"] for group in self.groups]
         if key not in self.sections:
-            groups = join_names([*self.optimizers(), *self.parts])
-            others = f"; the optimiser groups are {groups}" if "optimizer" in key else ""
-            guess = _guess(assignment.key, self._all_keys()) or others
-            self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}")
+            groups = f"; the optimiser groups are {join_names([*self.groups, *self.parts])}"
+            guess = _guess(assignment.key, self._all_keys()) or (groups if "optimizer" in key else "")
+            is_soft = layer.is_recipe and assignment.path[:2] == _OPTIMIZER  # the rate of a part of a network
+            self._refuse(assignment, layer, f"no key {assignment.key!r}{guess}", is_soft=is_soft)
             return []
         return [self.sections[key]]
 
@@ -138,15 +137,15 @@ class OptionValues:
         return [*self.drafts, *(f"{table.key}.{name}" for table in tables for name in table.specs)]
 
 
-def _default_records(selection: ComponentSelection) -> tuple[dict[str, Any], list[str]]:
-    """The options by section as they are where nothing sets them, and the names of the parts of networks."""
+def _default_records(selection: ComponentSelection) -> tuple[dict[str, Any], list[str], list[str]]:
+    """The options by section where nothing sets them; the optimiser groups, and the parts of networks, by name."""
     info = selection.info
-    groups = dict.fromkeys(slot.group for slot in info.slots.values() if slot.group)
+    groups = list(dict.fromkeys(slot.group for slot in info.slots.values() if slot.group))
     # 200 epochs are the paper's, for data sets that advise nothing.
     records = {"data": DataOptions(), "train": TrainOptions(epochs=200), "inference": default_record(info.policy)}
     records |= {f"{_GROUP}{group}": OptimizerOptions() for group in groups}
     parts = _parts_of_networks(selection, groups)
-    return {**records, **{f"{_GROUP}{part}": ParameterGroupOptions() for part in parts}}, parts
+    return {**records, **{f"{_GROUP}{part}": ParameterGroupOptions() for part in parts}}, groups, parts
 
 
 def _parts_of_networks(selection: ComponentSelection, groups: Iterable[str]) -> list[str]:

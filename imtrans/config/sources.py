@@ -41,12 +41,14 @@ class Layer:
     """The assignments of one origin. Those of advice are dropped where nothing takes them; others are errors then.
 
     `is_record`: it was written by a run, maybe of an earlier release; former names of options are no fault then.
+    `is_recipe`: what it says of parts of its own networks says nothing of another one.
     """
 
     origin: str
     assignments: Sequence[Assignment]
     is_advice: bool = False
     is_record: bool = False
+    is_recipe: bool = False
 
 
 def layers_of_recipe(catalog: Catalog, name: str) -> list[Layer]:
@@ -112,7 +114,7 @@ def _layer_of_recipe(recipe: Recipe, file: str) -> Layer:
     tree: dict[str, Any] = {"method": recipe.method, **recipe.networks, **recipe.losses, "dataset": recipe.dataset}
     tree |= {"augment": recipe.augment, "metrics": recipe.metrics}
     tree |= {f"{s}.{k}": v for s in ("data", "train", "inference") for k, v in getattr(recipe, s).items()}
-    return Layer(origin, _assignments({k: v for k, v in tree.items() if v is not None}, origin))
+    return Layer(origin, _assignments({k: v for k, v in tree.items() if v is not None}, origin), is_recipe=True)
 
 
 def _assignments(dotted: Mapping[str, Any], origin: str) -> list[Assignment]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
-from imtrans.errors import ConfigError, ImtransError, PluginError, join_names, nearest
+from imtrans.errors import ConfigError, ImtransError, ImtransWarning, PluginError, join_names, nearest
 from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.kit.method_parts import check_parts
@@ -85,7 +85,7 @@ def load_target(component: Component) -> Any:
         ) from error
     if changed:
         what = f"{component.kind} {component.name!r} changed {join_names(changed)} when it was loaded; it was set back"
-        warnings.warn(what, stacklevel=2)
+        warnings.warn(what, ImtransWarning, stacklevel=2)
     return target
 
 

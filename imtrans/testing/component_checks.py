@@ -14,6 +14,7 @@ from imtrans.plugins.declarations import Provided
 from imtrans.plugins.discovery import PluginRecord, Selection, discover, file_record
 from imtrans.testing.contract import known_catalog
 
+PREPARE = "prepare"
 STEPS = "##"  # begins each line that the parent reads
 
 
@@ -51,6 +52,9 @@ def main() -> None:
     _tell(begin="import")
     record, catalog = _load(task)
     _tell(end="import", error=record.error, seconds=record.seconds, changed=[*record.changed])
+    _tell(begin=PREPARE)
+    importlib.import_module("imtrans.engine.build")  # torch: its seconds are none of the first component's
+    _tell(end=PREPARE)
     with known_catalog(catalog):
         for entry in catalog.entries():
             step = f"{entry.kind} {entry.thing.name}"

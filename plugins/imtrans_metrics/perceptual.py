@@ -11,6 +11,7 @@ from torch import Tensor
 from imtrans.interfaces import Batch
 from imtrans.kit import pretrained, weight_file
 from imtrans.kit.bases import BaseMetric
+from imtrans.kit.feature_distance import unit_distance
 from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
 from imtrans_metrics.sized import SizedMetric
@@ -70,20 +71,11 @@ class Lite0Distance(BaseMetric):
         check(prediction, batch.target)
         with torch.no_grad():
             sides = [self.lite0.levels(side) for side in (prediction, batch.target)]
-            distances = [_distance(*stage) for stage in zip(*sides, strict=True)]
-        return torch.stack(distances).mean(0)
+        return unit_distance(*sides)
 
     def fingerprint(self) -> str:
         """Identifies the weights: numbers of different ones are never compared."""
         return self.lite0.fingerprint()
-
-
-def _distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean over positions of the squared distance of features (B, C, h, w) scaled to unit length, (B,)."""
-    # 1e-10, as LPIPS adds it: a position where all features are 0 has no direction.
-    units = [features / (features.norm(dim=1, keepdim=True) + 1e-10) for features in (prediction, target)]
-    distance: Tensor = (units[0] - units[1]).square().sum(1).flatten(1).mean(1)
-    return distance
 
 
 def _lpips(net: Net, *, file: Path | None, fetch: bool) -> Any:

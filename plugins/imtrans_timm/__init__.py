@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from imtrans import Component, NetworkInfo, hookimpl, option
+from imtrans import Component, MetricInfo, NetworkInfo, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,17 @@ class UNetOptions(EncoderOptions):
     frozen_stages: int = option(0, "stages of the encoder, from the finest on, that are not trained", low=0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorOptions(EncoderOptions):
+    """Options of the discriminator on frozen features."""
+
+    width: int = option(64, "channels of each scale's own layers", low=1)
+    scales: int = option(4, "maps of the encoder that are classified, the coarsest ones", low=1)
+    conditional: bool = option(True, "see the source beside the image")
+    projection: bool = option(True, "mix the features of all scales by fixed random layers (Sauer et al. 2021)")
+    spectral_norm: bool = option(True, "divide every weight by its largest singular value (Miyato et al. 2018)")
+
+
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
     """Declare what this plugin offers."""
@@ -46,5 +57,30 @@ def imtrans_provide() -> Iterable[Component]:
         summary="U-Net over any encoder of timm, pretrained on photographs",
         options=UNetOptions,
         info=NetworkInfo(parameter_groups=("encoder",)),
+        needs_context=True,
+    )
+    yield Component(
+        kind="discriminator",
+        name="patchgan-timm",
+        target="imtrans_timm.discriminator:build",
+        summary="classifies patches by the frozen features of any model of timm, at several scales",
+        options=DiscriminatorOptions,
+        needs_context=True,
+    )
+    yield Component(
+        kind="loss",
+        name="timm-perceptual",
+        target="imtrans_timm.perceptual:loss",
+        summary="distance of the features of any model of timm",
+        options=EncoderOptions,
+        needs_context=True,
+    )
+    yield Component(
+        kind="metric",
+        name="timm-distance",
+        target="imtrans_timm.perceptual:metric",
+        summary="distance of the features of any model of timm; lower is closer",
+        options=EncoderOptions,
+        info=MetricInfo(numbers={"timm_distance": False}, targets=("image", "data")),
         needs_context=True,
     )

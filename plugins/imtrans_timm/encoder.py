@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -39,7 +40,7 @@ class Encoder(nn.Module):
         weights_follow: bool = False,
     ) -> None:
         super().__init__()
-        self.name, self.user, self.is_planes = name, user, is_planes
+        self.name, self.user, self.is_planes, self.is_frozen = name, user, is_planes, False
         is_loaded = pretrained and not weights_follow
         make = partial(weights.pretrained, name, weights=source, user=user) if is_loaded else partial(create, name)
         network, self.size = create_for(name, channels=in_channels, size=size, user=user, make=make)
@@ -64,6 +65,21 @@ class Encoder(nn.Module):
                 raise
             raise self._refusal(pictures.shape[2:], error) from None
         return [m.permute(0, 3, 1, 2) if self._is_channels_last else m for m in maps]
+
+    def pad(self, pictures: Tensor) -> Tensor:
+        """The pictures, grown at the bottom and to the right by their last pixels to multiples of the stride."""
+        bottom, right = (-n % self.stride for n in pictures.shape[2:])
+        return F.pad(pictures, (0, right, 0, bottom), mode="replicate") if bottom or right else pictures
+
+    def freeze(self) -> "Encoder":
+        """The encoder for good as it is: nothing of it is trained, and it stays in the mode for evaluation."""
+        self.freeze_norms()
+        self.is_frozen = True
+        return self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Encoder":
+        """Sets the mode, unless the encoder is frozen."""
+        return super().train(mode and not self.is_frozen)
 
     def freeze_norms(self) -> None:
         """Fix all batch norm layers as they are: what a small batch, or a single picture, does not change."""

@@ -37,7 +37,7 @@ class UNet(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """The translation of a source."""
-        padded = _pad(source, self.stride)
+        padded = self.encoder.pad(source)
         maps = [*self.stem(padded), *self.sizes(self.encoder(padded))]
         x = maps.pop()
         for block in self.decoder:
@@ -76,8 +76,3 @@ def _decoder(channels: Sequence[int], reductions: Sequence[float], *, width: int
 
 def _width_at(reduction: float, width: int) -> int:
     return width * int(min(2 ** max(0, round(math.log2(reduction))), 8))
-
-
-def _pad(source: Tensor, stride: int) -> Tensor:
-    height, width = (-n % stride for n in source.shape[2:])
-    return F.pad(source, (0, width, 0, height), mode="replicate") if height or width else source

@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from imtrans.plugins.discovery import PluginRecord
-from imtrans.testing.component_checks import steps_in
+from imtrans.testing.component_checks import PREPARE, steps_in
 
-IMPORT, IMPORT_SECONDS, CHECK_SECONDS = "import", 20.0, 120.0
+IMPORT, CHECK_SECONDS = "import", 120.0
+LIMITS = {IMPORT: 20.0, PREPARE: CHECK_SECONDS}  # torch may take half a minute where much else is going on
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ def probed(record: PluginRecord, *, limit: float = CHECK_SECONDS, is_debugging: 
     while True:
         going = IMPORT
         with _Child(record, done, is_debugging=is_debugging) as child:
-            while told := child.told(IMPORT_SECONDS if going == IMPORT else limit):
+            while told := child.told(LIMITS.get(going, limit)):
                 going = told.get("begin", "")
-                if not going and told["end"] not in done:
+                if not going and told["end"] not in (*done, PREPARE):
                     yield _step(told)
                     done.append(told["end"])
         if not going:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,7 +11,7 @@ from typing import Any
 from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Layer
-from imtrans.errors import CheckpointError, ConfigError, ImtransError
+from imtrans.errors import CheckpointError, ConfigError, ImtransError, ImtransWarning
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import DISTRIBUTION
 
@@ -59,9 +60,24 @@ class RequiredPlugin:
 
 
 def record(config: RunConfig, versions: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> dict[str, dict[str, Any]]:
-    """The loaded plugins (`Plugins.versions`), each with whether the configuration names one of its components."""
-    needed = {f"{r.distribution}:{r.name}" for r in (catalog.entry(*use).plugin for use in config.uses())}
-    return {key: {**entry, "needed": key in needed} for key, entry in versions.items()}
+    """The loaded plugins (`Plugins.versions`), each with the components of it that the configuration names, and whether
+    there are any."""
+    uses: dict[str, list[str]] = {}
+    for kind, name in sorted(config.uses()):
+        plugin = catalog.entry(kind, name).plugin
+        uses.setdefault(f"{plugin.distribution}:{plugin.name}", []).append(f"{kind} {name}")
+    return {key: {**entry, "needed": key in uses, "uses": uses.get(key, [])} for key, entry in versions.items()}
+
+
+def substitutes(config: RunConfig, recorded: Any, catalog: Catalog) -> list[str]:
+    """A line for each component that another distribution provides now than when it was recorded."""
+    entries = [e for e in recorded.values() if isinstance(e, Mapping)] if isinstance(recorded, Mapping) else []
+    before = {use: str(e.get("distribution")) for e in entries for use in e.get("uses") or ()}
+    now = {f"{kind} {name}": catalog.entry(kind, name).plugin for kind, name in sorted(config.uses())}
+    changed = {
+        use: plugin for use, plugin in now.items() if before.get(use, plugin.distribution) != plugin.distribution
+    }
+    return [f"{use} was of {before[use]} and is of {plugin.origin} now" for use, plugin in changed.items()]
 
 
 def without_paths(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -80,9 +96,12 @@ def restored(
     catalog: Catalog, tree: Mapping[str, Any], recorded: Any, *, where: str, origin: str, layers: Iterable[Layer] = ()
 ) -> RunConfig:
     """A saved configuration, with `layers` on top. Where its own part cannot be restored, the error begins with
-    `where` and names the plugins that are missing."""
+    `where` and names the plugins that are missing. A component of another distribution than recorded is warned of."""
     try:
-        return restore(catalog, tree, origin=origin, layers=layers)
+        config = restore(catalog, tree, origin=origin, layers=layers)
+        for line in substitutes(config, recorded, catalog):
+            warnings.warn(f"{where}: {line}", ImtransWarning, stacklevel=2)
+        return config
     except ImtransError as error:
         fault = _own_fault(catalog, tree, origin) if layers else error
         if fault is None:

@@ -74,6 +74,15 @@ def test_resume_blames_the_command_line_for_its_own_faults(run, cli):
     assert "PATH" not in found.err
 
 
+@pytest.mark.slow
+def test_a_component_that_another_plugin_provides_now_is_warned_of(run, cli, tmp_path):
+    (tmp_path / "third_plugin.py").write_text(LOSS.format(name="third").replace('name="third"', 'name="mine"'))
+    told = cli("-p", "third_plugin.py", "resume", "own", "--steps", "2")
+    assert told.code == 0, told.err
+    where = "checkpoint runs/own/step-000001"
+    assert f"Warning: {where}: loss mine was of mine_plugin and is of third_plugin now\n" in told.err
+
+
 def test_all_strangers_plugins_of_an_earlier_record_are_needed():
     entries = {d: {"distribution": d, "version": "1", "target": "x"} for d in ("imtrans", "imtrans-b", "imtrans-a")}
     assert [p.name for p in required(entries)] == ["imtrans-a", "imtrans-b"]
