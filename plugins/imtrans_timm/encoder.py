@@ -58,8 +58,12 @@ class Encoder(nn.Module):
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """The maps. ShapeError, naming the model, for a size that it does not take."""
         unit = pictures if self.is_planes else (pictures + 1) / 2
+        seen = (unit - self.mean) / self.std
+        # The coarsest map of one small picture is one pixel, of which torch's batch norm takes no statistics in
+        # training: of two equal ones it does, the same for all other layers.
+        is_single = self.training and seen.shape[0] == 1 and max(seen.shape[2:]) <= self.stride
         try:
-            maps = self.network((unit - self.mean) / self.std)
+            maps = [m[: seen.shape[0]] for m in self.network(torch.cat([seen, seen]) if is_single else seen)]
         except (AssertionError, RuntimeError, ValueError, IndexError) as error:
             if tuple(pictures.shape[2:]) == self.size or "memory" in str(error):
                 raise

@@ -54,7 +54,12 @@ def test_a_recipes_rate_of_its_encoder_is_left_out_with_a_generator_that_has_non
 @pytest.mark.slow
 def test_the_recipe_learns_and_translates(tmp_path):
     settings = {"generator.depth": "", "discriminator.width": "", "discriminator.layers": "", "train.steps": "10"}
-    settings |= {"metrics": "l1", "train.log_every": "2"}
+    settings |= {
+        "metrics": "l1",
+        "train.log_every": "2",
+        "train.evaluate_every": "never",
+        "train.sample_every": "never",
+    }
     made = job(tmp_path / "run", settings, recipe="regression", dataset=pairs(tmp_path / "data", train=2))
     trainer.fit(made)
     column = metric_history.read(tmp_path / "run").column("reconstruction").finite()

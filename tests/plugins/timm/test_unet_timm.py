@@ -114,6 +114,14 @@ def test_norms_of_frozen_stages_are_fixed_where_others_are_trained():
     assert not [k for k in changed if k.startswith(("network.conv1", "network.bn1", "network.layer1"))]
 
 
+@pytest.mark.parametrize("encoder", ["test_resnet", "test_efficientnet"])
+def test_one_picture_as_small_as_the_stride_trains(encoder):
+    """The last batch of an epoch may hold a single one."""
+    network = unet(encoder, size=(32,)).train()
+    network(torch.rand(1, 3, 32, 32)).sum().backward()
+    assert all(v.isfinite().all() for v in network.state_dict().values())
+
+
 def test_a_checkpoint_needs_neither_package_nor_network(tmp_path, monkeypatch):
     settings = {"generator.depth": "", "generator": "unet-timm", "train.steps": "1", "metrics": "l1"}
     made = job(tmp_path / "run", settings, dataset=pairs(tmp_path / "data"))
