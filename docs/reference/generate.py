@@ -41,7 +41,11 @@ KIT = {
     "Reading and writing pictures": ("kit/images/decode.py", "kit/images/encode.py", "kit/images/header.py"),
     "Resizing and ranges": ("kit/images/resize.py", "kit/images/convert.py"),
     "timm and torchvision": ("kit/torchvision_compat.py",),
-    "Pretrained networks and files of weights": ("kit/pretrained.py", "kit/weight_file.py", "kit/efficientnet.py"),
+    "Pretrained networks and files of weights": (
+        "kit/pretrained.py",
+        "kit/weight_file.py",
+        "kit/features/efficientnet.py",
+    ),
     "Names in a state dict": ("kit/state_dict.py",),
     "Picture files": ("kit/formats.py", "kit/picture_files.py"),
     "Sample sheets": ("kit/report/samples.py", "kit/report/image_grid.py"),

@@ -1,4 +1,4 @@
-"""Pretrained networks of others: their packages, their weights, downloaded only on request, and their features."""
+"""Pretrained networks of others: their packages, and where their weights are, downloaded only on request."""
 
 import contextlib
 import hashlib
@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from imtrans.atomic_io import digest
-from imtrans.errors import CheckpointError, DownloadError, NotInstalledError, ShapeError
+from imtrans.errors import CheckpointError, DownloadError, NotInstalledError
 from imtrans.kit.torchvision_compat import optional_vision
 from imtrans.net.cache_dir import cache_dir
 from imtrans.net.download import download
@@ -104,15 +104,6 @@ def fingerprint(network: nn.Module) -> str:
     return hasher.hexdigest()[:12]
 
 
-def unit_distance(prediction: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-    """The computation of LPIPS without learned heads (Zhang et al. 2018), from 0 for equal features to 4, (B,).
-
-    Both are the features of each stage, (B, C, h, w). At every position they are scaled to unit length; the squared
-    distance of the two is averaged over the positions, and then over the stages. ShapeError where the shapes differ.
-    """
-    return torch.stack([_of_stage(*stage) for stage in zip(prediction, target, strict=True)]).mean(0)
-
-
 def _find(published: Published, cache: Path) -> Path | None:
     """The first file of that name in the cache or torch hub's folder; CheckpointError if its sha256 is another."""
     for folder in (cache, Path(torch.hub.get_dir()) / "checkpoints"):
@@ -146,17 +137,3 @@ def _fetch(published: Published, folder: Path, *, metric: str, retries: RetryPol
             path.unlink(missing_ok=True)
             raise mismatch(published.url, f"sha256 {sha256[:8]}...", f"{published.beginning}...")
     return path
-
-
-def _of_stage(prediction: Tensor, target: Tensor) -> Tensor:
-    if prediction.shape != target.shape:
-        raise ShapeError(f"the features of the prediction are {tuple(prediction.shape)}, not {tuple(target.shape)}")
-    # 1e-10, as LPIPS adds it: a position where all features are 0 has no direction. In float32, which bfloat16's eight
-    # bits of mantissa could not tell from 0.
-    units = [_unit(features.float()) for features in (prediction, target)]
-    distance: Tensor = (units[0] - units[1]).square().sum(1).flatten(1).mean(1)
-    return distance
-
-
-def _unit(features: Tensor) -> Tensor:
-    return features / (features.square().sum(1, keepdim=True).clamp(min=1e-20).sqrt() + 1e-10)

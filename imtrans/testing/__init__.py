@@ -3,13 +3,22 @@
     from imtrans.testing import check_generator
     def test_my_generator(): check_generator("my-generator", width=4)
 
-A component is given by its name, as `imtrans list` shows it, with options that make it small.
+A component is given by its name, as `imtrans list` shows it, with options that make it small. Within
+`with plugin_file("my_plugin.py"):` the components of a plugin file are known, too.
 """
 
+from imtrans.testing.augmentations import check_augmentation
 from imtrans.testing.contract import ContractError, make, plugin_file
-from imtrans.testing.data import check_augmentation, check_dataset, check_metric
-from imtrans.testing.losses import check_adversarial, check_loss, check_method, check_penalty
-from imtrans.testing.networks import check_activation, check_discriminator, check_generator, check_network
+from imtrans.testing.conversion import check_exporter, check_importer
+from imtrans.testing.datasets import check_dataset
+from imtrans.testing.declarations import check_protocol, check_recipe
+from imtrans.testing.generators import check_generator
+from imtrans.testing.losses import check_adversarial, check_loss, check_penalty
+from imtrans.testing.methods import check_method
+from imtrans.testing.metrics import check_metric
+from imtrans.testing.networks import check_activation, check_discriminator, check_network
+from imtrans.testing.observers import check_observer
+from imtrans.testing.runs import check_run
 
 __all__ = [
     "ContractError",
@@ -18,12 +27,18 @@ __all__ = [
     "check_augmentation",
     "check_dataset",
     "check_discriminator",
+    "check_exporter",
     "check_generator",
+    "check_importer",
     "check_loss",
     "check_method",
     "check_metric",
-    "check_penalty",
     "check_network",
+    "check_observer",
+    "check_penalty",
+    "check_protocol",
+    "check_recipe",
+    "check_run",
     "make",
     "plugin_file",
 ]

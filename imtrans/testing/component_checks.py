@@ -1,44 +1,37 @@
 """The check that belongs to each kind, and the process in which `imtrans plugins check` calls them."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imtrans.errors import ImtransError, NotInstalledError, PluginError
-from imtrans.plugins.catalog import Catalog, kind_of
-from imtrans.plugins.declarations import Provided
-from imtrans.plugins.discovery import PluginRecord, Selection, discover, file_record
-from imtrans.testing.contract import known_catalog
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import PluginRecord, file_record
+from imtrans.testing.contract import component, plugin_file
 
 PREPARE = "prepare"
+UNMADE = ("method", "importer")  # their checks need networks, or files of other programs
 STEPS = "##"  # begins each line that the parent reads
 
 
-def check_provided(thing: Provided, catalog: Catalog, name: str) -> str:
-    """Check one thing that a plugin provides, with the options that it has by default.
+def check_provided(kind: str, name: str) -> str:
+    """Check what a plugin provides under this name, with the options that it has by default.
 
-    `name` reaches it: bare, or "distribution:name". ContractError, or whatever it raises, says what is wrong. What is
-    returned says why nothing could be checked, empty where it was.
+    ContractError, or whatever it raises, says what is wrong. What is returned says why nothing could be checked, empty
+    where it was.
     """
-    kind = kind_of(thing)
-    if kind == "recipe":
-        from imtrans.config.resolve import resolve
-
-        resolve(catalog, name)
-        return ""
-    check = getattr(importlib.import_module("imtrans.testing"), f"check_{kind}", None)
-    if check is None or kind == "method":
+    if kind in UNMADE:
         from imtrans.engine.build import load_target
 
-        is_component = kind != "protocol"
-        if is_component:
-            load_target(catalog.component(kind, name))  # type: ignore[arg-type]
-        return f"its target can be imported; imtrans.testing.check_{kind} has more" if is_component else ""
-    check(name)
+        load_target(component(kind, name))  # type: ignore[arg-type]
+        return f"it can be imported; imtrans.testing.check_{kind} has more, with what its tests give it"
+    getattr(importlib.import_module("imtrans.testing"), f"check_{kind}")(name)
     return ""
 
 
@@ -50,32 +43,33 @@ def main() -> None:
     task = json.load(sys.stdin)
     sys.stdout = sys.stderr  # what a plugin prints is none of the lines
     _tell(begin="import")
-    record, catalog = _load(task)
-    _tell(end="import", error=record.error, seconds=record.seconds, changed=[*record.changed])
-    _tell(begin=PREPARE)
-    importlib.import_module("imtrans.engine.build")  # torch: its seconds are none of the first component's
-    _tell(end=PREPARE)
-    with known_catalog(catalog):
-        for entry in catalog.entries():
+    with contextlib.ExitStack() as stack:
+        record, known = _load(task, stack)
+        _tell(end="import", error=record.error, seconds=record.seconds, changed=[*record.changed])
+        _tell(begin=PREPARE)
+        importlib.import_module("imtrans.engine.build")  # torch: its seconds are none of the first component's
+        _tell(end=PREPARE)
+        for entry in known.entries():
             step = f"{entry.kind} {entry.thing.name}"
             if entry.plugin is record and step not in task["skip"]:
                 _tell(begin=step)
-                _tell(end=step, **_outcome(entry.thing, catalog, entry.name))
+                _tell(end=step, **_outcome(entry.kind, entry.name))
 
 
-def _load(task: Mapping[str, Any]) -> tuple[PluginRecord, Catalog]:
-    files = [task["file"]] if task["file"] else []
+def _load(task: Mapping[str, Any], stack: contextlib.ExitStack) -> tuple[PluginRecord, Catalog]:
+    """The record of the plugin, and everything that the checks then know."""
+    os.environ |= {"IMTRANS_PLUGINS": task["name"], "IMTRANS_DISABLE_PLUGINS": ""}  # it alone beside the built-ins
     try:
-        plugins = discover(Selection(allow=frozenset([task["name"]]), files=tuple(files)))
+        plugins = stack.enter_context(plugin_file(*filter(None, [task["file"]])))
     except ImtransError as error:  # a file that cannot be loaded
         return dataclasses.replace(file_record(task["file"]), error=error.what), Catalog([])
     mine = [r for r in plugins.records if (r.name, r.distribution) == (task["name"], task["distribution"])]
     return mine[-1], Catalog(plugins.records)
 
 
-def _outcome(thing: Provided, catalog: Catalog, name: str) -> dict[str, str]:
+def _outcome(kind: str, name: str) -> dict[str, str]:
     try:
-        return {"error": "", "note": check_provided(thing, catalog, name)}
+        return {"error": "", "note": check_provided(kind, name)}
     except ImtransError as error:
         # Packages, pictures, weights and settings that only its user has are no fault of the plugin.
         is_fault = isinstance(error, PluginError) and not isinstance(error, NotInstalledError)

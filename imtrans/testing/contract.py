@@ -1,21 +1,26 @@
-"""What all checks share: the error, the component by its name, and a batch."""
+"""What all checks share: the error, the plugins, the component by its name, and a batch."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-from imtrans.interfaces import DataSpec
+from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import ComponentRef, Kind
-from imtrans.plugins.discovery import Selection, discover
+from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.discovery import Plugins, Selection, discover
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from imtrans.interfaces import Batch
 
-
-_CATALOG: ContextVar[Catalog | None] = ContextVar("catalog", default=None)
+P = ParamSpec("P")
+_FILES: ContextVar[Plugins | None] = ContextVar("imtrans_plugin_files", default=None)
 
 
 class ContractError(AssertionError):
@@ -29,28 +34,52 @@ def require(condition: Any, message: str) -> None:
 
 
 @contextlib.contextmanager
-def plugin_file(*files: Path | str) -> Iterator[Catalog]:
-    """A block in which the checks know what plugins of one file each provide, as with `imtrans -p FILE.py`.
+def plugin_file(*paths: str | Path) -> Iterator[Plugins]:
+    """A block in which checks also find what plugin files declare, as `imtrans -p FILE` does.
 
     PluginError for a file that cannot be loaded.
     """
-    with known_catalog(Catalog(discover(Selection.from_environment(files=map(str, files))).records)) as known:
-        yield known
-
-
-@contextlib.contextmanager
-def known_catalog(catalog: Catalog) -> Iterator[Catalog]:
-    """A block in which the checks take components from this catalog."""
-    token = _CATALOG.set(catalog)
+    files = tuple(str(Path(path).resolve()) for path in paths)
+    plugins = discover(replace(Selection.from_environment(), files=files))
+    token = _FILES.set(plugins)
     try:
-        yield catalog
+        yield plugins
     finally:
-        _CATALOG.reset(token)
+        _FILES.reset(token)
+        for file in files:  # the next file may have the same name
+            sys.modules.pop(Path(file).stem, None)
 
 
-def known() -> Catalog:
-    """What the checks take components from: the catalog of the block, else every installed plugin's."""
-    return _CATALOG.get() or Catalog(discover().records)
+def check(function: Callable[P, None]) -> Callable[P, None]:
+    """The function in a block of `plugin_file`, unless it is in one: plugins are discovered once."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        with plugin_file() if _FILES.get() is None else contextlib.nullcontext():
+            function(*args, **kwargs)
+
+    return call
+
+
+def plugins() -> Plugins:
+    """The installed plugins, and within `plugin_file` those of the files."""
+    return _FILES.get() or discover()
+
+
+def catalog() -> Catalog:
+    """Everything that these plugins provide."""
+    return Catalog(plugins().records)
+
+
+def component(kind: Kind, name: str) -> Component:
+    """What a plugin declares under this name."""
+    return catalog().component(kind, name)
+
+
+def flat_data(source: int, target: int) -> DataSpec:
+    """Data of so many channels on either side."""
+    sides = [ImageSpec(channels=n, kind="image" if n in (1, 3) else "data") for n in (source, target)]
+    return DataSpec(source=sides[0], target=sides[1])
 
 
 def make(
@@ -59,16 +88,25 @@ def make(
     """The component of this name, built as a run would build it."""
     from imtrans.engine.build import ComponentFactory
 
-    return ComponentFactory(known()).make(
+    return ComponentFactory(catalog()).make(
         kind, ComponentRef(name, options), data_spec=data_spec or DataSpec(), size=size
     )
 
 
-def batch_of_noise(*, size: int, channels: int = 3) -> "Batch":
-    """Two pairs of noise, (2, channels, size, size) in [-1, 1], with draws of their own."""
+def noise(*shape: int, seed: int = 0) -> "Tensor":
+    """Numbers in [-1, 1], always the same."""
+    import torch
+
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def batch_of_noise(*, size: int, channels: int = 3, target_channels: int | None = None, count: int = 2) -> "Batch":
+    """`count` pairs of noise, (count, channels, size, size) in [-1, 1], with draws of their own."""
     import torch
 
     from imtrans.interfaces import Batch
 
-    source, target = (torch.rand(2, channels, size, size) * 2 - 1 for _ in range(2))
-    return Batch(source=source, target=target, keys=["a", "b"], draws=torch.tensor([1, 2**40]))
+    sides = ((channels, 1), (target_channels or channels, 2))
+    source, target = (noise(count, c, size, size, seed=seed) for c, seed in sides)
+    draws = torch.arange(1, count + 1) ** 20
+    return Batch(source=source, target=target, keys=[f"sample-{n}" for n in range(count)], draws=draws)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from imtrans.kit import efficientnet
+from imtrans.kit.features import efficientnet
 from imtrans_metrics.tensor_checks import colour
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from imtrans.interfaces import Batch
 from imtrans.kit import pretrained, weight_file
 from imtrans.kit.bases import BaseMetric
-from imtrans.kit.pretrained import Published, unit_distance
+from imtrans.kit.features.feature_distance import unit_distance
+from imtrans.kit.pretrained import Published
 from imtrans_metrics.lite0 import Lite0
 from imtrans_metrics.sized import SizedMetric
 from imtrans_metrics.tensor_checks import check, colour

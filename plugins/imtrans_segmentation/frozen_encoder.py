@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Context
-from imtrans.kit.efficientnet import Lite0
+from imtrans.kit.features.efficientnet import Lite0
 
 if TYPE_CHECKING:
     pass

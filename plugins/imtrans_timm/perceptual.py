@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from imtrans.interfaces import Batch, Context
 from imtrans.kit import pretrained
 from imtrans.kit.bases import BaseMetric
-from imtrans.kit.pretrained import unit_distance
+from imtrans.kit.features.feature_distance import unit_distance
 from imtrans_timm.encoder import Encoder, build_encoder
 
 
@@ -25,7 +25,7 @@ class FeatureLoss(nn.Module):
 
 
 class FeatureDistance(BaseMetric):
-    """The distance of each picture, (B,), from 0 for equal ones to 4; see `unit_distance`."""
+    """The distance of each picture, (B,), from 0 for equal ones to 4; see `imtrans.kit.features.feature_distance`."""
 
     names = ("timm_distance",)
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from imtrans.errors import ConfigError, DownloadError, ImtransError
-from imtrans.kit.efficientnet import NAME, Lite0
+from imtrans.kit.features.efficientnet import NAME, Lite0
 from imtrans.kit.pretrained import forked_rng
 from imtrans.kit.torchvision_compat import optional_vision
 from imtrans.net.hub_errors import hub_errors, hub_library

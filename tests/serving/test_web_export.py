@@ -1,6 +1,9 @@
 """`imtrans export --to web`: what it needs, and what it says where that is missing."""
 
 import pytest
+from web_runtime import web_flags
+
+from imtrans.testing import check_exporter
 
 
 def test_offline_without_the_runtime_says_what_to_do(cli, trained):
@@ -44,3 +47,12 @@ def test_the_policy_allows_the_page_itself_and_nothing_else(trained):
     assert "connect-src" not in page.policy
     assert "</script><b>" not in page.html
     assert "import {" not in page.html
+
+
+@pytest.mark.slow
+def test_the_exporter_keeps_the_contract():
+    pytest.importorskip("onnxruntime")
+    flags = web_flags()
+    if flags is None:
+        pytest.skip("there is no network")
+    check_exporter("web", dtypes=["fp32"], **({"runtime": flags[1].partition("=")[2]} if flags else {}))

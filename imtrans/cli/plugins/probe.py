@@ -98,6 +98,7 @@ class _Child:
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with self._process.stdout as lines:  # closed by its reader: nobody else knows when it is done
+            for line in lines:
+                self._lines.put(line)
         self._lines.put(None)

@@ -20,6 +20,7 @@ import imtrans
 from imtrans.engine.importing import safe_pickle, weight_import
 from imtrans.errors import CheckpointError
 from imtrans.kit.nn import inference
+from imtrans.testing import check_importer
 
 WIDTH = 4
 AGAIN = "torch.save(network.state_dict(), 'weights.pth')"
@@ -130,6 +131,13 @@ GENERATORS = {
     "resnet_9blocks": (lambda: resnet(9), 32),
     "resnet_9blocks with batch norm and dropout": (lambda: resnet(9, nn.BatchNorm2d, drop=True), 32),
 }
+
+
+@pytest.mark.parametrize("source", [3, 1])
+def test_the_importer_keeps_the_contract(source):
+    generator = drawn(unet(7, source=source)).state_dict()
+    judge = drawn(patchgan(inputs=source + 3)).state_dict()
+    check_importer("junyanz", {"g.pth": generator, "d.pth": judge})
 
 
 @pytest.mark.slow

@@ -122,6 +122,7 @@ def test_the_frechet_distance_on_lite0_features_has_a_name_of_its_own():
 
 def test_lpips_takes_torchvisions_weights_and_gives_nothing_for_equal_pictures(lpips, alexnet):
     metric, picture = lpips, photo("coffee", 64)
+    check_metric("lpips", weights=str(alexnet), size=64)
     stored = torch.load(alexnet, weights_only=True)
     assert torch.equal(metric.network.net.slice5[0].weight, stored["features.10.weight"])
     rows = metric.compute(
@@ -216,6 +217,8 @@ def test_fid_and_kid_see_what_torch_fidelitys_inception_sees(offline, monkeypatc
     torch.save(reference.state_dict(), path)
     photos = torch.cat([photo(name, 64) for name in ("coffee", "cat", "astronaut")])
     whole = ((photos + 1) * 127.5).round().byte()
+    for name in ("fid", "kid"):
+        check_metric(name, weights=path)
     fid, kid = make("metric", "fid", weights=path), make("metric", "kid", weights=path)
     rows = fid.compute(photos, batch(photos.flip(0)))
     torch.testing.assert_close(rows[:, 0], reference(whole)[0])

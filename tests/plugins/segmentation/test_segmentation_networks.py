@@ -1,5 +1,7 @@
 """Photos judged by networks: FCN-8s, a run of one's own, and anybody else's."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from imtrans.errors import CheckpointError, ConfigError, NotInstalledError, Plug
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.weight_file import fill, read
 from imtrans.plugins.catalog import Catalog
-from imtrans.testing import check_metric, make
+from imtrans.testing import check_metric, check_network, make
 from imtrans_segmentation import fcn
 from imtrans_segmentation.cityscapes import cityscapes
 
@@ -233,6 +235,11 @@ def test_fcn8s_of_another_size_or_other_weights_is_another_network():
     assert len(set(told)) == 3
 
 
+def test_fcn8s_keeps_the_contract(state, tmp_path, monkeypatch):
+    monkeypatch.setattr(fcn, "FCN8s", partial(fcn.FCN8s, outputs=2, widths=(1, 1, 1, 1, 1), hidden=1))
+    check_network("fcn8s", weights=str(save(state, tmp_path / "w.pth")), height=96, width=160)
+
+
 def test_fcn8s_without_weights_says_how_to_name_them(tmp_path):
     for weights in ({}, {"weights": str(tmp_path / "none.pth")}):
         with pytest.raises(NotInstalledError, match="network 'fcn8s'") as caught:
@@ -334,6 +341,7 @@ def test_photos_are_brought_to_the_size_that_the_run_was_trained_at(scorer):
     network = make("network", "label-translator", run=str(scorer))
     assert network(torch.zeros(2, 3, 48, 80)).shape == (2, 1, 32, 32)
     check_metric("segmentation", network={"name": "label-translator", "run": str(scorer)})
+    check_network("label-translator", run=str(scorer))
 
 
 def test_its_fingerprint_is_of_its_weights_not_of_its_place(scorer, tmp_path):

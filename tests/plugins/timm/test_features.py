@@ -8,7 +8,7 @@ from imtrans.engine.build import ComponentFactory
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
-from imtrans.kit.pretrained import unit_distance
+from imtrans.kit.features.feature_distance import unit_distance
 from imtrans.plugins.component import ComponentRef
 from imtrans.testing import check_discriminator, check_loss, check_metric, make
 

@@ -76,7 +76,7 @@ def test_the_first_layer_of_the_encoder_sees_pictures_as_it_was_trained():
 
 def test_packaged_weights_give_timms_own_features():
     """The maps of the encoder are those of the classifier that the package's weights were made for."""
-    from imtrans.kit.efficientnet import Lite0
+    from imtrans.kit.features.efficientnet import Lite0
 
     pictures = torch.rand(1, 3, 64, 64) * 2 - 1
     network = unet("tf_efficientnet_lite0", pretrained=True).eval()

@@ -1,58 +1,10 @@
-"""Everything that ships with imtrans passes the check of its kind, through `imtrans.testing` alone."""
+"""Several components of one file, checked and trained together."""
 
 import pytest
 
 from imtrans import testing
-from imtrans.errors import ImtransError, NotInstalledError, PluginError
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.discovery import Selection, discover
-from imtrans.plugins.options import specs
 from imtrans.testing import ContractError, plugin_file
-from imtrans.testing.component_checks import check_provided
-from imtrans.testing.contract import known_catalog
-
-CATALOG = Catalog(discover(Selection(others=False)).records)
-ENTRIES = {f"{e.kind} {e.name}": e for e in CATALOG.entries() if e.kind not in ("generator", "discriminator")}
-NETWORKS = [e for e in CATALOG.entries() if e.kind in ("generator", "discriminator")]
-# Their defaults lack what only a user has: weights, label maps, a model of one's own, pictures of a camera.
-NEED_MORE = (
-    "network ",
-    "metric segmentation",
-    "metric cityscapes-iou",
-    "metric iou",
-    "metric label",
-    "dataset ",
-    "metric fid",
-    "metric kid",
-    "metric lpips",
-)
-SMALL = {"width": 4, "depth": 3, "blocks": 1}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("step", ENTRIES)
-def test_what_is_offered_passes_the_check_of_its_kind(step):
-    entry = ENTRIES[step]
-    try:
-        with known_catalog(CATALOG):
-            check_provided(entry.thing, CATALOG, entry.name)
-    except ImtransError as error:
-        if isinstance(error, PluginError) and not isinstance(error, NotInstalledError):
-            raise
-        assert step.startswith(NEED_MORE), error  # noqa: PT017 - only some raise one
-        assert error.hint, error  # noqa: PT017
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("entry", NETWORKS, ids=lambda e: f"{e.kind} {e.name}")
-def test_every_network_passes_the_check_of_its_kind(entry):
-    small = {name: value for name, value in SMALL.items() if name in specs(entry.thing.options)}
-    with known_catalog(CATALOG):
-        if entry.kind == "generator":
-            testing.check_generator(entry.name, channels=((3, 3),), export=entry.name != "lite0-painter", **small)
-        else:
-            testing.check_discriminator(entry.name, **small)
-
 
 SEVERAL = """
 import torch
@@ -88,10 +40,10 @@ def imtrans_provide():
 def test_several_components_of_one_file_are_checked_and_trained_together(tmp_path, cli):
     file = tmp_path / "several.py"
     file.write_text(SEVERAL.format(fault="", detached=""))
-    with plugin_file(file) as catalog:
+    with plugin_file(file) as plugins:
         testing.check_generator("own-net")
         testing.check_loss("own-loss")
-        assert catalog.recipe("own").base == "pix2pix"
+        assert Catalog(plugins.records).recipe("own").base == "pix2pix"
     settings = ("data.size=32", "dataset.pairs=4", "data.batch_size=2", "metrics=[]", "discriminator.width=4")
     done = cli("run", "own", "-p", "several.py", "--steps", "1", *(w for s in settings for w in ("--set", s)))
     assert done.code == 0, done.err

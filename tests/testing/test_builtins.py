@@ -1,0 +1,98 @@
+"""Every built-in component passes the check of its kind, made small; there is none that is not checked."""
+
+from typing import Any
+
+import pytest
+
+import imtrans.testing
+from imtrans.errors import NotInstalledError
+from imtrans.plugins.catalog import LISTED_KINDS, Catalog
+from imtrans.plugins.discovery import Selection, discover
+from imtrans.testing import check_dataset, plugin_file
+
+KINDS = {"recipe": {"generator.width": 2, "discriminator.width": 2}}
+UNET = {"depth": 3, "width": 4, "exports": False}
+SMALL: dict[tuple[str, str], dict[str, Any]] = {
+    **{("generator", name): UNET for name in ("unet64", "unet128", "unet256", "encoder-decoder")},
+    **{("generator", name): {"width": 4, "exports": False} for name in ("resnet6", "resnet9")},
+    # Photos only, and torch.export cannot follow it.
+    ("generator", "lite0-painter"): {"width": 8, "channels": ((3, 3), (3, 6)), "exports": False},
+    **{("discriminator", f"patchgan{n}"): {"width": 4} for n in (16, 34, 70, 94, 142)},
+    ("discriminator", "patchgan286"): {"width": 2, "size": 128},
+    ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
+    ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
+    ("metric", "ms-ssim"): {"size": 176},
+    ("dataset", "toy"): {"pairs": 4},
+    ("dataset", "cad"): {"pairs": 4},
+    ("observer", "wandb"): {"mode": "offline"},
+    ("exporter", "onnx"): {"dtypes": ["fp32"]},
+}
+DEPTH = {"generator.depth": 4}
+RECIPES = {
+    "label-scorer": {"generator": "unet64", **DEPTH},
+    "pix2pix-mish3": {**DEPTH, "generator.decoder_activation": ["mish", "relu"]},
+    "pencil2color": {**DEPTH, "generator.dropout_blocks": 1},
+}
+FAST = {"unet64", "resnet6", "patchgan16", "pix2pix"}  # of kinds whose checks take seconds
+SLOW = {"generator", "discriminator", "recipe", "exporter"}
+SLOW_NAMES = {"lite0-distance", "lite0-frechet", "lite0-kernel", "wandb", "tensorboard"}  # they import other frameworks
+OF_SETS = {"cifar10", "coco-sample"}
+# With files that their own tests make, where they are checked.
+ELSEWHERE = {
+    ("metric", "fid"): "plugins/metrics/test_metrics_networks.py",
+    ("metric", "kid"): "plugins/metrics/test_metrics_networks.py",
+    ("metric", "lpips"): "plugins/metrics/test_metrics_networks.py",
+    ("metric", "segmentation"): "plugins/segmentation/test_segmentation_networks.py",
+    ("network", "fcn8s"): "plugins/segmentation/test_segmentation_networks.py",
+    ("network", "label-translator"): "plugins/segmentation/test_segmentation_networks.py",
+    ("importer", "junyanz"): "engine/importing/test_weight_import.py",
+    ("exporter", "web"): "serving/test_web_export.py",
+    ("method", "conditional-gan"): "plugin_system/test_contracts.py",
+}
+ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
+
+
+def case(kind: str, name: str) -> Any:
+    is_slow = (kind in SLOW and name not in FAST) or name in SLOW_NAMES
+    return pytest.param(kind, name, id=f"{kind}-{name}", marks=[pytest.mark.slow] if is_slow else [])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.onnx", "ignore::DeprecationWarning:copyreg")
+@pytest.mark.parametrize(("kind", "name"), [case(*entry) for entry in ENTRIES if entry not in ELSEWHERE])
+def test_a_built_in_keeps_its_contract(kind, name, sets, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    with plugin_file():
+        if kind == "dataset" and (kind, name) not in SMALL:
+            check_dataset(name, size=(32,), **options_of_set(name, sets))
+            return
+        check = getattr(imtrans.testing, f"check_{kind}")
+        settings = {"generator.depth": 4, **RECIPES.get(name, {}), **KINDS["recipe"]}
+        try:
+            check(name, settings) if kind == "recipe" else check(name, **SMALL.get((kind, name), {}))
+        except NotInstalledError as error:
+            pytest.skip(error.what)
+
+
+def options_of_set(name, sets):
+    if name == "folder":
+        return {"path": str(sets / "facades")}
+    named = {path.name for path in sets.iterdir()}
+    return {"root": str(sets if name in named else sets / "photos")}
+
+
+@pytest.mark.slow
+def test_the_built_in_generators_are_exported_for_all_sizes():
+    imtrans.testing.check_generator("unet64", channels=[(3, 3)], depth=3, width=4, learns=False)
+
+
+def test_what_is_checked_elsewhere_is():
+    from pathlib import Path
+
+    for (kind, name), file in ELSEWHERE.items():
+        text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+        assert f"check_{kind}(" in text, f"{kind} {name}: {file}"
+
+
+def test_every_kind_has_a_check():
+    missing = [kind for kind in LISTED_KINDS if not hasattr(imtrans.testing, f"check_{kind}")]
+    assert missing == []
