@@ -31,7 +31,8 @@ def check_importer(name: str, files: "Mapping[str, Mapping[str, Tensor]]", **opt
         require(importer({"x": unknown}) is None, f"{name}: says that it knows weights of the names {[*unknown]}")
     imported = importer(files)
     require(isinstance(imported, Imported), f"{name}: gave {type(imported).__name__} for {', '.join(files)}")
-    _check_fit(imported, name)
+    misfits = _misfits(imported, name)
+    require(not misfits, f"{name}: {misfits}")
     file, key = max(((f, k) for f in files for k in files[f]), key=lambda at: files[at[0]][at[1]].numel())
     rest = {k: v for k, v in files[file].items() if k != key}
     for what, weights in (("missing", rest), ("of another shape", {**rest, key: torch.zeros(1, 2, 3, 4, 5)})):
@@ -39,10 +40,11 @@ def check_importer(name: str, files: "Mapping[str, Mapping[str, Tensor]]", **opt
             given = importer({**files, file: weights})
         except CheckpointError:
             continue
-        require(given is None, f"{name}: takes {file} although {key} is {what}")
+        require(given is None or _misfits(given, name), f"{name}: takes {file} although {key} is {what}")
 
 
-def _check_fit(imported: Imported, name: str) -> None:
+def _misfits(imported: Imported, name: str) -> str:
+    """Which weights do not fit their network, in words."""
     uses = {slot: part.use for slot, part in imported.parts.items()}
     policy = {f"inference.{key}": value for key, value in imported.inference.items()}
     try:
@@ -55,7 +57,9 @@ def _check_fit(imported: Imported, name: str) -> None:
         state = model.networks[slot].state_dict()
         misfits = sorted(set(state) ^ set(part.weights))
         misfits = misfits or [k for k in state if state[k].shape != part.weights[k].shape]
-        require(not misfits, f"{name}: {misfits[:3]} do not fit {slot} {part.use.name}")
+        if misfits:
+            return f"{misfits[:3]} do not fit {slot} {part.use.name}"
+    return ""
 
 
 @check

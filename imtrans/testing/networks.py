@@ -32,11 +32,11 @@ def check_discriminator(
         modules.check_module(network, name)
         pictures = noise(2, source, size, size), noise(2, target, size, size, seed=1)
         modules.check_gradients(network, _checked(network, *pictures, name=name).square().mean(), name)
-        modules.check_state(build, partial(_first_logits, pictures), name)
+        modules.check_state(build, partial(_all_logits, pictures), name)
         _checked(network, pictures[0][:1, :, :-8], pictures[1][:1, :, :-8], name=f"{name}, a batch of one")
         if number == 0:
             modules.check_seed(build, name)
-            modules.check_half(network, partial(_first_logits, pictures), name)
+            modules.check_half(network, partial(_all_logits, pictures), name)
             if learns:
                 modules.check_learns(modules.seeded(build, 0), partial(_loss, pictures), name)
 
@@ -56,9 +56,10 @@ def _checked(network: Any, source: "Tensor", image: "Tensor", *, name: str) -> "
     return torch.cat([logits.flatten() for logits in output.logits])
 
 
-def _first_logits(pictures: "tuple[Tensor, Tensor]", network: Any) -> "Tensor":
-    logits: Tensor = network(*pictures).logits[0]
-    return logits
+def _all_logits(pictures: "tuple[Tensor, Tensor]", network: Any) -> "Tensor":
+    import torch
+
+    return torch.cat([logits.flatten() for logits in network(*pictures).logits])
 
 
 def _loss(pictures: "tuple[Tensor, Tensor]", network: Any) -> "Tensor":

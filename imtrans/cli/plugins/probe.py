@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from imtrans.cli.plugins.probe_process import PREPARE, steps_in
 from imtrans.plugins.discovery import PluginRecord
-from imtrans.testing.component_checks import PREPARE, steps_in
 
 IMPORT, CHECK_SECONDS = "import", 120.0
 LIMITS = {IMPORT: 20.0, PREPARE: CHECK_SECONDS}  # torch may take half a minute where much else is going on
@@ -62,7 +62,7 @@ class _Child:
         file = str(Path(record.target).absolute()) if record.target.endswith(".py") else ""
         self._task = {"name": record.name, "distribution": record.distribution, "file": file, "skip": [*done]}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "imtrans.testing.component_checks"],
+            [sys.executable, "-m", "imtrans.cli.plugins.probe_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if is_debugging else subprocess.DEVNULL,
