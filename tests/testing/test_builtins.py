@@ -48,6 +48,7 @@ ELSEWHERE = {
     ("importer", "junyanz"): "engine/importing/test_weight_import.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
+    ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
 
