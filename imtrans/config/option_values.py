@@ -9,7 +9,7 @@ from imtrans.config.sources import Assignment, Layer, check_exclusive, nested, r
 from imtrans.config.synonyms import suggestion
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.component import ComponentRef, NetworkInfo, WeightedRef
-from imtrans.plugins.options import OptionSpec, coerce, default_record, located, specs, values
+from imtrans.plugins.options import OptionSpec, coerce, default_record, specs, values
 from imtrans.plugins.recipe import DataOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
 _OPTIMIZER, _GROUP = ("train", "optimizer"), "train.optimizer."
@@ -119,7 +119,7 @@ class OptionValues:
                 raise
             self.dropped.append(f"{assignment.key} ({layer.origin}): {error.what}")
             return
-        table.values[field] = value if layer.is_record else located(value, known[field])
+        table.values[field] = value
         self.origins[f"{table.key}.{field}"] = layer.origin
         # The later of the two layers decides how long the run is, whichever of the two keys it uses.
         if table.key == "train" and field in ("epochs", "steps") and value is not None:

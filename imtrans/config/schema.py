@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imtrans.plugins.component import Component, Direction, MethodInfo
-from imtrans.plugins.options import NONE, refs, specs, to_plain, values
+from imtrans.plugins.options import NONE, located, refs, specs, to_plain
 from imtrans.plugins.recipe import DataOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
 
@@ -126,7 +126,7 @@ def flatten(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _plain(options: Any, unset: bool) -> dict[str, Any]:
-    return {k: to_plain(NONE if v is None and not unset else v) for k, v in values(options).items()}
+    return {k: to_plain(NONE if v is None and not unset else v) for k, v in located(options).items()}
 
 
 def _flat(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

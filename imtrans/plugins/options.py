@@ -137,10 +137,17 @@ def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
     return _item(parsed, spec, where=where)
 
 
-def located(value: Any, spec: OptionSpec) -> Any:
-    """The value with the path that it is made absolute; a text that names nothing stays as it is: a pattern, or ""."""
+def located(options: Any) -> dict[str, Any]:
+    """The fields of a record by name, paths absolute: what is stored. A text that names nothing stays: a pattern."""
+    return {
+        name: _located(value, spec)
+        for (name, spec), value in zip(specs(options).items(), values(options).values(), strict=True)
+    }
+
+
+def _located(value: Any, spec: OptionSpec) -> Any:
     if isinstance(value, tuple):
-        return tuple(located(item, spec) for item in value)
+        return tuple(_located(item, spec) for item in value)
     if isinstance(value, Path):
         return Path(os.path.abspath(value.expanduser()))
     path = os.path.expanduser(value) if spec.is_path and isinstance(value, str) else ""

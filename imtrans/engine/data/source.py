@@ -15,6 +15,7 @@ from imtrans.kit.bases import Collate, DatasetWrapper
 from imtrans.kit.images import Array
 from imtrans.kit.images.conform import conform
 from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.options import located
 
 # The members of the protocol that a data set of a plugin may lack; looked up once, not at every use.
 MEMBERS = ("data_spec", "description", "collate", "key", "files", "labels", "check")
@@ -61,7 +62,7 @@ class DatasetSource:
         """What decides its samples, beside their files and the code that reads them; its `repr` is always the same."""
         component, inner = self.resolved.component, self.resolved.inner
         names = sorted((name, c.target) for name, c in inner.items())
-        options, spec = self.resolved.options, self.dataset.data_spec
+        options, spec = located(self.resolved.options), self.dataset.data_spec
         return component.name, component.target, options, self.split, names, spec, *self._tables()
 
     def _tables(self) -> Iterable[tuple[int, int]]:
