@@ -23,7 +23,7 @@ def run(cli, pairs, tmp_path):
 @pytest.mark.slow
 def test_paths_are_stored_absolute_and_origins_stay_what_they_were(run, cli, tmp_path, monkeypatch):
     before = (run / "config.toml").read_text()
-    assert f'path = "{tmp_path / "pairs"}"  # --dataset' in before
+    assert f'path = "{tmp_path / "pairs"}"  # flag' in before
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     resumed = cli("resume", str(run), "--steps", "3")
