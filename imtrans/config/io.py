@@ -109,9 +109,11 @@ def origins(path: Path) -> dict[str, str]:
 def _origins_in(table: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in table.items():
+        # tomlkit gives truth values without what stands behind them, but for `item`.
+        written = table.value.item(key) if isinstance(value, bool) else value  # type: ignore[attr-defined]
         if isinstance(value, Mapping) and where[0] == "train":
             found |= _origins_in(value, (*where, key))
-        elif comment := getattr(getattr(value, "trivia", None), "comment", ""):
+        elif comment := getattr(getattr(written, "trivia", None), "comment", ""):
             found[".".join(where if key == "name" else (*where, key))] = comment.removeprefix("#").strip()
     return found
 

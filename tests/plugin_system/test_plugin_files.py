@@ -50,20 +50,10 @@ def test_several_components_of_one_file_are_checked_and_trained_together(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("self.more = nn.Linear(2, 2)", "own-net: more.weight is not used for the output"),
-        (
-            "self.layer.weight.requires_grad_(False); self.layer.bias.requires_grad_(False)",
-            "own-net: no parameter is trained",
-        ),
-    ],
-)
-def test_a_network_that_does_not_learn_is_named(tmp_path, fault, message):
+def test_a_network_of_which_a_part_does_nothing_is_named(tmp_path):
     file = tmp_path / "several.py"
-    file.write_text(SEVERAL.format(fault=fault, detached=""))
-    with plugin_file(file), pytest.raises(ContractError, match=message):
+    file.write_text(SEVERAL.format(fault="self.more = nn.Linear(2, 2)", detached=""))
+    with plugin_file(file), pytest.raises(ContractError, match=r"own-net: more\.weight is not used for the output"):
         testing.check_generator("own-net")
 
 

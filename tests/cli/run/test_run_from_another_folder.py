@@ -30,7 +30,7 @@ def test_paths_are_stored_absolute_and_origins_stay_what_they_were(run, cli, tmp
     assert resumed.code == 0, resumed.err
     changed = set((run / "config.toml").read_text().splitlines()) ^ set(before.splitlines())
     assert all(line.startswith(("steps = ", "epochs = ")) for line in changed)
-    used = cli("evaluate", str(run), "--metrics", "l1")
+    used = cli("evaluate", str(run))
     assert used.code == 0, used.err
     assert os.listdir() == []
 
