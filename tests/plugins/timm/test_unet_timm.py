@@ -41,9 +41,14 @@ def unet(encoder: str, *, size=(64,), data_spec=None, **options):
     return make("generator", "unet-timm", encoder=encoder, size=size, data_spec=data_spec, **options)
 
 
+# torch.export gives programs of these that do not take any number of pictures: such models stay in imtrans.
+UNEXPORTED = ("test_convnext", "test_mambaout", "test_vit")
+
+
 @pytest.mark.parametrize("encoder", FAMILIES)
 def test_every_family_keeps_the_contract_at_odd_sizes(encoder):
-    check_generator("unet-timm", encoder=encoder, pretrained=False, width=4, size=65, channels=((3, 3),))
+    given = {"encoder": encoder, "pretrained": False, "width": 4, "exports": encoder not in UNEXPORTED}
+    check_generator("unet-timm", size=65, channels=((3, 3),), **given)
 
 
 @pytest.mark.parametrize(
