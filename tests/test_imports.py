@@ -118,7 +118,9 @@ def test_no_folder_holds_more_than_sixteen_files() -> None:
     assert crowded == {}
 
 
-@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["run", "pix2pix", "--dry-run"], ["--help"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--json"], ["plugins", "list"], ["run", "pix2pix", "--dry-run"], ["--help"]]
+)
 def test_light_commands_leave_the_heavy_libraries_alone(command: list[str], tmp_path: Path) -> None:
     source = (
         f"import sys; from imtrans.cli.main import run; code = run({command!r});"

@@ -139,10 +139,7 @@ def coerce(value: Any, spec: OptionSpec, *, where: str) -> Any:
 
 def located(options: Any) -> dict[str, Any]:
     """The fields of a record by name, paths absolute: what is stored. A text that names nothing stays: a pattern."""
-    return {
-        name: _located(value, spec)
-        for (name, spec), value in zip(specs(options).items(), values(options).values(), strict=True)
-    }
+    return {name: _located(spec.default, spec) for name, spec in specs(options).items()}
 
 
 def _located(value: Any, spec: OptionSpec) -> Any:

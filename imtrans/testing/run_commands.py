@@ -63,20 +63,22 @@ def main(jobs: Sequence[Job]) -> None:
 
 def _codes(job: Job) -> list[int]:
     """The exit codes of a job's processes."""
-    count, port = len(job.lines), _free_port()
+    count, port = len(job.lines), free_port()
     children = [
-        _start(line, rank, _group(rank, count, port) if count > 1 else {}) for rank, line in enumerate(job.lines)
+        _start(line, rank, group_variables(rank, count, port) if count > 1 else {})
+        for rank, line in enumerate(job.lines)
     ]
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def _group(rank: int, count: int, port: int) -> dict[str, str]:
-    """What torch's launchers set."""
+def group_variables(rank: int, count: int, port: int) -> dict[str, str]:
+    """What torch's launchers set in each of `count` processes of this machine."""
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), **address}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

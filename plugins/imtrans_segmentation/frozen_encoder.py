@@ -1,6 +1,6 @@
 """A generator of painted labels: a frozen encoder trained on photographs, and a small head that is trained."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,6 @@ from torch import Tensor, nn
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Context
 from imtrans.kit.features.efficientnet import Lite0
-
-if TYPE_CHECKING:
-    pass
 
 LEVELS = (24, 40, 112, 320)  # channels of lite0's stages at a quarter to a thirty-second of the size
 

@@ -11,19 +11,13 @@ import json
 import os
 import resource
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from imtrans.cli import main
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from imtrans.testing.run_commands import free_port, group_variables
 
 
 def begin(line: list[str], *, rank: int, size: int, port: int, environment: dict[str, str], limit: int) -> int:
@@ -34,8 +28,7 @@ def begin(line: list[str], *, rank: int, size: int, port: int, environment: dict
     said = os.open(f"said-{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    together = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ |= {k: str(v) for k, v in together.items()} | environment
+    os.environ |= group_variables(rank, size, port) | environment
     if limit and rank == 0:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     code = 1

@@ -23,7 +23,7 @@ class Net(nn.Module):
 
 class Loss:
     def __call__(self, prediction, target):
-        return (prediction - target{detached}).abs().mean()
+        return (prediction - target).abs().mean()
 
 @hookimpl
 def imtrans_provide():
@@ -39,7 +39,7 @@ def imtrans_provide():
 @pytest.mark.slow
 def test_several_components_of_one_file_are_checked_and_trained_together(tmp_path, cli):
     file = tmp_path / "several.py"
-    file.write_text(SEVERAL.format(fault="", detached=""))
+    file.write_text(SEVERAL.format(fault=""))
     with plugin_file(file) as plugins:
         testing.check_generator("own-net")
         testing.check_loss("own-loss")
@@ -52,14 +52,14 @@ def test_several_components_of_one_file_are_checked_and_trained_together(tmp_pat
 @pytest.mark.slow
 def test_a_network_of_which_a_part_does_nothing_is_named(tmp_path):
     file = tmp_path / "several.py"
-    file.write_text(SEVERAL.format(fault="self.more = nn.Linear(2, 2)", detached=""))
+    file.write_text(SEVERAL.format(fault="self.more = nn.Linear(2, 2)"))
     with plugin_file(file), pytest.raises(ContractError, match=r"own-net: more\.weight is not used for the output"):
         testing.check_generator("own-net")
 
 
 def test_a_loss_whose_gradient_is_not_that_of_its_values_is_named(tmp_path):
     file = tmp_path / "several.py"
-    text = SEVERAL.format(fault="", detached="")
+    text = SEVERAL.format(fault="")
     file.write_text(
         text.replace("(prediction - target).abs()", "((prediction - target).abs() * prediction.detach().abs())")
     )

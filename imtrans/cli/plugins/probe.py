@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from imtrans.cli.plugins.probe_process import PREPARE, steps_in
 from imtrans.plugins.discovery import PluginRecord
 
-IMPORT, CHECK_SECONDS = "import", 120.0
+MARK = "##"  # begins each line of the process that is one of the steps, and not what a plugin's libraries print
+IMPORT, PREPARE, CHECK_SECONDS = "import", "prepare", 120.0
 LIMITS = {IMPORT: 20.0, PREPARE: CHECK_SECONDS}  # torch may take half a minute where much else is going on
 
 
@@ -58,7 +58,7 @@ class _Child:
     """The process that checks; `fault` says how it ended, if not as it should."""
 
     def __init__(self, record: PluginRecord, done: Sequence[str], *, is_debugging: bool) -> None:
-        self.fault, self._lines = "", queue.Queue[str | None]()
+        self.fault, self._told = "", queue.Queue[dict[str, Any] | None]()
         file = str(Path(record.target).absolute()) if record.target.endswith(".py") else ""
         self._task = {"name": record.name, "distribution": record.distribution, "file": file, "skip": [*done]}
         self._process = subprocess.Popen(
@@ -86,19 +86,19 @@ class _Child:
     def told(self, limit: float) -> dict[str, Any] | None:
         """What the process says next; None where it has ended, or said nothing for so many seconds."""
         try:
-            line = self._lines.get(timeout=limit)
+            told = self._told.get(timeout=limit)
         except queue.Empty:
             self.fault = f"it hangs: nothing for {limit:g} seconds"
             return None
-        if line is None:
+        if told is None:
             code = self._process.wait()
             self.fault = f"the process was ended by signal {-code}" if code < 0 else f"the process ended with {code}"
-            return None
-        return next(iter(steps_in([line])), None) or self.told(limit)
+        return told
 
     def _read(self) -> None:
         assert self._process.stdout
         with self._process.stdout as lines:  # closed by its reader: nobody else knows when it is done
             for line in lines:
-                self._lines.put(line)
-        self._lines.put(None)
+                if line.startswith(MARK):
+                    self._told.put(json.loads(line.removeprefix(MARK)))
+        self._told.put(None)

@@ -7,17 +7,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from imtrans.cli.plugins.probe import IMPORT, MARK, PREPARE
 from imtrans.errors import ImtransError, NotInstalledError, PluginError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import PluginRecord, file_record
 from imtrans.testing.contract import component, plugin_file
 
-PREPARE = "prepare"
 UNMADE = ("method", "importer")  # their checks need networks, or files of other programs
-STEPS = "##"  # begins each line that the parent reads
 
 
 def check_provided(kind: str, name: str) -> str:
@@ -42,10 +41,10 @@ def main() -> None:
     """
     task = json.load(sys.stdin)
     sys.stdout = sys.stderr  # what a plugin prints is none of the lines
-    _tell(begin="import")
+    _tell(begin=IMPORT)
     with contextlib.ExitStack() as stack:
         record, known = _load(task, stack)
-        _tell(end="import", error=record.error, seconds=record.seconds, changed=[*record.changed])
+        _tell(end=IMPORT, error=record.error, seconds=record.seconds, changed=[*record.changed])
         _tell(begin=PREPARE)
         importlib.import_module("imtrans.engine.build")  # torch: its seconds are none of the first component's
         _tell(end=PREPARE)
@@ -80,12 +79,7 @@ def _outcome(kind: str, name: str) -> dict[str, str]:
 
 
 def _tell(**values: Any) -> None:
-    print(STEPS + json.dumps(values), file=sys.__stdout__, flush=True)
-
-
-def steps_in(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
-    """What the process has told in its lines."""
-    yield from (json.loads(line.removeprefix(STEPS)) for line in lines if line.startswith(STEPS))
+    print(MARK + json.dumps(values), file=sys.__stdout__, flush=True)
 
 
 if __name__ == "__main__":
