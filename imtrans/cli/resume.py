@@ -58,7 +58,7 @@ def command(session: Session, options: ResumeOptions) -> None:
         checkpoints_io.progress(checkpoint)  # one of the weights alone is refused
     folder = checkpoint.parent if checkpoint else checkpoint_paths.folder_of(path)
     start = checkpoint or checkpoint_paths.newest(folder)
-    config = run_location.previous_config(catalog, folder, start, [layer(options)])
+    config = run_location.previous_config(catalog, folder, start, [layer(options)], is_trained=True)
     end = finished(folder, config, session)
     if end:
         click.echo(end)

@@ -95,8 +95,13 @@ def resume_at(
     )
 
 
-def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, layers: Sequence[Layer] = ()) -> RunConfig:
-    """The configuration that a run had, with `layers` on top: its checkpoint's, else that of its config.toml."""
+def previous_config(
+    catalog: Catalog, folder: Path, checkpoint: Path | None, layers: Sequence[Layer] = (), *, is_trained: bool = False
+) -> RunConfig:
+    """The configuration that a run had, with `layers` on top: its checkpoint's, else that of its config.toml.
+
+    `is_trained`: it is to be trained on, and not compared alone; other plugins than it had are then warned of.
+    """
     from imtrans import atomic_io
     from imtrans.config import io as config_io
     from imtrans.engine.checkpoints import model_file
@@ -106,7 +111,7 @@ def previous_config(catalog: Catalog, folder: Path, checkpoint: Path | None, lay
     tree = metadata["config"] if checkpoint else config_io.read(folder / "config.toml")
     recorded = metadata.get("plugins") if checkpoint else atomic_io.read_json(folder / "plugins.json")
     where, origin = (f"checkpoint {checkpoint}", "checkpoint") if checkpoint else (f"run {folder}", "config.toml")
-    config = restored(catalog, tree, recorded, where=where, origin=origin, layers=layers)
+    config = restored(catalog, tree, recorded, where=where, origin=origin, layers=layers, warns=is_trained)
     return replace(config, origins=_earlier_origins(folder / "config.toml", config, origin))
 
 

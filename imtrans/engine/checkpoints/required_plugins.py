@@ -93,13 +93,21 @@ def required(recorded: Any) -> list[RequiredPlugin]:
 
 
 def restored(
-    catalog: Catalog, tree: Mapping[str, Any], recorded: Any, *, where: str, origin: str, layers: Iterable[Layer] = ()
+    catalog: Catalog,
+    tree: Mapping[str, Any],
+    recorded: Any,
+    *,
+    where: str,
+    origin: str,
+    layers: Iterable[Layer] = (),
+    warns: bool = True,
 ) -> RunConfig:
     """A saved configuration, with `layers` on top. Where its own part cannot be restored, the error begins with
-    `where` and names the plugins that are missing. A component of another distribution than recorded is warned of."""
+    `where` and names the plugins that are missing. A component of another distribution than recorded is warned of,
+    unless the configuration is only looked at (`warns` False)."""
     try:
         config = restore(catalog, tree, origin=origin, layers=layers)
-        for line in substitutes(config, recorded, catalog):
+        for line in substitutes(config, recorded, catalog) if warns else ():
             warnings.warn(f"{where}: {line}", ImtransWarning, stacklevel=2)
         return config
     except ImtransError as error:

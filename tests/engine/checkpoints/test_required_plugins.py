@@ -81,6 +81,7 @@ def test_a_component_that_another_plugin_provides_now_is_warned_of(run, cli, tmp
     assert told.code == 0, told.err
     where = "checkpoint runs/own/step-000001"
     assert f"Warning: {where}: loss mine was of mine_plugin and is of third_plugin now\n" in told.err
+    assert told.err.count("is of third_plugin now") == 1
 
 
 def test_all_strangers_plugins_of_an_earlier_record_are_needed():
