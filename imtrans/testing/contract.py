@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from imtrans.errors import ImtransError, NotInstalledError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Kind
@@ -31,6 +32,17 @@ def require(condition: Any, message: str) -> None:
     """Raise ContractError with the message unless the condition holds."""
     if not condition:
         raise ContractError(message)
+
+
+@contextlib.contextmanager
+def within_contract(where: str = "", hint: str = "") -> Iterator[None]:
+    """What a block raises as imtrans's error is a ContractError; a package that is not installed stays one."""
+    try:
+        yield
+    except NotInstalledError:
+        raise
+    except ImtransError as error:
+        raise ContractError("".join((f"{where}: " if where else "", error.what, f"\n{hint}" if hint else ""))) from None
 
 
 @contextlib.contextmanager

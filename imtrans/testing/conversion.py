@@ -1,14 +1,15 @@
 """Checks of importers and exporters."""
 
+import functools
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imtrans.errors import CheckpointError, ImtransError
+from imtrans.errors import CheckpointError
 from imtrans.interfaces import DataSpec, Imported
 from imtrans.plugins.component import ComponentRef
-from imtrans.testing.contract import catalog, check, component, flat_data, make, require
+from imtrans.testing.contract import catalog, check, component, flat_data, make, require, within_contract
 from imtrans.testing.models import model_of, model_with
 
 if TYPE_CHECKING:
@@ -47,11 +48,9 @@ def _misfits(imported: Imported, name: str) -> str:
     """Which weights do not fit their network, in words."""
     uses = {slot: part.use for slot, part in imported.parts.items()}
     policy = {f"inference.{key}": value for key, value in imported.inference.items()}
-    try:
+    with within_contract(name):
         data_spec = flat_data(imported.source, imported.target)
         model = model_of(imported.recipe, {**uses, **policy}, data_spec=data_spec, catalog=catalog())
-    except ImtransError as error:
-        require(False, f"{name}: {error.what}")
     for slot, part in imported.parts.items():
         require(slot in model.networks, f"{name}: {slot} is no network of recipe {imported.recipe}")
         state = model.networks[slot].state_dict()
@@ -80,14 +79,20 @@ def check_exporter(
 
     info, offered, chosen = component("exporter", name).info, catalog(), generator or SMALL
     model = model_with("generator", chosen.name, data_spec=DataSpec(), size=size, catalog=offered, **chosen.options)
-    exports = Exports(model, catalog=offered)
+    exports = Exports(model, catalog=offered, page=functools.partial(_page, model))
     for dtype in dtypes or info.dtypes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"model{info.suffix}"
-            try:
+            with within_contract(f"{name}, {dtype}"):
                 file = exports.write(ComponentRef(name, options), path, dtype=dtype)
-            except ImtransError as error:
-                require(False, f"{name}, {dtype}: {error.what}")
             names = {p.name for p in Path(folder).iterdir()}
             require(names == {path.name, f"{path.name}.json"}, f"{name}, {dtype}: wrote {sorted(names)}, not one file")
             require(file.runtime, f"{name}: `runtime` must name the program that runs the file")
+
+
+def _page(model: Any, has_noise: bool) -> dict[str, Any]:
+    """What a page shows of a model that was never trained."""
+    from imtrans.kit.model_page.model_info import model_info
+
+    about: dict[str, Any] = {"name": "the check", "samples": (), "source_half": "left", "facts": {}, "terms": "none"}
+    return model_info(data_spec=model.data_spec, size=model.config.data.size, has_noise=has_noise, **about)

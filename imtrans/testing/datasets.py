@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from imtrans.interfaces import Dataset, DatasetDescription, DataSpec, ImageSpec, Issue, Pair, Split
 from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.options import specs, values
-from imtrans.testing.contract import catalog, check, require
+from imtrans.testing.contract import catalog, check, require, within_contract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,6 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     that no file of validation is trained on.
     """
     from imtrans.engine.data.split import check_disjoint
-    from imtrans.errors import DataError
 
     sources = {split: _source(name, split, size=size, options=options) for split in ("train", "val", "test")}
     for split, source in sources.items():
@@ -40,10 +39,8 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
         _check_reports(source.dataset, name)
     specs_of = {str(source.dataset.data_spec) for source in sources.values()}
     require(len(specs_of) == 1, f"{name}: its splits differ in their data_spec")
-    try:
+    with within_contract(name):
         check_disjoint(sources["train"].dataset, sources["val"].dataset)
-    except DataError as error:
-        require(False, f"{name}: {error.what}")
 
 
 def _source(name: str, split: Split, *, size: Sequence[int], options: Mapping[str, Any]) -> "DatasetSource":

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from imtrans.errors import ImtransError, NotInstalledError
 from imtrans.interfaces import DataSpec
 from imtrans.plugins.component import MetricInfo
 from imtrans.plugins.options import specs
 from imtrans.plugins.recipe import EvalProtocol
-from imtrans.testing.contract import catalog, check, require
+from imtrans.testing.contract import catalog, check, require, within_contract
 from imtrans.testing.methods import check_method
 from imtrans.testing.models import model_of
 
@@ -29,13 +28,9 @@ def check_recipe(
     """
     offered, spec = catalog(), data_spec or DataSpec()
     require(offered.recipe(name).summary, f"recipe {name}: it has no summary")
-    try:
+    with within_contract(f"recipe {name}"):
         values = {"data.size": (size,), **(settings or {})}
         model = model_of(name, values, data_spec=spec, catalog=offered)
-    except NotInstalledError:
-        raise
-    except ImtransError as error:
-        require(False, f"recipe {name}: {error.what}")
     info = model.config.info
     filled = {slot: parts for slot, parts in model.config.parts.items() if parts}
     check_method(
@@ -68,10 +63,8 @@ def check_protocol(name: str) -> None:
     require(uses, f"{where}: it names no metric")
     twice = next((use.name for use in uses if [u.name for u in uses].count(use.name) > 1), None)
     require(twice is None, f"{where}: it names the metric {twice} twice")
-    try:
+    with within_contract(where):
         hashes = {fingerprint(declared(protocol, offered)) for _ in range(2)}
-    except ImtransError as error:
-        require(False, f"{where}: {error.what}")
     require(len(hashes) == 1, f"{where}: its hash changes from one moment to the next")
     infos = [offered.component("metric", use.name).info or MetricInfo() for use in protocol.metrics or uses]
     kinds = [kind for kind in KINDS if all(info.compares(kind) for info in infos)]

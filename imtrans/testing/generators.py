@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imtrans.testing import modules
-from imtrans.testing.contract import ContractError, catalog, check, flat_data, make, noise, require
+from imtrans.testing.contract import catalog, check, flat_data, make, noise, require, within_contract
 from imtrans.testing.modules import Build
 
 if TYPE_CHECKING:
@@ -93,15 +93,12 @@ def _check_export(name: str, channels: tuple[int, int], *, size: int, options: d
     import torch
 
     from imtrans.engine.export.graph import export_graph
-    from imtrans.errors import ConfigError
     from imtrans.testing.models import model_with
 
     model = model_with("generator", name, data_spec=flat_data(*channels), size=size, catalog=catalog(), **options)
     graph = export_graph(model)
-    try:
+    with within_contract(name, "or exports=False, and its models stay in imtrans"):
         program = graph.program().module()
-    except ConfigError as error:
-        raise ContractError(f"{name}: {error.what}\nor exports=False, and its models stay in imtrans") from None
     example = graph.inputs["picture"]
     _, height, width, planes = example.shape
     other = {key: value[:1] for key, value in graph.inputs.items()}

@@ -4,8 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imtrans.errors import PluginError
-from imtrans.testing.contract import ContractError, batch_of_noise, check, require
+from imtrans.testing.contract import batch_of_noise, check, require, within_contract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +34,8 @@ def check_method(
 
     from imtrans.kit.method_parts import check_parts
 
-    try:
+    with within_contract():
         check_parts(method, type(method).__name__)
-    except PluginError as error:
-        raise ContractError(error.what) from None
     other = copy.deepcopy(method)
     for count in (2, 1):
         batch = batch_of_noise(size=size, channels=channels, target_channels=target_channels, count=count)
@@ -104,10 +101,8 @@ def _check_state(method: Any, other: Any, batch: "Batch") -> None:
 
     from imtrans.engine.checkpoints.serialization import pack, unpack
 
-    try:
+    with within_contract():
         tree, tensors = pack(dict(method.state_dict()), "method")
-    except PluginError as error:
-        raise ContractError(error.what) from None
     other.load_state_dict(unpack(tree, {key: value.clone() for key, value in tensors.items()}))
     for name, network in method.networks.items():
         other.networks[name].load_state_dict(network.state_dict())

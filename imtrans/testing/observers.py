@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.interfaces import Run, Sample
-from imtrans.testing.contract import catalog, check, make, require
+from imtrans.testing.contract import catalog, check, make, require, within_contract
 
 
 @check
@@ -20,17 +20,14 @@ def check_observer(name: str, **options: Any) -> None:
     import torch
 
     from imtrans.engine.training.hooks import register
-    from imtrans.errors import PluginError
     from imtrans.plugins import hookspecs
 
     manager = pluggy.PluginManager("imtrans")
     manager.add_hookspecs(hookspecs)
     before = torch.random.get_rng_state()
     with _empty_folder() as folder:
-        try:
+        with within_contract():
             register(manager, {name: make("observer", name, **options)})
-        except PluginError as error:
-            require(False, error.what)
         require(manager.get_hookcallers(*manager.get_plugins()), f"{name}: it has no hook: mark them with @hookimpl")
         for start, end in ((0, None), (4, None), (4, RuntimeError("made by the check"))):
             _run(manager.hook, _run_record(folder / "run", start), end)
