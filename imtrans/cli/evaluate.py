@@ -88,7 +88,7 @@ def command(session: Session, options: EvaluateOptions) -> None:
         raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")
     tune_malloc()
     results = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
-    records = [_show(result, as_json=options.as_json) for result in results]
+    records = [show(result, as_json=options.as_json) for result in results]
     if options.as_json:
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
 
@@ -179,7 +179,8 @@ def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, opt
     return configured
 
 
-def _show(result: "EvaluationResult", *, as_json: bool) -> dict[str, Any]:
+def show(result: "EvaluationResult", *, as_json: bool) -> dict[str, Any]:
+    """Print what was measured, unless it is for machines, and return the record of it."""
     if not as_json:
         evaluation, about, table, page = result
         click.echo("\n".join(_lines(evaluation, about)))

@@ -29,6 +29,7 @@ COMMANDS = {
     "inspect": "Show what a model's file is, without loading it.",
     "card": "Write a model's card: what it is, its figures, how to use it.",
     "push": "Put a trained model on the Hugging Face Hub.",
+    "ensemble": "Make one model of several: the mean of their pictures.",
     "export": "Write a trained model as a file for other programs.",
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
@@ -47,7 +48,7 @@ _MODULES = {
     "import": "import_weights",
     "data": "data.group",
     "plugins": "plugins.group",
-    **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push")},
+    **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push", "ensemble")},
 }
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
 

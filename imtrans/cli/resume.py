@@ -12,6 +12,15 @@ from imtrans.cli.shared.train_session import train
 from imtrans.config.schema import RunConfig
 from imtrans.errors import CheckpointError
 
+# The status of runs that were not trained: how they came to be, and what to do instead.
+MADE = {
+    "imported": (
+        "was imported",
+        "Start a new run with its weights: imtrans run {recipe} --init {folder} --dataset DATA",
+    ),
+    "ensemble": ("is the mean of others", "Resume those, and make it anew under another name: imtrans ensemble"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeOptions(ConfigFlags):
@@ -79,14 +88,15 @@ def command(session: Session, options: ResumeOptions) -> None:
 
 
 def finished(folder: Path, config: RunConfig, session: Session) -> str:
-    """Why a run needs no more training, in words; empty where it does. CheckpointError for an imported run."""
+    """Why a run needs no more training, in words; empty where it does. CheckpointError for a run that
+    was never trained."""
     from imtrans.engine.runs import run_dir
 
     record = run_dir.record(folder)
-    if record.get("status") == "imported":
+    if made := MADE.get(str(record.get("status"))):
         raise CheckpointError(
-            f"run {folder} was imported: it holds a model alone, and no state of a training",
-            hint=f"Start a new run with its weights: imtrans run {config.recipe} --init {folder} --dataset DATA",
+            f"run {folder} {made[0]}: it holds a model alone, and no state of a training",
+            hint=made[1].format(recipe=config.recipe, folder=folder),
         )
     if record.get("status") != "finished":
         return ""

@@ -12,6 +12,7 @@ from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
 from imtrans.config.schema import RunConfig
+from imtrans.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class RunOptions(ConfigFlags):
     name: str | None
     resume: bool
     again: bool
+    folds: int | None
     devices: int | None
     accept_dataset_change: bool
     offline: bool
@@ -50,6 +52,12 @@ class RunOptions(ConfigFlags):
 @click.option("--resume", is_flag=True, help="Resume this run where it is unfinished.")
 @click.option("--again", is_flag=True, help="Train once more what is finished already, in a new folder.")
 @click.option("--devices", type=click.IntRange(1), metavar="N", help="Train on N devices of this machine at once.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Train N times, each without another part of the training pairs, and make one model of all.",
+)
 @click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
 @click.option("--skip-invalid", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl.")
 @click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
@@ -67,16 +75,22 @@ def command(session: Session, options: RunOptions) -> None:
     Writes a run folder with pictures, a report and the model."""
     check_recipe(session.catalog, options.recipe)
     config = configured(session.catalog, options.recipe, options)
+    first = _first_fold(config, options) if options.folds else config
     if options.dry_run:
-        click.echo(table(config))
+        click.echo(table(first))
         return  # before torch is imported
     from imtrans.cli.shared import run_location, torchrun
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
+    from imtrans.cli.shared.folds import show, train_folds
     from imtrans.engine.checkpoints.init_weights import pinned
 
     # Before the processes start: several would download the same archive.
     fetch_if_missing(config.dataset, is_offline=options.offline)
     config = pinned(config, is_offline=options.offline)
+    if options.folds:
+        folder = train_folds(session, config, options.folds, name=options.name, resumes=options.resume)
+        show(session, folder, options.folds, as_json=options.as_json)
+        return
     if options.devices:
         torchrun.launch_local(options.devices, session.arguments)
     accepts, catalog, name = options.accept_dataset_change, session.catalog, options.name
@@ -86,6 +100,19 @@ def command(session: Session, options: RunOptions) -> None:
     else:
         where = lambda: run_location.new_run(catalog, config, name, again=options.again)  # noqa: E731
     train(session, config, where, as_json=options.as_json)
+
+
+def _first_fold(config: RunConfig, options: RunOptions) -> RunConfig:
+    """What the first of several folds is trained with. ConfigError for what does not go with folds."""
+    from imtrans.cli.shared.folds import fold_config
+
+    if config.data.folds:
+        raise ConfigError("--folds and data.folds: not both", hint="--folds trains all; data.folds and data.fold one.")
+    if options.devices or options.again:
+        flag, count = "--devices" if options.devices else "--again", options.folds
+        each = f"Train each by itself: --set data.folds={count} --set data.fold=1; then imtrans ensemble RUN RUN..."
+        raise ConfigError(f"--folds and {flag}: not both", hint=each if options.devices else "Give a --name.")
+    return fold_config(config, 1, options.folds or 1)
 
 
 def table(config: RunConfig) -> str:

@@ -8,7 +8,7 @@ import click
 
 from imtrans.cli.model.film_plan import film_inputs
 from imtrans.cli.model.films import translate_films
-from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, size_notes
+from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, size_notes, uncertainty_lines
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
 from imtrans.cli.shared.progress import counted
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, help="Seed of the noise of dropout.")
 @click.option(
     "--samples", default=1, type=click.IntRange(1), help="So many results of each picture, by seeds from --seed on."
+)
+@click.option(
+    "--uncertainty", is_flag=True, help="Also a map for each picture: where an ensemble, or --samples, disagree."
 )
 @click.option("--continue", "continues", is_flag=True, help="Leave pictures that exist, and make the others.")
 @click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
@@ -82,13 +85,23 @@ def command(session: Session, options: TranslateOptions) -> int:
 def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     from imtrans.engine.device import tune_malloc
     from imtrans.engine.inference.translate_files import Outcome, write_sheet
+    from imtrans.engine.inference.uncertainty import check_spread
 
     tune_malloc()
     translator = options.opened(session.plugins)
     work, existing = _work(translator, options), options.existing
     seeds = range(options.seed, options.seed + options.samples)
     suffix = _suffix(translator, options)
-    jobs, finished = plan(options.inputs, Path(options.output), existing=existing, suffix=suffix, seeds=seeds)
+    if options.uncertainty:
+        check_spread(translator, seeds)
+    jobs, finished = plan(
+        options.inputs,
+        Path(options.output),
+        existing=existing,
+        suffix=suffix,
+        seeds=seeds,
+        has_maps=options.uncertainty,
+    )
     outcome, count = Outcome(), sum(len(job.targets) for job in jobs)
     try:
         _with_progress(work, jobs, outcome)
@@ -99,6 +112,8 @@ def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     click.echo(f"{outcome.written} of {count} pictures translated to {options.output}")
     if finished:
         click.echo(f"Note: {finished} were there already (--continue)", err=True)
+    for line in uncertainty_lines(outcome.uncertainties):
+        click.echo(line)
     for line in (*pair_notes(translator, outcome.sizes), *size_notes(outcome.sizes, work.reading.size)):
         click.echo(line, err=True)
     for fault in outcome.faults:
@@ -113,6 +128,7 @@ def _work(translator: "Translator", options: TranslateOptions) -> "Work":
         translator=translator,
         reading=options.reading,
         limits=options.limits,
+        seeds=range(options.seed, options.seed + options.samples),
         is_compared=options.compare,
         is_sheet=bool(options.grid),
     )

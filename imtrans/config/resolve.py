@@ -53,6 +53,8 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
             "when training ends",
             hint='Give epochs or steps: --set train.evaluate_every="1 epoch"',
         )
+    data: DataOptions = options.record("data", DataOptions())
+    _check_fold(data)
     components = selection.resolved()
     return RunConfig(
         recipe=recipe,
@@ -62,7 +64,7 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
         metrics=components["metrics"],
         observers=components["observers"],
         dataset=components["dataset"][0],
-        data=options.record("data", DataOptions()),
+        data=data,
         train=train,
         optimizers=options.optimizers(),
         parameter_groups=options.parameter_groups(),
@@ -71,3 +73,12 @@ def _resolved(catalog: Catalog, recipe: str, layers: Sequence[Layer]) -> RunConf
         dropped=tuple(options.dropped),
         renamed=tuple(options.renamed),
     )
+
+
+def _check_fold(data: DataOptions) -> None:
+    if (data.folds is None) != (data.fold is None):
+        given, missing = ("folds", "fold") if data.folds else ("fold", "folds")
+        hint = "Give both: --set data.folds=5 --set data.fold=1; or train all of them: imtrans run RECIPE --folds 5"
+        raise ConfigError(f"data.{given} without data.{missing}: both say which part is held out", hint=hint)
+    if data.folds and data.fold and data.fold > data.folds:
+        raise ConfigError(f"data.fold {data.fold}: there are only {data.folds} parts (data.folds)")

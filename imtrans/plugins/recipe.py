@@ -48,6 +48,14 @@ class DataOptions:
     cache: Literal["auto", "on", "off"] = option(
         "auto", "keep pictures decoded and resized, for the next epoch and run; auto: those from files, where they fit"
     )
+    folds: int | None = option(
+        None,
+        "parts into which the training pairs are dealt; one is held out for validation, see data.fold",
+        low=2,
+        unit="parts",
+        example="5",
+    )
+    fold: int | None = option(None, "which of data.folds is held out: 1 to N", low=1, unit="number", example="1")
     skip_invalid: bool = option(
         False, "train without pictures that are broken, and list them in skipped.jsonl", former={"skip_bad": None}
     )

@@ -44,9 +44,11 @@ def translate_films(session: Session, options: TranslateOptions, films: Sequence
 
 def _check(options: TranslateOptions, films: Sequence[tuple[Path, Path]]) -> None:
     """ConfigError for options that are made for pictures."""
-    for flag, is_given in (("--samples", options.samples > 1), ("--grid", options.grid), ("--whole", options.whole)):
+    chosen = {"samples": options.samples > 1, "uncertainty": options.uncertainty}
+    chosen |= {"grid": options.grid is not None, "whole": options.whole}
+    for flag, is_given in chosen.items():
         if is_given:
-            raise ConfigError(f"{flag}: is for pictures, {films[0][0]} is a film", hint="Leave it out.")
+            raise ConfigError(f"--{flag}: is for pictures, {films[0][0]} is a film", hint="Leave it out.")
 
 
 def _work(session: Session, options: TranslateOptions, targets: Sequence[Path]) -> "FilmWork":

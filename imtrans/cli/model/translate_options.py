@@ -1,13 +1,14 @@
 """The command line of `imtrans translate`, and what it means."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imtrans.cli.shared.command_config import ConfigFlags, layer
 from imtrans.cli.shared.translation_plan import Existing
-from imtrans.errors import ConfigError
+from imtrans.errors import ConfigError, printable
 from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class TranslateOptions:
     device: str
     seed: int
     samples: int
+    uncertainty: bool
     continues: bool
     overwrite: bool
     suffix: str | None
@@ -107,6 +109,15 @@ def pair_notes(translator: "Translator", sizes: Sequence["SizeChange"]) -> Itera
         half = translator.reader.source_half
         what = f"{pairs} of them look like the whole pairs that the model was trained on"
         yield f"Note: {what}: their {half} half was translated (--whole: as they are)"
+
+
+def uncertainty_lines(means: Mapping[Path, float]) -> Iterator[str]:
+    """How uncertain the pictures are, and which are most: those are to be looked at, and their like to be added."""
+    if not means:
+        return
+    ranked = sorted(means.items(), key=lambda item: -item[1])
+    most = ", ".join(f"{printable(path.name)} {100 * mean:.2g} %" for path, mean in ranked[:3])
+    yield f"uncertainty: {100 * sum(means.values()) / len(means):.2g} % of the range in the mean; most: {most}"
 
 
 def _range(text: str) -> tuple[float, float]:

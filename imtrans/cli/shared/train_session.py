@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 
 SILENCE = 5.0  # seconds; torch's launcher ends the other processes well before
+Trained = tuple[Path, Any]  # the run folder, and how the training ended (`TrainingResult`)
 Where = Callable[[], "tuple[Path, ResumePoint | None]"]
 
 
 def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -> None:
-    """Train as configured, from the beginning or from a checkpoint, and print a summary.
+    """Train as configured, from the beginning or from a checkpoint, and print a summary; `where` as for `trained`."""
+    if ended := trained(session, config, where, is_quiet=as_json):
+        folder, result = ended
+        click.echo(_as_json(folder, result) if as_json else summary(folder, result, licence=config.train.licence))
+
+
+def trained(session: Session, config: RunConfig, where: Where, *, is_quiet: bool) -> Trained | None:
+    """Train as configured; None in all processes but the first.
 
     `where` gives the run folder and where to begin; with several processes the first one alone decides it.
     """
@@ -37,7 +45,8 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
             world = distributed.join(device.choose(config.train.device), timeout=config.train.timeout)
             folder, start = world.on_first(where)
             locked += [folder] if world.is_first else []
-            _train(session, config, folder, start, as_json=as_json)
+            result = _train(session, config, folder, start, is_quiet=is_quiet)
+            return (folder, result) if world.is_first else None
     except PeerLostError:
         if not torchrun.is_launched():
             raise
@@ -49,16 +58,14 @@ def train(session: Session, config: RunConfig, where: Where, *, as_json: bool) -
         distributed.shutdown()
 
 
-def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoint | None", *, as_json: bool) -> None:
+def _train(session: Session, config: RunConfig, folder: Path, start: "ResumePoint | None", *, is_quiet: bool) -> Any:
     from imtrans.engine.training import setup, trainer
 
     job = setup.setup_training(
-        config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=as_json
+        config, catalog=session.catalog, plugins=session.plugins, folder=folder, start=start, is_quiet=is_quiet
     )
     with progress("evaluating") as tick:
-        result = trainer.fit_recorded(job, tick=tick)
-    if job.world.is_first:
-        click.echo(_as_json(folder, result) if as_json else summary(folder, result, licence=config.train.licence))
+        return trainer.fit_recorded(job, tick=tick)
 
 
 def summary(folder: Path, result: Any, *, licence: str | None = None) -> str:

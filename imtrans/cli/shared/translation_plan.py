@@ -13,18 +13,25 @@ Existing = Literal["refuse", "overwrite", "continue"]
 
 
 class Job(NamedTuple):
-    """A picture, and for each seed the file that its translation is written to."""
+    """A picture, and for each seed the file that its translation is written to; for None a map of its uncertainty."""
 
     source: Path
-    targets: tuple[tuple[int, Path], ...]
+    targets: tuple[tuple[int | None, Path], ...]
 
 
 def plan(
-    inputs: Sequence[str], output: Path, *, existing: Existing, suffix: str = "", seeds: Sequence[int] = (0,)
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    existing: Existing,
+    suffix: str = "",
+    seeds: Sequence[int] = (0,),
+    has_maps: bool = False,
 ) -> tuple[list[Job], int]:
     """Every picture with its outputs, and how many are there already, which are left out with "continue".
 
-    Outputs in a folder end in `suffix`, those of several seeds in `-seed1` and so on. ConfigError, before any work,
+    Outputs in a folder end in `suffix`, those of several seeds in `-seed1` and so on, maps of uncertainty in
+    `-uncertainty.png`. ConfigError, before any work,
     where an output would be written twice or would replace a file; DataError for inputs that do not exist.
     """
     files = list(_files(inputs))
@@ -32,7 +39,7 @@ def plan(
     is_single = len(files) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
     is_file = is_single and output.suffix != "" and not output.is_dir()
     bases = [(file, output if is_file else output / name.with_suffix(suffix)) for file, name in files]
-    jobs = [Job(file, tuple(zip(seeds, _names(base, seeds), strict=True))) for file, base in bases]
+    jobs = [Job(file, tuple(_targets(base, seeds, has_map=has_maps))) for file, base in bases]
     return settled(jobs, existing)
 
 
@@ -47,8 +54,11 @@ def settled(jobs: list[Job], existing: Existing) -> tuple[list[Job], int]:
     return open_jobs, sum(len(job.targets) for job in jobs) - sum(len(job.targets) for job in open_jobs)
 
 
-def _names(base: Path, seeds: Sequence[int]) -> list[Path]:
-    return [base.with_name(f"{base.stem}-seed{seed}{base.suffix}") if len(seeds) > 1 else base for seed in seeds]
+def _targets(base: Path, seeds: Sequence[int], *, has_map: bool) -> Iterator[tuple[int | None, Path]]:
+    for seed in seeds:
+        yield seed, base.with_name(f"{base.stem}-seed{seed}{base.suffix}") if len(seeds) > 1 else base
+    if has_map:
+        yield None, base.with_name(f"{base.stem}-uncertainty.png")
 
 
 def _check_distinct(jobs: Sequence[Job]) -> None:

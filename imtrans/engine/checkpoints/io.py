@@ -129,9 +129,9 @@ def restore_weights(model: Model, folder: Path) -> None:
     """Fill the networks, and their moving averages, with a checkpoint's weights."""
     tensors = read_tensors(weights_file(folder))
     for name, network in model.networks.items():
-        _fill(network, with_prefix(tensors, name), folder=folder, name=name)
+        fill(network, with_prefix(tensors, name), folder=folder, name=name)
     for name, average in model.averages.items():
-        _fill(average.module, with_prefix(tensors, f"ema.{name}"), folder=folder, name=f"ema.{name}")
+        fill(average.module, with_prefix(tensors, f"ema.{name}"), folder=folder, name=f"ema.{name}")
 
 
 def progress(folder: Path) -> dict[str, Any]:
@@ -278,7 +278,8 @@ def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return unshared
 
 
-def _fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], *, folder: Path, name: str) -> None:
+def fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], *, folder: Path, name: str) -> None:
+    """Fill a network with weights by name. CheckpointError names the checkpoint and what does not fit."""
     initial = network.state_dict()
     # load_state_dict would name every weight; a network has hundreds.
     misfits = sorted(set(initial) ^ set(tensors)) or [k for k, v in initial.items() if v.shape != tensors[k].shape]

@@ -7,6 +7,7 @@ from typing import Any
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.engine.build import build, options_of
+from imtrans.engine.data.folds import Fold, in_fold
 from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.split import divided, read_record
 from imtrans.errors import DataError, PluginError
@@ -27,7 +28,8 @@ class DatasetSource:
 
     It may make the data sets that its options name (`resolved.inner`), and no other components. `left_out` are the
     samples, by their numbers in the split, that are passed over. `run` is the folder of a run, whose record says which
-    samples it holds out of training; `data_spec` what the sides, as stored, are read as.
+    samples it holds out of training; with a `fold` those are a part of the training samples, and the pictures for
+    validation stay unseen. `data_spec` is what the sides, as stored, are read as.
     """
 
     resolved: ResolvedComponent
@@ -36,6 +38,7 @@ class DatasetSource:
     skip_invalid: bool = False
     left_out: frozenset[int] = frozenset()
     run: Path | None = None
+    fold: Fold | None = None
     data_spec: DataSpec | None = None
     built: Dataset | None = field(default=None, repr=False)
 
@@ -51,11 +54,25 @@ class DatasetSource:
             whole = self._built(self.resolved.component, self.resolved.options, make=self._make)
             if self.data_spec and not self.data_spec.has_sides_of(whole.data_spec):
                 whole = Conformed(whole, self.data_spec)
-            split = divided(whole, self.split, read_record(self.run)) if whole.description.is_undivided else whole
+            split = self._split(whole)
             is_whole = not self.left_out and not split.description.issues
             self.built = split if is_whole else Usable(split, self.left_out)
             self.data_spec = whole.data_spec  # for the worker processes, which then need not find it again
         return self.built
+
+    @property
+    def _cut(self) -> Split:
+        """The split of the data set that its samples are taken from."""
+        return "train" if self.fold and self.split == "val" else self.split
+
+    def _split(self, whole: Dataset) -> Dataset:
+        recorded = read_record(self.run)
+        split = whole
+        if whole.description.is_undivided:  # the record of a fold says what is in the fold
+            split = divided(whole, self._cut, {} if self.fold else recorded)
+        if self.fold is None or self.split == "test":
+            return split
+        return in_fold(split, self.fold, recorded, is_held_out=self.split == "val")
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -63,7 +80,8 @@ class DatasetSource:
         component, inner = self.resolved.component, self.resolved.inner
         names = sorted((name, c.target) for name, c in inner.items())
         options, spec = located(self.resolved.options), self.dataset.data_spec
-        return component.name, component.target, options, self.split, names, spec, *self._tables()
+        split = (self.split, *self.fold) if self.fold else self.split
+        return component.name, component.target, options, split, names, spec, *self._tables()
 
     def _tables(self) -> Iterable[tuple[int, int]]:
         """Size and time of each file that the options name: a changed table can give its files other meanings."""
@@ -75,7 +93,7 @@ class DatasetSource:
     def _built(self, component: Component, options: Any, *, make: Callable[[Kind, ComponentRef], Any]) -> Dataset:
         context = DatasetContext(
             make=make,
-            split=self.split,
+            split=self._cut,
             size=self.size,
             skip_invalid=self.skip_invalid,
             data_spec=self.data_spec if component is self.resolved.component else None,
@@ -160,6 +178,7 @@ def dataset_source(
         size=tuple(size),
         skip_invalid=config.data.skip_invalid,
         run=run,
+        fold=Fold(config.data.fold, config.data.folds) if config.data.fold and config.data.folds else None,
         data_spec=data_spec.reversed() if data_spec and config.direction == "BtoA" else data_spec,
     )
 

@@ -46,8 +46,8 @@ def held_out(keys: Sequence[str], recorded: Mapping[str, bool]) -> list[bool]:
 
     Of few samples at least one is held out, and at least one is not.
     """
-    ranks = [_rank(key) for key in keys]
-    held = [recorded.get(key, rank < HELD_OUT) for key, rank in zip(keys, ranks, strict=True)]
+    ranks = [rank(key) for key in keys]
+    held = [recorded.get(key, number < HELD_OUT) for key, number in zip(keys, ranks, strict=True)]
     free = sorted((i for i, key in enumerate(keys) if key not in recorded), key=ranks.__getitem__)
     if free and len(set(held)) == 1:
         changed = free[-1] if held[0] else free[0]
@@ -83,7 +83,7 @@ def check_disjoint(training: Dataset, validation: Dataset) -> None:
 
 
 def write_record(folder: Path, datasets: Sequence[Dataset]) -> None:
-    """Record which samples train and which are held out, where the data set is divided by key."""
+    """Record which samples train and which are held out, where imtrans divides the data set."""
     if not all(dataset.description.is_undivided for dataset in datasets):
         return
     training, validation = ([dataset.key(i) for i in range(len(dataset))] for dataset in datasets)
@@ -103,7 +103,7 @@ def read_record(folder: Path | None) -> dict[str, bool]:
         return {}
 
 
-def _rank(key: str) -> float:
+def rank(key: str) -> float:
     """A number from 0 to 1 that follows from the key alone, evenly spread."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=7).digest()
     return int.from_bytes(digest, "big") / 2**56

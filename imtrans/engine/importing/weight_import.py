@@ -17,10 +17,9 @@ from imtrans.config.sources import Assignment, Layer
 from imtrans.engine import build
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints import required_plugins
-from imtrans.engine.checkpoints.checkpoint_paths import RUNS
 from imtrans.engine.importing import pickle_sandbox
 from imtrans.engine.runs import run_dir
-from imtrans.errors import CheckpointError, ConfigError, join_names
+from imtrans.errors import CheckpointError, join_names
 from imtrans.interfaces import DataSpec, ImageSpec, Imported, ImportedNetwork
 from imtrans.kit.state_dict import without_wrappers
 from imtrans.plugins.catalog import Catalog
@@ -115,10 +114,7 @@ def _check(
 
 def _new_folder(file: Path, name: str | None) -> Path:
     if name is not None:
-        folder = RUNS / run_dir.check_name(name)
-        if folder.exists():
-            raise ConfigError(f"--name {name}: {folder} exists", hint="Give another name.")
-        return folder
+        return run_dir.named_folder(name)
     # junyanz' programs call every file latest_net_G.pth; there the folder has the name of the experiment.
     parent = file.resolve().parent.name
     label = parent if parent and re.fullmatch(r"(latest|\d+)_net_\w+", file.stem) else file.stem

@@ -16,35 +16,39 @@ from imtrans.engine.inference.large_pictures import TileLimits
 from imtrans.engine.inference.scale import SizeChange
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator
+from imtrans.engine.inference.uncertainty import heat, uncertainty
 from imtrans.errors import DataError, ResourceError
 from imtrans.kit.images import Array, encode
 from imtrans.kit.report.image_grid import sheet
 
 AHEAD = 4  # pictures that are read, or written, beside the one that is translated
 SHOWN = 32  # rows of the sheet
-Job = tuple[Path, Sequence[tuple[int, Path]]]  # a picture, and for each seed the file for its translation
+# A picture, and for each seed the file for its translation; for None that of a map of its uncertainty.
+Job = tuple[Path, Sequence[tuple[int | None, Path]]]
 Tick = Callable[[float], None]
 
 
 @dataclass
 class Outcome:
     """What became of the pictures: the number of files written, those that failed and why, the sizes of the others,
-    and rows of the sheet."""
+    rows of the sheet, and the mean uncertainty of those whose map was asked for."""
 
     written: int = 0
     faults: list[str] = field(default_factory=list)
     sizes: list[SizeChange] = field(default_factory=list)
     rows: list[list[Array]] = field(default_factory=list)
+    uncertainties: dict[Path, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """How pictures are read, translated and written: `is_compared` with the source beside the result, `is_sheet` with
-    rows for a sheet of all."""
+    rows for a sheet of all; maps of uncertainty are those over `seeds`."""
 
     translator: Translator
     reading: ReadOptions
     limits: TileLimits
+    seeds: Sequence[int] = (0,)
     is_compared: bool = False
     is_sheet: bool = False
 
@@ -58,6 +62,9 @@ class Work:
                     tick(number)
                     for target, result in self._results(group, outcome, number, tick):
                         writing.append(writers.submit(_write, target, result, self._palette))
+                        self._settle(writing, outcome, most=AHEAD)
+                    for target, map_ in self._maps(group, outcome):
+                        writing.append(writers.submit(_write, target, map_, None))
                         self._settle(writing, outcome, most=AHEAD)
             finally:
                 self._settle(writing, outcome, most=0)
@@ -110,7 +117,7 @@ class Work:
         """The picture for each file of the jobs of a group."""
         is_shown = self.is_compared or self.is_sheet
         rows = [[source_display(self.translator, sources[0])] if is_shown else [] for _, sources in group]
-        seeds = [seed for seed, _ in group[0][0][1]]
+        seeds = [seed for seed, _ in group[0][0][1] if seed is not None]
         parts = _Parts(number, len(seeds) * len(group[0][1]), tick)
         for place, seed in enumerate(seeds):
             for (job, _), row, slices in zip(group, rows, self._slices(group, seed, parts), strict=True):
@@ -120,6 +127,14 @@ class Work:
                 yield job[1][place][1], np.concatenate([row[0], row[-1]], axis=1) if self.is_compared else result
         if self.is_sheet:
             outcome.rows.extend(rows[: SHOWN - len(outcome.rows)])
+
+    def _maps(self, group: "_Group", outcome: Outcome) -> Iterator[tuple[Path, Array]]:
+        """The map of each job that asks for one."""
+        for (path, targets), (source, *_) in group:
+            for target in (target for seed, target in targets if seed is None):
+                spread = uncertainty(self.translator, source, seeds=self.seeds, limits=self.limits)
+                outcome.uncertainties[path] = float(spread.mean())
+                yield target, heat(spread)
 
     def _slices(self, group: "_Group", seed: int, parts: "_Parts") -> "Iterable[list[Array]]":
         """The results of each job of a group, one for each of its slices."""

@@ -82,6 +82,16 @@ class Translator(ModelRunner):
         given = [self._in_kind(each, list(islice(results, len(s)))) for each, s in zip(pictures, sources, strict=True)]
         return given if isinstance(picture, list) else given[0]
 
+    def uncertainty(self, picture: Picture, *, seed: int = 0, samples: int = 1, size: SizeChoice = "train") -> Array:
+        """How far the translations of one picture lie apart, (H, W) float32: the standard deviation as a share of the
+        target's range, over the members of an ensemble and over `samples` seeds from `seed` on; of labels the share of
+        translations that differ from the most frequent class. ConfigError where all of them are alike."""
+        from imtrans.engine.inference.uncertainty import check_spread, uncertainty
+
+        seeds = range(seed, seed + samples)
+        check_spread(self, seeds)
+        return uncertainty(self, self._sources(picture, ReadOptions(size=size))[0], seeds=seeds)
+
     def _sources(self, picture: Any, reading: ReadOptions) -> list[Array]:
         """A picture as the model takes it; of the file of a stack, its slices."""
         is_file = isinstance(picture, str | Path)

@@ -46,15 +46,16 @@ def check_name(name: str) -> str:
 
 def free_folder(config: RunConfig, name: str | None) -> Path:
     """The folder of a new run; it does not exist yet. Without a name the first free number is used."""
-    if name is not None:
-        folder = RUNS / check_name(name)
-        if folder.exists():
-            raise ConfigError(
-                f"--name {name}: {folder} exists",
-                hint=f"Resume it: imtrans resume {name}; or give another name: a run never mixes with another.",
-            )
-        return folder
-    return first_free(run_name(config))
+    hint = f"Resume it: imtrans resume {name}; or give another name: a run never mixes with another."
+    return first_free(run_name(config)) if name is None else named_folder(name, hint=hint)
+
+
+def named_folder(name: str, *, hint: str = "Give another name.") -> Path:
+    """The folder of a new run of this name. ConfigError for one that no folder can have, and for one that is taken."""
+    folder = RUNS / check_name(name)
+    if folder.exists():
+        raise ConfigError(f"--name {name}: {folder} exists", hint=hint)
+    return folder
 
 
 def first_free(stem: str) -> Path:

@@ -235,6 +235,9 @@ def _record(run: Run, plugins: "Plugins", loaders: dict[str, PairLoader], start:
 def _check_pairs(config: RunConfig) -> None:
     if config.info.needs_pairs and not config.dataset.component.info.is_paired:
         raise ConfigError(f"method {config.method.name!r} needs pairs, and data set {config.dataset.name!r} has none")
+    if config.data.folds and not config.dataset.component.info.is_paired:
+        what = f"data.folds {config.data.folds}: data set {config.dataset.name!r} has no pairs to deal into parts"
+        raise ConfigError(what, hint="Leave --folds out.")
 
 
 def _check_size(
