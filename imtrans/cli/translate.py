@@ -109,7 +109,9 @@ def _translate_pictures(session: Session, options: TranslateOptions) -> int:
         raise type(error)(error.what, hint=_unfinished(error, outcome, count)) from None
     if options.grid and outcome.rows:
         write_sheet(Path(options.grid), outcome.rows)
-    click.echo(f"{outcome.written} of {count} pictures translated to {options.output}")
+    maps = len(outcome.uncertainties)
+    beside = f", with {maps} map{'s' * (maps != 1)} of uncertainty" if maps else ""
+    click.echo(f"{outcome.written - maps} of {count - maps} pictures translated to {options.output}{beside}")
     if finished:
         click.echo(f"Note: {finished} were there already (--continue)", err=True)
     for line in uncertainty_lines(outcome.uncertainties):

@@ -90,8 +90,8 @@ class OptionValues:
             self._set_option(draft, (name,), Assignment(path, value, where), layer)
 
     def _set_option(self, draft: Draft, field: tuple[str, ...], assignment: Assignment, layer: Layer) -> None:
-        if len(field) == 2 and field[0] in draft.specs and draft.specs[field[0]].item is ComponentRef:
-            assignment = dataclasses.replace(assignment, value=nested(draft.values[field[0]], field[1], assignment))
+        if len(field) > 1 and field[0] in draft.specs and draft.specs[field[0]].item is ComponentRef:
+            assignment = dataclasses.replace(assignment, value=nested(draft.values[field[0]], field[1:], assignment))
         elif len(field) > 1:
             self._refuse(assignment, layer, f"{field[0]!r} of {draft.owner} has no keys of its own")
             return

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from imtrans.plugins.component import Component, Direction, MethodInfo
+from imtrans.plugins.component import Component, ComponentRef, Direction, Kind, MethodInfo
 from imtrans.plugins.options import NONE, located, refs, specs, to_plain
 from imtrans.plugins.recipe import DataOptions, OptimizerOptions, ParameterGroupOptions, TrainOptions
 
@@ -30,8 +30,13 @@ class ResolvedComponent:
     def uses(self) -> Iterator[tuple[str, str]]:
         """Its kind and name, and those of the components that its options name."""
         yield self.component.kind, self.name
+        yield from ((kind, ref.name) for kind, ref in self.refs())
+
+    def refs(self) -> Iterator[tuple[Kind, ComponentRef]]:
+        """The components that its options name, each with its kind."""
         for spec in specs(self.component.options).values():
-            yield from ((str(spec.kind), ref.name) for ref in refs(spec, getattr(self.options, spec.name)))
+            if spec.kind:
+                yield from ((spec.kind, ref) for ref in refs(spec, getattr(self.options, spec.name)))
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
         """Name, weight and options as TOML and JSON can hold them; an unset value is "none", or None with `unset`."""
@@ -80,9 +85,15 @@ class RunConfig:
 
     def uses(self) -> set[tuple[str, str]]:
         """Kind and name of every component that is chosen or that an option names."""
+        return {use for component in self._chosen() for use in component.uses()}
+
+    def refs(self) -> Iterator[tuple[Kind, ComponentRef]]:
+        """The components that options name, each with its kind."""
+        return (ref for component in self._chosen() for ref in component.refs())
+
+    def _chosen(self) -> list[ResolvedComponent]:
         parts = (component for slot in self.parts.values() for component in slot)
-        chosen = [self.method, self.dataset, *parts, *self.augment, *self.metrics, *self.observers]
-        return {use for component in chosen for use in component.uses()}
+        return [self.method, self.dataset, *parts, *self.augment, *self.metrics, *self.observers]
 
     def tree(self, *, unset: bool = False) -> dict[str, Any]:
         """The whole configuration as nested plain values: what config.toml and a checkpoint hold."""

@@ -71,21 +71,30 @@ def refs_of(assignment: Assignment, *, many: bool) -> tuple[ComponentRef, ...]:
     return refs
 
 
-def nested(current: Any, field: str, assignment: Assignment) -> ComponentRef:
-    """The component that an option names, with its name or one of its options set by the assignment.
+def nested(current: Any, path: Sequence[str], assignment: Assignment) -> ComponentRef:
+    """The component that an option names, with its name, one of its options, or of theirs, set by the assignment.
 
     ConfigError if the option names several: the key cannot say which of them is meant.
     """
-    value = assignment.value
+    (field, *rest), value = path, assignment.value
     if field == "name":
         return ComponentRef(coerce(value, OptionSpec(name=field, type=str, default=""), where=assignment.where))
-    ref = current[0] if isinstance(current, tuple) and len(current) == 1 else current
+    ref = current[0] if isinstance(current, tuple | list) and len(current) == 1 else current
     if not isinstance(ref, ComponentRef):
         raise ConfigError(f"{assignment.where}: {assignment.path[-2]} names several components; give the whole list")
+    if rest:
+        return ComponentRef(ref.name, {**ref.options, field: nested(_inner(ref, field), rest, assignment)})
     # An option inside has no type yet: text is read as TOML, and checked when the component is known.
     return ComponentRef(
         ref.name, {**ref.options, field: parse_toml_value(value) if isinstance(value, CliText) else value}
     )
+
+
+def _inner(ref: ComponentRef, field: str) -> Any:
+    """What an option inside names, if it names components."""
+    value = ref.options.get(field)
+    is_ref = isinstance(value, str | Mapping)
+    return coerce(value, OptionSpec(name=field, type=ComponentRef, default=None), where=field) if is_ref else value
 
 
 def check_exclusive(layer: Layer) -> None:

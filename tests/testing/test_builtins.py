@@ -7,6 +7,7 @@ import pytest
 import imtrans.testing
 from imtrans.errors import NotInstalledError
 from imtrans.plugins.catalog import LISTED_KINDS, Catalog
+from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.discovery import Selection, discover
 from imtrans.testing import check_dataset, plugin_file
 
@@ -15,6 +16,7 @@ UNET = {"depth": 3, "width": 4, "exports": False}
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     **{("generator", name): UNET for name in ("unet64", "unet128", "unet256", "encoder-decoder")},
     **{("generator", name): {"width": 4, "exports": False} for name in ("resnet6", "resnet9")},
+    ("generator", "ensemble"): {"of": ComponentRef("unet64", {"depth": 3, "width": 4}), "members": 2},
     # Photos only, and torch.export cannot follow it.
     ("generator", "lite0-painter"): {"width": 8, "channels": ((3, 3), (3, 6)), "exports": False},
     **{("discriminator", f"patchgan{n}"): {"width": 4} for n in (16, 34, 70, 94, 142)},

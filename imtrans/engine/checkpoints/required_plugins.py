@@ -3,7 +3,7 @@
 import importlib.metadata
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -11,9 +11,12 @@ from typing import Any
 from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Layer
+from imtrans.engine.build import options_of
 from imtrans.errors import CheckpointError, ConfigError, ImtransError, ImtransWarning
 from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import ComponentRef, Kind
 from imtrans.plugins.discovery import DISTRIBUTION
+from imtrans.plugins.options import refs, specs
 
 _REASONS = "--no-plugins, IMTRANS_PLUGINS, IMTRANS_DISABLE_PLUGINS, or a fault that imtrans list shows"
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", re.ASCII)
@@ -63,7 +66,7 @@ def record(config: RunConfig, versions: Mapping[str, Mapping[str, Any]], catalog
     """The loaded plugins (`Plugins.versions`), each with the components of it that the configuration names, and whether
     there are any."""
     uses: dict[str, list[str]] = {}
-    for kind, name in sorted(config.uses()):
+    for kind, name in sorted(_uses(config, catalog)):
         plugin = catalog.entry(kind, name).plugin
         uses.setdefault(f"{plugin.distribution}:{plugin.name}", []).append(f"{kind} {name}")
     return {key: {**entry, "needed": key in uses, "uses": uses.get(key, [])} for key, entry in versions.items()}
@@ -73,11 +76,26 @@ def substitutes(config: RunConfig, recorded: Any, catalog: Catalog) -> list[str]
     """A line for each component that another distribution provides now than when it was recorded."""
     entries = [e for e in recorded.values() if isinstance(e, Mapping)] if isinstance(recorded, Mapping) else []
     before = {use: str(e.get("distribution")) for e in entries for use in e.get("uses") or ()}
-    now = {f"{kind} {name}": catalog.entry(kind, name).plugin for kind, name in sorted(config.uses())}
+    now = {f"{kind} {name}": catalog.entry(kind, name).plugin for kind, name in sorted(_uses(config, catalog))}
     changed = {
         use: plugin for use, plugin in now.items() if before.get(use, plugin.distribution) != plugin.distribution
     }
     return [f"{use} was of {before[use]} and is of {plugin.origin} now" for use, plugin in changed.items()]
+
+
+def _uses(config: RunConfig, catalog: Catalog) -> set[tuple[str, str]]:
+    """Kind and name of every component that is chosen, and of those that options name, however deep."""
+    inner = (use for kind, ref in config.refs() for use in _inner(kind, ref, catalog))
+    return {*config.uses(), *inner}
+
+
+def _inner(kind: Kind, ref: ComponentRef, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    options = options_of(catalog.component(kind, ref.name), ref)
+    for spec in specs(options).values():
+        for each in refs(spec, getattr(options, spec.name)):
+            assert spec.kind
+            yield spec.kind, each.name
+            yield from _inner(spec.kind, each, catalog)
 
 
 def without_paths(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
