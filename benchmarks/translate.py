@@ -17,7 +17,7 @@ from PIL import Image
 import imtrans
 from imtrans.engine.inference import forward
 from imtrans.engine.inference.forward import inference_mode
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translate_files import Outcome, Work
 

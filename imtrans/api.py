@@ -64,7 +64,7 @@ def translate_film(
     (0: all). Raises ConfigError if the output exists, unless `overwrite` is set, DataError for a film that cannot be
     read, NotInstalledError without the extra `video`.
     """
-    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.large.footprint import TileLimits
     from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.video.frames import check_installed
 

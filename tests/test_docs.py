@@ -56,6 +56,7 @@ def small(arguments):
         rest[rest.index("--batch-size") + 1] = "2"
     if rest[0] == "resume":
         return rest
+    rest += ["--batch-size", "1"] if "--folds" in rest else []
     if "generator=unet-timm" in rest:
         rest += ["--set", "data.size=64"]
     if rest[1] == "regression":  # which has no discriminator

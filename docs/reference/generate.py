@@ -36,6 +36,7 @@ MORE_RECORDS = {"option": "plugins/options.py", "Interval": "plugins/interval.py
 KIT = {
     "Base classes": ("kit/bases.py",),
     "Layers, initialisation, image pool": ("kit/nn.py", "kit/spectral_norm.py"),
+    "Several networks as one": ("kit/ensemble.py",),
     "Random numbers": ("kit/random.py",),
     "Loss terms": ("kit/loss_terms.py",),
     "Reading and writing pictures": ("kit/images/decode.py", "kit/images/encode.py", "kit/images/header.py"),

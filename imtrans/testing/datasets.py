@@ -27,7 +27,7 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
     channels at the end, and the size of the source), unique keys, that it can be made again in another process, and
     that no file of validation is trained on.
     """
-    from imtrans.engine.data.split import check_disjoint
+    from imtrans.engine.data.splits.held_out import check_disjoint
 
     sources = {split: _source(name, split, size=size, options=options) for split in ("train", "val", "test")}
     for split, source in sources.items():

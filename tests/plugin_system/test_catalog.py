@@ -33,8 +33,8 @@ def test_a_component_is_found_by_kind_and_name(catalog: Catalog) -> None:
         (
             "generator",
             "",
-            "no generator ''; there are encoder-decoder, lite0-painter, resnet6, resnet9, unet-timm, unet128, unet256, "
-            "unet64",
+            "no generator ''; there are encoder-decoder, ensemble, lite0-painter, resnet6, resnet9, unet-timm, "
+            "unet128, unet256, unet64",
         ),
         ("importer", "onnx", "no importer 'onnx'; 'onnx' is an exporter"),
     ],

@@ -12,7 +12,7 @@ from imtrans.errors import ConfigError, printable
 from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
-    from imtrans.engine.inference.large_pictures import TileLimits
+    from imtrans.engine.inference.large.footprint import TileLimits
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.translator import Translator
@@ -82,7 +82,7 @@ class TranslateOptions:
     @property
     def limits(self) -> "TileLimits":
         """What a source may take before it is tiled."""
-        from imtrans.engine.inference.large_pictures import TileLimits
+        from imtrans.engine.inference.large.footprint import TileLimits
 
         return TileLimits(tile=self.tile, memory=_bytes(self.memory))
 

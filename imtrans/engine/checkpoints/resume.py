@@ -16,8 +16,9 @@ from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints import state
 from imtrans.engine.checkpoints.checkpoint_paths import naming_checkpoint
 from imtrans.engine.checkpoints.state import Progress
-from imtrans.engine.data import skipped_samples, split
+from imtrans.engine.data import skipped_samples
 from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.engine.data.splits import held_out
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.errors import CheckpointError, ConfigError, join_names
@@ -159,7 +160,7 @@ def remember_data(folder: Path, config: RunConfig, loadings: Mapping[str, PairLo
     # Without a time: the same files give the same bytes.
     content = gzip.compress(lines.encode("utf-8", "surrogateescape"), mtime=0)
     atomic_io.write_file(folder / FILES, lambda path: path.write_bytes(content))
-    split.write_record(folder, [loading.source.dataset for loading in loadings.values()])
+    held_out.write_record(folder, [loading.source.dataset for loading in loadings.values()])
     atomic_io.replace_json(folder / DATA, description)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.engine.build import build, options_of
-from imtrans.engine.data.folds import Fold, in_fold
 from imtrans.engine.data.skipped_samples import Usable
-from imtrans.engine.data.split import divided, read_record
+from imtrans.engine.data.splits.folds import Fold, in_fold
+from imtrans.engine.data.splits.held_out import divided, read_record
 from imtrans.errors import DataError, PluginError
 from imtrans.interfaces import Dataset, DatasetContext, DataSpec, ImageSpec, Issue, Pair, Split
 from imtrans.kit.bases import Collate, DatasetWrapper

@@ -16,9 +16,9 @@ from imtrans.engine.build import Model
 from imtrans.engine.inference.batches import is_same_alone, sample_by_sample
 from imtrans.engine.inference.fast_layers import fast_layers
 from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
-from imtrans.engine.inference.large_pictures import Footprint, TileLimits
-from imtrans.engine.inference.tiles import Tiling, translate_in_tiles
-from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
+from imtrans.engine.inference.large.footprint import Footprint, TileLimits
+from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
+from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
 from imtrans.kit.images import Array
 
 Tick = Callable[[int, int], None]

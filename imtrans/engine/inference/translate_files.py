@@ -12,7 +12,7 @@ import numpy as np
 from imtrans import atomic_io
 from imtrans.engine.inference.batches import batch_size
 from imtrans.engine.inference.display import result_display, source_display
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.scale import SizeChange
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator

@@ -9,7 +9,7 @@ import numpy as np
 
 from imtrans.engine.build import Model
 from imtrans.engine.inference.batches import in_batches
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.model_runner import ModelRunner
 from imtrans.engine.inference.scale import SizeChoice
 from imtrans.engine.inference.source_reader import ReadOptions, SourceReader

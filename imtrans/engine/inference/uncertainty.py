@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.model_runner import ModelRunner
 from imtrans.errors import ConfigError
 from imtrans.interfaces import ImageSpec

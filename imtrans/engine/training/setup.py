@@ -19,7 +19,7 @@ from imtrans.engine.data import run_summary, skipped_samples
 from imtrans.engine.data.cache import with_cache
 from imtrans.engine.data.pair_loader import PairLoader, open_split, open_training
 from imtrans.engine.data.sampler import SampleIndex
-from imtrans.engine.data.split import check_disjoint
+from imtrans.engine.data.splits.held_out import check_disjoint
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.evaluation.bound_metrics import BoundMetrics, bind_metrics
 from imtrans.engine.evaluation.eval_samples import metric_spec

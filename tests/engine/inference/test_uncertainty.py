@@ -74,7 +74,7 @@ def test_seeds_count_where_the_policy_has_noise_and_one_translation_alone_has_no
     config = dataclasses.replace(model.config, inference=noisy)
     plain = Translator(dataclasses.replace(model, config=config, method=method, networks=method.networks))
     # 0 and 0.4, each half of the time: 0.2 from their mean, of a range of 2
-    assert abs((plain.uncertainty(np.zeros((64, 64, 3), np.uint8), samples=16) ** 2).mean() ** 0.5 - 0.1) < 0.005
+    assert abs((plain.uncertainty(np.zeros((64, 64, 3), np.uint8), samples=16) ** 2).mean() ** 0.5 - 0.1) < 0.01
     with pytest.raises(ConfigError, match="no ensemble, and of one sample there is no spread"):
         plain.uncertainty(PICTURE)
     assert not model.config.inference.dropout

@@ -1,5 +1,8 @@
 """Several runs become one model: its picture is the mean of theirs."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -87,3 +90,14 @@ def test_the_spread_of_the_members_is_seen(members, tmp_path):
     wanted = np.sqrt((((one - two) / 2) ** 2).mean(-1)) / 255
     np.testing.assert_allclose(both.uncertainty(picture), wanted, atol=1e-6)
     np.testing.assert_allclose(both.translate(picture), (one + two) / 2, atol=1)
+
+
+@pytest.mark.slow
+def test_the_python_code_of_the_docs_runs(members, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    written(members, tmp_path / "runs" / "houses")
+    pairs(tmp_path / "pairs", val=2)
+    page = (Path(__file__).parents[3] / "docs" / "ensembles.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code, {})
+    assert re.fullmatch(r"(\d\.png: uncertainty 0\.\d{3}, error 0\.\d{3}\n){2}", capsys.readouterr().out)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from imtrans.engine.inference.display import result_display, source_display
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.scale import Size, SizeChange
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator

@@ -11,7 +11,7 @@ from factories import job
 from films import EXACT, RATE, decoded, moving, seconds, sound_packets, substitute_camera, write_film
 from PIL import Image
 
-from imtrans.engine.inference.large_pictures import TileLimits
+from imtrans.engine.inference.large.footprint import TileLimits
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator
 from imtrans.engine.inference.video import film_join, film_parts

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imtrans.engine.inference.forward import mirrored
-from imtrans.engine.inference.whole_statistics import Core, WholeStatistics
+from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
 from imtrans.errors import ConfigError
 from imtrans.kit.images import Array
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.inference.forward import translate
-from imtrans.engine.inference.reach import measured_bytes, measured_reach
-from imtrans.engine.inference.tiles import Tiling
-from imtrans.engine.inference.whole_statistics import WholeStatistics
+from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
+from imtrans.engine.inference.large.tiles import Tiling
+from imtrans.engine.inference.large.whole_statistics import WholeStatistics
 from imtrans.errors import ConfigError
 
 # Libraries of convolutions keep copies of their inputs and outputs in layouts of their own.

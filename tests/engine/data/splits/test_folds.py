@@ -3,9 +3,9 @@
 import pytest
 from factories import config, go_on, job, pairs
 
-from imtrans.engine.data.folds import Fold, in_fold
 from imtrans.engine.data.source import dataset_source
-from imtrans.engine.data.split import read_record
+from imtrans.engine.data.splits.folds import Fold, in_fold
+from imtrans.engine.data.splits.held_out import read_record
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import DatasetDescription, ImageSpec

@@ -10,9 +10,9 @@ from factories import job
 from torch import nn
 
 from imtrans.engine.inference.forward import inference_mode
-from imtrans.engine.inference.large_pictures import Footprint, TileLimits, free_memory
-from imtrans.engine.inference.reach import measured_bytes, measured_reach
-from imtrans.engine.inference.tiles import Tiling
+from imtrans.engine.inference.large.footprint import Footprint, TileLimits, free_memory
+from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
+from imtrans.engine.inference.large.tiles import Tiling
 from imtrans.engine.inference.translator import Translator
 from imtrans.errors import ConfigError
 

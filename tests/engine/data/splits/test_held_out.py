@@ -9,7 +9,7 @@ from factories import TINY, config
 from PIL import Image
 
 from imtrans.engine.data.pair_loader import open_split
-from imtrans.engine.data.split import check_disjoint, held_out, read_record
+from imtrans.engine.data.splits.held_out import check_disjoint, held_out, read_record
 from imtrans.errors import DataError
 from imtrans.plugins.component import ComponentRef
 

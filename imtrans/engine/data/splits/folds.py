@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from imtrans.engine.data.split import rank
+from imtrans.engine.data.splits.held_out import rank
 from imtrans.errors import DataError
 from imtrans.interfaces import Dataset
 from imtrans.kit.bases import Subset

@@ -1,0 +1,1 @@
+"""Which samples are trained on, and which are held out."""
