@@ -1,6 +1,7 @@
 """Discovery: what is found, and that a broken plugin costs only itself (rows P01 to P18 of the faults)."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,3 +244,12 @@ def test_help_and_version_import_no_plugin(plugin_dist: Callable[..., Path], cli
     assert cli("--help").code == 0
     assert cli("run", "--help").code == 0
     assert cli("--version").out.startswith("imtrans 0.")
+
+
+def test_every_hook_has_a_test_of_its_name():
+    from imtrans.plugins import hookspecs
+
+    hooks = [name for name in vars(hookspecs) if name.startswith("imtrans_")]
+    assert "imtrans_provide" in hooks
+    text = "".join(p.read_text("utf-8") for p in Path(__file__).parents[1].rglob("test_*.py"))
+    assert [name for name in hooks if not re.search(rf"^def test_hook_{name}\w*\(", text, re.MULTILINE)] == []

@@ -2,20 +2,15 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from imtrans.plugins.discovery import Selection, discover
 
 HEAD = "from imtrans import Component, hookimpl\n"
-GOOD = (
-    HEAD
-    + """
-@hookimpl
-def imtrans_provide():
-    return [Component(kind="activation", name="NAME", target="torch.nn:Softplus", summary="smooth")]
-"""
-)
+FAKES = Path(__file__).parents[2] / "fake_plugins"
+GOOD = (FAKES / "good_plugin.py").read_text()
 PROVIDES = (
     HEAD
     + """
@@ -31,36 +26,13 @@ def imtrans_provide():
     ]
 """
 )
-BROKEN = {
-    "import": "import no_such_thing",
-    "syntax": "def (",
-    "raises": "1 / 0",
-    "no-words": "raise ValueError",
-    "exits": "import sys; sys.exit(3)",
-    "leaves": "import os; os._exit(0)",
-    "misspelt": HEAD + "@hookimpl\ndef imtrans_provid(): pass",
-    "argument": HEAD + "@hookimpl\ndef imtrans_logged(run, epoch): pass",
-    "none": HEAD + "@hookimpl\ndef imtrans_provide(): pass",
-    "wrong-type": HEAD + "@hookimpl\ndef imtrans_provide(): return ['relu']",
-    "no-list": HEAD + "@hookimpl\ndef imtrans_provide(): return 3",
-    "raises-when-called": HEAD + "@hookimpl\ndef imtrans_provide(): raise RuntimeError('no')",
-    "half-way": GOOD.replace("    return [", "    yield from [").replace("NAME", "half")
-    + "    raise OSError('gone')\n",
-    "bad-name": GOOD.replace("NAME", "My Half"),
-    "bad-target": GOOD.replace("NAME", "half").replace(":Softplus", ".Softplus"),
-    "bad-kind": GOOD.replace("NAME", "half").replace('"activation"', '"activator"'),
-    "unmarked": GOOD.replace("@hookimpl\n", ""),
-    "newer": 'imtrans_api = ">=2"\n' + GOOD.replace("NAME", "half"),
-    "no-range": 'imtrans_api = "two"\n' + GOOD.replace("NAME", "half"),
-}
 
 
 @pytest.fixture
 def forty(plugin_dist):
     """Twenty broken plugins and twenty good ones, each a distribution; gives the folder of all."""
-    for name, source in BROKEN.items():
-        module = f"bad_{name.replace('-', '_')}"
-        plugin_dist(f"imtrans-{name}", version="1.2", **{module: source})
+    for path in sorted((FAKES / "broken").glob("*.py")):
+        plugin_dist(f"imtrans-{path.stem}".replace("_", "-"), version="1.2", **{path.stem: path.read_text()})
     folder = plugin_dist("imtrans-lost", points={"bad_lost": "good_00:missing"}, good_00=GOOD.replace("NAME", "own-0"))
     for number in range(1, 21):
         changes = {1: "print('loud')\n", 2: "import random; random.seed(1)\n", 3: 'imtrans_api = ">=1.0,<2"\n'}

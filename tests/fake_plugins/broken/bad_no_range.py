@@ -1,0 +1,6 @@
+imtrans_api = "two"
+from imtrans import Component, hookimpl
+
+@hookimpl
+def imtrans_provide():
+    return [Component(kind="activation", name="half", target="torch.nn:Softplus", summary="smooth")]

@@ -1,0 +1,3 @@
+from imtrans import Component, hookimpl
+@hookimpl
+def imtrans_provide(): raise RuntimeError('no')

@@ -1,0 +1,6 @@
+from imtrans import Component, hookimpl
+
+
+@hookimpl
+def imtrans_provide():
+    return [Component(kind="activation", name="NAME", target="torch.nn:Softplus", summary="smooth")]
