@@ -68,13 +68,15 @@ def locate(
     file: Path | None = None,
     fetch: bool = False,
     retries: RetryPolicy = DEFAULT_RETRIES,
+    key: str = "",
 ) -> Path:
     """The path of the weights: `file` if given, else a file found on disk, else, with `fetch`, a download.
 
-    Searched, by their usual names, are imtrans' folder for weights and torch hub's. NotInstalledError if there are
-    none, CheckpointError for a file that is missing or not the published one, DownloadError and DataError as
-    `imtrans.net.download.download`.
+    `key` is that of the component, as --set takes it, if it is not metrics.METRIC. Searched, by their usual names, are
+    imtrans' folder for weights and torch hub's. NotInstalledError if there are none, CheckpointError for a file that
+    is missing or not the published one, DownloadError and DataError as `imtrans.net.download.download`.
     """
+    key = key or f"metrics.{metric}"
     if file:
         if not file.is_file():
             raise CheckpointError(f"{metric}.weights: no file {str(file)!r}", hint="Name the file of weights.")
@@ -86,7 +88,7 @@ def locate(
         return _fetch(published, folder, metric=metric, retries=retries)
     raise NotInstalledError(
         f"{metric}: its weights {published.name} are neither in {str(folder)!r} nor in torch hub's folder",
-        hint=f"--set metrics.{metric}.fetch=true downloads them; --set metrics.{metric}.weights=FILE names a copy.",
+        hint=f"--set {key}.fetch=true downloads them; --set {key}.weights=FILE names a copy.",
     )
 
 

@@ -223,6 +223,9 @@ class ParameterGroupOptions:
     weight_decay: float | None = option(
         None, "pull of this part's weights towards zero; none: that of its optimiser", low=0, unit="per step"
     )
+    fixed_for: Interval | None = option(
+        None, "time from the beginning on for which this part stays as it is: steps or epochs", example="10 epochs"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

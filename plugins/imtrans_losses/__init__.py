@@ -1,13 +1,23 @@
-"""Losses: distances between images, and adversarial losses of discriminator and generator."""
+"""Losses: distances between images, adversarial losses of discriminator and generator, and penalties."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from imtrans import Component, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hinge:
+class OfLogits:
+    """What all adversarial losses can be told."""
+
+    scales: Literal["mean", "sum"] = option(
+        "mean", "of a discriminator with several scales: the mean over them, or the sum, as in pix2pixHD"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hinge(OfLogits):
     """Options of the hinge loss."""
 
     generator_margin: bool = option(
@@ -17,20 +27,52 @@ class Hinge:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class MultiScaleSSIM:
+    """Options of the similarity over scales."""
+
+    scales: int = option(5, "sizes, each half of the one before; five need 176 pixels", low=1, high=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """Options of losses with an exponent."""
+
+    alpha: float = option(1.0, "exponent: higher ones look at the greatest differences", low=0.1, high=4)
+
+
+LOSSES: tuple[tuple[str, str, str, Any], ...] = (
+    ("l1", "torch.nn:L1Loss", "mean absolute difference", None),
+    ("mse", "torch.nn:MSELoss", "mean squared difference", None),
+    ("ssim", "imtrans_losses.structural:SSIM", "1 - structural similarity (Wang et al. 2004)", None),
+    ("ms-ssim", "imtrans_losses.structural:MultiScaleSSIM", "1 - similarity over several sizes", MultiScaleSSIM),
+    ("focal-frequency", "imtrans_losses.details:FocalFrequency", "distance of spectra (Jiang et al. 2021)", Power),
+    (
+        "gradient-difference",
+        "imtrans_losses.details:GradientDifference",
+        "distance of edges (Mathieu et al. 2016)",
+        Power,
+    ),
+)
+ADVERSARIAL: tuple[tuple[str, str, str, Any], ...] = (
+    ("bce", "BCE", "cross entropy on logits; the generator's form does not saturate (paper, section 3.3)", OfLogits),
+    ("lsgan", "LSGAN", "squared distance of the logits from 0 and 1 (Mao et al. 2017)", OfLogits),
+    ("hinge", "Hinge", "logits beyond a margin of 1 cost nothing (Lim and Ye 2017)", Hinge),
+    ("wgan", "Wasserstein", "logits as they are, for a critic of bounded slope (Arjovsky et al. 2017)", OfLogits),
+)
+PENALTIES = (
+    ("r1", "R1", "squared slope of the discriminator at real pictures (Mescheder et al. 2018)"),
+    ("wgan-gp", "WassersteinGP", "slope of the critic off 1 between real and generated (Gulrajani et al. 2017)"),
+)
+
+
 @hookimpl
 def imtrans_provide() -> Iterable[Component]:
-    """Two distances and three adversarial losses."""
-    yield Component(kind="loss", name="l1", target="torch.nn:L1Loss", summary="mean absolute difference")
-    yield Component(kind="loss", name="mse", target="torch.nn:MSELoss", summary="mean squared difference")
-    for name, summary in (
-        ("bce", "cross entropy on logits; the generator's form does not saturate (paper, section 3.3)"),
-        ("lsgan", "squared distance of the logits from 0 and 1 (Mao et al. 2017)"),
-        ("hinge", "logits beyond a margin of 1 cost nothing (Lim and Ye 2017)"),
-    ):
-        yield Component(
-            kind="adversarial",
-            name=name,
-            target=f"imtrans_losses.adversarial:{name.title() if name == 'hinge' else name.upper()}",
-            summary=summary,
-            options=Hinge if name == "hinge" else None,
-        )
+    """Declare what this plugin offers."""
+    for name, target, summary, options in LOSSES:
+        yield Component(kind="loss", name=name, target=target, summary=summary, options=options)
+    for name, target, summary, options in ADVERSARIAL:
+        target = f"imtrans_losses.adversarial:{target}"
+        yield Component(kind="adversarial", name=name, target=target, summary=summary, options=options)
+    for name, target, summary in PENALTIES:
+        yield Component(kind="penalty", name=name, target=f"imtrans_losses.penalties:{target}", summary=summary)

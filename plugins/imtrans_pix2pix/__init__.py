@@ -34,6 +34,7 @@ CONDITIONAL_GAN = MethodInfo(
         "discriminator": Slot(kind="discriminator", group="discriminator"),
         "adversarial": Slot(kind="adversarial", many=True),
         "reconstruction": Slot(kind="loss", many=True),
+        "penalty": Slot(kind="penalty", many=True),
     },
     policy=InferenceOptions,
 )

@@ -27,13 +27,14 @@ class ConditionalGAN(BaseMethod):
         discriminator: nn.Module,
         adversarial: AdversarialTerms,
         reconstruction: Terms,
+        penalty: Terms | None = None,
         policy: InferenceOptions | None = None,
         discriminator_scale: float = 0.5,
         zero_biases: bool = False,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.networks = {"generator": generator, "discriminator": discriminator}
-        self.adversarial, self.reconstruction = adversarial, reconstruction
+        self.adversarial, self.reconstruction, self.penalty = adversarial, reconstruction, penalty or Terms([])
         self.policy = policy or InferenceOptions()
         self.discriminator_scale, self.zero_biases = discriminator_scale, zero_biases
 
@@ -71,7 +72,7 @@ class ConditionalGAN(BaseMethod):
     def discriminator_loss(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The scaled loss of D(x, y) and D(x, G(x)), and what to log. `fake` is detached: G gets no gradient."""
         on_real = self.discriminator(batch.source, batch.target)
-        return self._scaled_loss(on_real, self.discriminator(batch.source, fake.detach()))
+        return self._penalised(fake, batch, self._scaled_loss(on_real, self.discriminator(batch.source, fake.detach())))
 
     def generator_terms(self, fake: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The weighted terms of G's loss that are on, by name: "adversarial" and "reconstruction", scalars."""
@@ -102,6 +103,15 @@ class ConditionalGAN(BaseMethod):
         loss_d = self.adversarial.discriminator_loss(on_real, on_fake) * self.discriminator_scale
         right = accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold)
         return loss_d, {"discriminator": loss_d.detach(), "health.accuracy": right}
+
+    def _penalised(
+        self, fake: Tensor, batch: Batch, loss_and_logs: tuple[Tensor, dict[str, Tensor]]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same with the penalties of D's slope, which no scale halves: their weights are those of their papers."""
+        if not self.penalty.is_on:
+            return loss_and_logs
+        (loss_d, logs), penalty = loss_and_logs, self.penalty(self.discriminator, batch, fake.detach())
+        return loss_d + penalty, {**logs, "penalty": penalty.detach()}
 
     # A pass without gradients: the output is only compared with, and D must not learn from it.
     @torch.no_grad()
@@ -140,7 +150,8 @@ class SeparateUpdates(ConditionalGAN):
         on_fake = self.discriminator(batch.source, fake.detach())
         loss_d, _ = self._scaled_loss(self._output_on_real(batch), on_fake)
         update({"discriminator": loss_d})
-        loss_d, logs = self._scaled_loss(self.discriminator(batch.source, batch.target), detach(on_fake))
+        on_real = self.discriminator(batch.source, batch.target)
+        loss_d, logs = self._penalised(fake, batch, self._scaled_loss(on_real, detach(on_fake)))
         update({"discriminator": loss_d})
         return logs
 

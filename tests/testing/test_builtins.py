@@ -12,6 +12,7 @@ from imtrans.plugins.discovery import Selection, discover
 from imtrans.testing import check_dataset, plugin_file
 
 KINDS = {"recipe": {"generator.width": 2, "discriminator.width": 2}}
+HD = {"width": 4, "downs": 2, "blocks": 1}
 UNET = {"depth": 3, "width": 4, "exports": False}
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     **{("generator", name): UNET for name in ("unet64", "unet128", "unet256", "encoder-decoder")},
@@ -24,18 +25,25 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
     ("metric", "ms-ssim"): {"size": 176},
+    ("loss", "ms-ssim"): {"size": 176},
+    ("loss", "focal-frequency"): {"is_differentiable": False},  # its weights have no gradient
+    ("generator", "pix2pixhd-global"): {**HD, "exports": False},
+    ("generator", "pix2pixhd-local"): {**HD, "local_blocks": 1, "exports": False},
+    ("discriminator", "multiscale"): {"width": 4},
     ("dataset", "toy"): {"pairs": 4},
     ("dataset", "cad"): {"pairs": 4},
     ("observer", "wandb"): {"mode": "offline"},
     ("exporter", "onnx"): {"dtypes": ["fp32"]},
 }
 DEPTH = {"generator.depth": 4}
-RECIPES = {
-    "label-scorer": {"generator": "unet64", **DEPTH},
-    "pix2pix-mish3": {**DEPTH, "generator.decoder_activation": ["mish", "mish", "relu"]},
-    "pencil2color": {**DEPTH, "generator.dropout_blocks": 1},
-}
 ENCODER = {"generator.encoder": "test_resnet", "generator.pretrained": False, "generator.width": 4}
+RECIPES = {
+    "pix2pixhd": {"generator.downs": 2, "generator.blocks": 1, **KINDS["recipe"]},
+    "regression": ENCODER,
+    "label-scorer": {"generator": "unet64", **DEPTH, **KINDS["recipe"]},
+    "pix2pix-mish3": {**DEPTH, **KINDS["recipe"], "generator.decoder_activation": ["mish", "mish", "relu"]},
+    "pencil2color": {**DEPTH, **KINDS["recipe"], "generator.dropout_blocks": 1},
+}
 FAST = {"unet64", "resnet6", "patchgan16", "pix2pix"}  # of kinds whose checks take seconds
 SLOW = {"generator", "discriminator", "recipe", "exporter"}
 SLOW_NAMES = {"lite0-distance", "lite0-frechet", "lite0-kernel", "wandb", "tensorboard"}  # they import other frameworks
@@ -49,6 +57,7 @@ ELSEWHERE = {
     ("network", "fcn8s"): "plugins/segmentation/test_segmentation_networks.py",
     ("network", "label-translator"): "plugins/segmentation/test_segmentation_networks.py",
     ("importer", "junyanz"): "engine/importing/test_weight_import.py",
+    ("loss", "vgg19-perceptual"): "plugins/networks/test_pix2pixhd.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
     ("method", "regression"): "plugins/test_regression.py",
@@ -70,8 +79,7 @@ def test_a_built_in_keeps_its_contract(kind, name, sets, monkeypatch):
             check_dataset(name, size=(32,), **options_of_set(name, sets))
             return
         check = getattr(imtrans.testing, f"check_{kind}")
-        settings = {"generator.depth": 4, **RECIPES.get(name, {}), **KINDS["recipe"]}
-        settings = ENCODER if name == "regression" else settings
+        settings = RECIPES.get(name, {**DEPTH, **KINDS["recipe"]})
         try:
             check(name, settings) if kind == "recipe" else check(name, **SMALL.get((kind, name), {}))
         except NotInstalledError as error:

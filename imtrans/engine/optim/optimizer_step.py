@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.optimizers import create_optimizer
-from imtrans.engine.optim.parameter_groups import divided_groups, parameter_groups
+from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
 from imtrans.errors import ConfigError, PluginError, join_names, nearest
 
@@ -19,12 +19,13 @@ from imtrans.errors import ConfigError, PluginError, join_names, nearest
 @dataclass(kw_only=True)
 class Group:
     """An optimizer with its parameters, its scaler and the learning rates that its schedule starts from: one for each
-    of the optimizer's own groups."""
+    of the optimizer's own groups, as are the first steps in which they are trained."""
 
     parameters: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     lrs: Sequence[float]
+    begins: Sequence[int] = ()
 
 
 @dataclass(kw_only=True)
@@ -65,8 +66,9 @@ class OptimizerStep:
         """Set the learning rates of this step (counted from 0)."""
         self._of_step, self.stepped = {}, False
         for group in self.groups.values():
-            for settings, lr in zip(group.optimizer.param_groups, group.lrs, strict=True):
-                settings["lr"] = lr * self.factor(step) * settings.get("lr_scale", 1.0)
+            begins = group.begins or [0] * len(group.lrs)
+            for settings, lr, first in zip(group.optimizer.param_groups, group.lrs, begins, strict=True):
+                settings["lr"] = lr * self.factor(step) * settings.get("lr_scale", 1.0) if step >= first else 0.0
 
     def part(self, weight: float, *, is_partial: bool) -> None:
         """What comes next is this share of all the pictures of the step; `is_partial`: other parts come, too."""
@@ -169,17 +171,20 @@ def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
     del fused.grad_scale, fused.found_inf
 
 
-def optimizer_step(model: Model, *, steps: int, world: ProcessGroup | None = None) -> OptimizerStep:
-    """The step of a model, with the optimizers that its configuration asks for."""
+def optimizer_step(model: Model, *, steps: int, epoch: int = 1, world: ProcessGroup | None = None) -> OptimizerStep:
+    """The step of a model in a run of so many steps, with the optimizers that its configuration asks for; `epoch`: the
+    steps of one."""
     train, is_half = model.config.train, model.config.train.precision == "fp16"
     groups = {}
     for name, parameters in parameter_groups(model).items():
         divided, options = divided_groups(model, parameters, group=name), model.config.optimizers[name]
+        begins = [first_step(part.pop(FIXED_FOR, None), epoch=epoch) for part in divided]  # no setting of torch's
         groups[name] = Group(
             parameters=[p for part in divided for p in part["params"]],
             optimizer=create_optimizer(divided if len(divided) > 1 else parameters, options, group=name),
             scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
             lrs=[part.get("lr", options.lr) for part in divided],
+            begins=begins,
         )
     return OptimizerStep(
         groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=lr_schedule(train, steps)

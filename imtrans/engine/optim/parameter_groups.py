@@ -1,13 +1,18 @@
 """Which optimiser trains which parameters, and which of them in a way of their own."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from torch import nn
 
 from imtrans.engine.build import Model
-from imtrans.errors import PluginError, join_names, nearest
+from imtrans.errors import ConfigError, PluginError, join_names, nearest
 from imtrans.plugins.component import NetworkInfo
+from imtrans.plugins.interval import Interval
+
+FIXED_FOR = "fixed_for"  # the key, in `divided_groups`, of the time for which one is not trained
 
 
 def parameter_groups(model: Model) -> dict[str, list[nn.Parameter]]:
@@ -50,6 +55,13 @@ def divided_groups(model: Model, parameters: Sequence[nn.Parameter], *, group: s
     return [*rest, *(_group(model, part, trained) for part, trained in parts.items() if trained)]
 
 
+def first_step(fixed: Interval | None, *, epoch: int) -> int:
+    """The first step (from 0) in which a part is trained that is fixed for so long; an epoch has so many steps."""
+    if fixed is None:
+        return 0
+    return math.ceil(Fraction(str(fixed.amount)) * (epoch if fixed.unit == "epochs" else 1))
+
+
 def _parts_of(model: Model, slot: str) -> Mapping[str, Iterable[nn.Parameter]]:
     component = model.config.parts[slot][0].component
     declared = component.info.parameter_groups if isinstance(component.info, NetworkInfo) else ()
@@ -68,5 +80,8 @@ def _parts_of(model: Model, slot: str) -> Mapping[str, Iterable[nn.Parameter]]:
 
 def _group(model: Model, part: str, parameters: list[nn.Parameter]) -> dict[str, Any]:
     options = model.config.parameter_groups[part]
-    own = {"lr": options.lr, "weight_decay": options.weight_decay}
+    if options.fixed_for and options.fixed_for.unit == "minutes":
+        what = f"train.optimizer.{part}.fixed_for {options.fixed_for}: the clock would decide what is trained"
+        raise ConfigError(what, hint=f'Give steps or epochs: --set train.optimizer.{part}.fixed_for="1 epoch"')
+    own = {"lr": options.lr, "weight_decay": options.weight_decay, FIXED_FOR: options.fixed_for}
     return {"params": parameters, **{name: value for name, value in own.items() if value is not None}}

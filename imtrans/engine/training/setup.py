@@ -137,7 +137,8 @@ def _job(
     if checkpoint:
         resume.read_progress(checkpoint, progress)
     steps = progress.step + remaining_samples(config, len(splits.training.source.dataset), progress).steps
-    update = optimizer_step(model, steps=steps, world=world)
+    epoch = -(-len(splits.training.source.dataset) // config.data.batch_size)
+    update = optimizer_step(model, steps=steps, epoch=epoch, world=world)
     notes = _fill(model, update, progress, world=world, start=start)
     random = state.rng_state(model.device) if checkpoint else None  # before anything built later draws from it
     world.broadcast(v for network in model.networks.values() for v in network.state_dict().values())

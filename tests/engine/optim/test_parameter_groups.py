@@ -93,7 +93,11 @@ def test_other_optimisers_get_the_parts_too(parted):
 def test_the_configuration_of_a_run_holds_the_rate_of_a_part(parted):
     catalog = parted()
     config = configured(catalog, optimizer__encoder__lr="1e-5")
-    assert config.tree()["train"]["optimizer"]["encoder"] == {"lr": 1e-5, "weight_decay": "none"}
+    assert config.tree()["train"]["optimizer"]["encoder"] == {
+        "lr": 1e-5,
+        "weight_decay": "none",
+        "fixed_for": "none",
+    }
     assert config.origins["train.optimizer.encoder.lr"] == "test"
     again = restore(catalog, config.tree(), origin="the run")
     assert again.parameter_groups == config.parameter_groups
@@ -120,3 +124,28 @@ def test_a_name_that_is_an_option_is_refused_at_load(plugin_dist):
     plugin_dist("imtrans-parted", parted=DECLARED.replace("NAME", "lr"))
     (broken,) = discover().broken
     assert "parameter group 'lr' must be" in broken.error
+
+
+@pytest.mark.parametrize(("fixed", "steps"), [("3 steps", 3), ("2 epochs", 8), ("1.5 epochs", 6)])
+def test_a_part_stays_as_it_is_for_the_time_that_it_is_fixed(parted, fixed, steps):
+    catalog = parted()
+    config = configured(
+        catalog, optimizer__name="adamw", optimizer__weight_decay="0.1", optimizer__encoder__fixed_for=fixed
+    )
+    factory = build.ComponentFactory(catalog)
+    model = build.model(config, DataSpec(), factory=factory, device=torch.device("cpu"), seed=0)
+    update, network = optimizer_step(model, steps=20, epoch=4), model.networks["generator"]
+    first = network[0].weight.detach().clone()
+    for step in range(steps + 1):
+        before = network[1].weight.detach().clone()
+        assert torch.equal(network[0].weight, first)
+        update.begin(step)
+        update({"generator": network(torch.ones(1, 3, 2, 2)).square().mean()})
+        assert not torch.equal(network[1].weight, before)
+    assert not torch.equal(network[0].weight, first)
+
+
+def test_the_clock_does_not_decide_what_is_trained(parted):
+    catalog = parted()
+    with pytest.raises(ConfigError, match="the clock would decide what is trained"):
+        step_of(configured(catalog, optimizer__encoder__fixed_for="3 minutes"), catalog)
