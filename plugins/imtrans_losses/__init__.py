@@ -31,7 +31,7 @@ class Hinge(OfLogits):
 class MultiScaleSSIM:
     """Options of the similarity over scales."""
 
-    scales: int = option(5, "sizes, each half of the one before; five need 176 pixels", low=1, high=5)
+    scales: int = option(5, "sizes, each half of the one before; five need 161 pixels", low=1, high=5)
 
 
 @dataclass(frozen=True, kw_only=True)

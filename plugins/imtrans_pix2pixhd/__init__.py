@@ -44,9 +44,36 @@ class VggOptions:
     fetch: bool = option(False, "download them where there are none (575 MB)")
 
 
+RECIPE = Recipe(
+    name="pix2pixhd",
+    summary="larger pictures: several scales of discriminator, feature matching, no L1 (Wang et al. 2018)",
+    base="pix2pix",
+    networks={"generator": ComponentRef("pix2pixhd-global"), "discriminator": ComponentRef("multiscale")},
+    losses={
+        "adversarial": [
+            ComponentRef("lsgan", {"scales": "sum"}),
+            WeightedRef("feature-matching", weight=10.0),
+        ],
+        "reconstruction": [],
+    },
+    # As in the authors' code: one forward pass for both losses, then G's step and D's.
+    method=ComponentRef("conditional-gan", {"order": "generator-first"}),
+    augment=[ComponentRef("kornia-flip", {"probability": 0.5})],
+    data={"batch_size": 1},
+    train={"epochs": 200, "schedule": "linear", "decay_start": 0.5},
+    inference={"norm": "running", "dropout": False},
+)
+
+
 @hookimpl
 def imtrans_provide() -> Iterable[Component | Recipe]:
     """Declare what this plugin offers."""
+    yield from _networks()
+    yield from _losses()
+    yield RECIPE
+
+
+def _networks() -> Iterable[Component]:
     yield Component(
         kind="generator",
         name="pix2pixhd-global",
@@ -72,6 +99,9 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         options=MultiscaleOptions,
         needs_context=True,
     )
+
+
+def _losses() -> Iterable[Component]:
     yield Component(
         kind="adversarial",
         name="feature-matching",
@@ -85,23 +115,4 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         summary="distance of the features of VGG19, with weights that you have or fetch",
         options=VggOptions,
         needs_context=True,
-    )
-    yield Recipe(
-        name="pix2pixhd",
-        summary="larger pictures: several scales of discriminator, feature matching, no L1 (Wang et al. 2018)",
-        base="pix2pix",
-        networks={"generator": ComponentRef("pix2pixhd-global"), "discriminator": ComponentRef("multiscale")},
-        losses={
-            "adversarial": [
-                ComponentRef("lsgan", {"scales": "sum"}),
-                WeightedRef("feature-matching", weight=10.0),
-            ],
-            "reconstruction": [],
-        },
-        # As in the authors' code: one forward pass for both losses, then G's step and D's.
-        method=ComponentRef("conditional-gan", {"order": "generator-first"}),
-        augment=[ComponentRef("kornia-flip", {"probability": 0.5})],
-        data={"batch_size": 1},
-        train={"epochs": 200, "schedule": "linear", "decay_start": 0.5},
-        inference={"norm": "running", "dropout": False},
     )

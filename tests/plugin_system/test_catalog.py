@@ -30,12 +30,7 @@ def test_a_component_is_found_by_kind_and_name(catalog: Catalog) -> None:
         ("generator", "unet265", "no generator 'unet265'; did you mean 'unet256'?"),
         ("activation", "zzz", "no activation 'zzz'; there are gelu, leaky-relu, mish, relu, silu"),
         ("activation", "else:mish", "no activation 'else:mish'"),
-        (
-            "generator",
-            "",
-            "no generator ''; there are encoder-decoder, ensemble, lite0-painter, resnet6, resnet9, unet-timm, "
-            "unet128, unet256, unet64",
-        ),
+        ("augmentation", "", "no augmentation ''; there are kornia-color, kornia-flip, kornia-jitter"),
         ("importer", "onnx", "no importer 'onnx'; 'onnx' is an exporter"),
     ],
 )

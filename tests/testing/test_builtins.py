@@ -25,7 +25,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
     ("metric", "ms-ssim"): {"size": 176},
-    ("loss", "ms-ssim"): {"size": 176},
+    ("loss", "ms-ssim"): {"size": 161},
     ("loss", "focal-frequency"): {"is_differentiable": False},  # its weights have no gradient
     ("generator", "pix2pixhd-global"): {**HD, "exports": False},
     ("generator", "pix2pixhd-local"): {**HD, "local_blocks": 1, "exports": False},

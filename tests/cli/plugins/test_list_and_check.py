@@ -31,7 +31,7 @@ def imtrans_provide():
 @pytest.fixture
 def forty(plugin_dist):
     """Twenty broken plugins and twenty good ones, each a distribution; gives the folder of all."""
-    for path in sorted((FAKES / "broken").glob("*.py")):
+    for path in sorted((FAKES / "broken").rglob("*.py")):
         plugin_dist(f"imtrans-{path.stem}".replace("_", "-"), version="1.2", **{path.stem: path.read_text()})
     folder = plugin_dist("imtrans-lost", points={"bad_lost": "good_00:missing"}, good_00=GOOD.replace("NAME", "own-0"))
     for number in range(1, 21):
