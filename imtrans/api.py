@@ -97,7 +97,7 @@ def train(
     "generator": "unet128", "generator.width": 32}. `name` is that of the folder below runs/. Raises ConfigError,
     DataError and what else a training may end with; the run folder then says how it ended.
     """
-    from imtrans.config.dataset_argument import dataset_layer
+    from imtrans.config.dataset_argument import dataset_layer, needs_pairs
     from imtrans.config.recipe_file import opened
     from imtrans.config.resolve import resolve
     from imtrans.engine.checkpoints import init_weights
@@ -107,8 +107,9 @@ def train(
 
     plugins = plugins or discover()
     catalog = Catalog(plugins.records)
-    layers = [_settings(settings), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
     known, recipe = opened(catalog, recipe or default_recipe(catalog))
+    is_paired = needs_pairs(known, recipe)
+    layers = [_settings(settings), *([dataset_layer(catalog, str(dataset), is_paired=is_paired)] if dataset else [])]
     config = resolve(known, recipe, layers=layers)
     folder = run_dir.free_folder(config, name)
     config = init_weights.pinned(config)

@@ -24,6 +24,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("metric", "ms-ssim"): {"size": 176},
     ("dataset", "toy"): {"pairs": 4},
     ("dataset", "cad"): {"pairs": 4},
+    ("dataset", "day2night"): {"days": 4, "nights": 3},
     ("observer", "wandb"): {"mode": "offline"},
     ("exporter", "onnx"): {"dtypes": ["fp32"]},
 }
@@ -79,6 +80,8 @@ def test_a_built_in_keeps_its_contract(kind, name, sets, monkeypatch):
 def options_of_set(name, sets):
     if name == "folder":
         return {"path": str(sets / "facades")}
+    if name == "unpaired":
+        return {"path": str(sets / "horse2zebra")}
     named = {path.name for path in sets.iterdir()}
     return {"root": str(sets if name in named else sets / "photos")}
 
