@@ -43,7 +43,7 @@ class DayNightOptions:
 # Small enough for CycleGAN on two cores in three minutes. No mirror: the light comes from the left.
 NIGHT_ADVICE: Mapping[str, Any] = {
     "data.size": (64,),
-    "data.batch_size": 4,
+    "data.batch_size": 1,
     "generator.blocks": 3,
     "generator.width": 16,
     "backward_generator.blocks": 3,
@@ -52,7 +52,7 @@ NIGHT_ADVICE: Mapping[str, Any] = {
     "discriminator.layers": 2,
     "backward_discriminator.width": 16,
     "backward_discriminator.layers": 2,
-    "train.steps": 800,
+    "train.steps": 2400,
     "augment.kornia-jitter.scale": 1.0,
     "augment.kornia-flip.probability": 0.0,
 }

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 
 import imtrans.testing
 from imtrans.errors import NotInstalledError
@@ -21,6 +22,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("discriminator", "patchgan286"): {"width": 2, "size": 128},
     ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
+    ("metric", "cycle-l1"): {"extras": {"cycle": torch.zeros(2, 3, 32, 32)}},
     ("metric", "ms-ssim"): {"size": 176},
     ("dataset", "toy"): {"pairs": 4},
     ("dataset", "cad"): {"pairs": 4},
@@ -35,6 +37,8 @@ RECIPES = {
     "pencil2color": {**DEPTH, "generator.dropout_blocks": 1},
 }
 ENCODER = {"generator.encoder": "test_resnet", "generator.pretrained": False, "generator.width": 4}
+CYCLE = {f"{way}{slot}.width": 2 for way in ("", "backward_") for slot in ("generator", "discriminator")}
+WHOLE = {"regression": ENCODER, "cyclegan": {**CYCLE, "generator.blocks": 1, "backward_generator.blocks": 1}}
 FAST = {"unet64", "resnet6", "patchgan16", "pix2pix"}  # of kinds whose checks take seconds
 SLOW = {"generator", "discriminator", "recipe", "exporter"}
 SLOW_NAMES = {"lite0-distance", "lite0-frechet", "lite0-kernel", "wandb", "tensorboard"}  # they import other frameworks
@@ -50,6 +54,7 @@ ELSEWHERE = {
     ("importer", "junyanz"): "engine/importing/test_weight_import.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
+    ("method", "cyclegan"): "plugins/test_cyclegan.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
@@ -70,7 +75,7 @@ def test_a_built_in_keeps_its_contract(kind, name, sets, monkeypatch):
             return
         check = getattr(imtrans.testing, f"check_{kind}")
         settings = {"generator.depth": 4, **RECIPES.get(name, {}), **KINDS["recipe"]}
-        settings = ENCODER if name == "regression" else settings
+        settings = WHOLE.get(name, settings)
         try:
             check(name, settings) if kind == "recipe" else check(name, **SMALL.get((kind, name), {}))
         except NotInstalledError as error:

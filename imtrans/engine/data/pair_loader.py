@@ -121,9 +121,7 @@ class PairLoader:
         if self.cache is None:
             return None
         indices, draws = [p.index for p in places], [draw(self.seed, p.epoch, p.index) for p in places]
-        others = (
-            None if self.source.is_paired else [_partner(self.source.dataset, place, self.seed) for place in places]
-        )
+        others = None if self.source.is_paired else [_partner(self.source.dataset, p, self.seed) for p in places]
         cached = self.cache.take(indices, others, side="source" if self.is_reversed else "target")
         if cached is None:
             return None

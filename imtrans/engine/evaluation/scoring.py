@@ -17,6 +17,7 @@ from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.interfaces import Sample, Tick
 from imtrans.kit.spread import spread
 
+SIDES = ("source", "prediction", "target")
 MAX_FOR_MEAN = 256
 MAX_WORST = 8
 MAX_KNOWN = 32  # training pictures that are compared with those of validation
@@ -120,6 +121,7 @@ def _sample(sample: EvalSample, metrics: Sequence[BoundMetric], *, is_worst: boo
         target=pictures["target"],
         scores=numbers,
         is_worst=is_worst,
+        others={name: picture for name, picture in pictures.items() if name not in SIDES},
     )
 
 
