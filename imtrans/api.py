@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imtrans.engine.inference.video.film_translation import FilmOutcome
     from imtrans.interfaces import Split
     from imtrans.kit.report.metric_history import Column
+    from imtrans.plugins.component import Direction
 
 # torch and all that needs it are imported in the functions: `import imtrans.api` must stay light.
 
@@ -24,15 +25,17 @@ def load(
     *,
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
+    direction: "Direction | None" = None,
     plugins: Plugins | None = None,
     is_offline: bool = False,
 ) -> "Translator":
     """The newest checkpoint of a run folder (or one checkpoint folder, a model's file, or a model on the Hugging Face
     Hub: "hf:USER/NAME@REVISION", with `is_offline` from its cache alone), ready to translate.
 
-    `settings` change its inference policy, as {"inference.dropout": True}. `plugins` are discovered unless given.
-    Raises CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError
-    for other settings.
+    `settings` change its inference policy, as {"inference.dropout": True}. `direction` "AtoB" or "BtoA" chooses one of
+    those that a model has learned, as a CycleGAN both. `plugins` are discovered unless given. Raises CheckpointError
+    if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError for other settings, or a
+    direction that it has not learned.
     """
     from imtrans.engine import build
     from imtrans.engine import device as devices
@@ -44,7 +47,8 @@ def load(
     checkpoint = checkpoint_paths.find(Path(run), is_offline=is_offline)
     factory = build.ComponentFactory(catalog)
     model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
-    return Translator(checkpoints_io.with_policy(model, _settings(settings), catalog=catalog))
+    model = checkpoints_io.with_policy(model, _settings(settings), catalog=catalog)
+    return Translator(model.towards(direction) if direction else model)
 
 
 def translate_film(
@@ -97,7 +101,7 @@ def train(
     "generator": "unet128", "generator.width": 32}. `name` is that of the folder below runs/. Raises ConfigError,
     DataError and what else a training may end with; the run folder then says how it ended.
     """
-    from imtrans.config.dataset_argument import dataset_layer
+    from imtrans.config.dataset_argument import dataset_layer, needs_pairs
     from imtrans.config.recipe_file import opened
     from imtrans.config.resolve import resolve
     from imtrans.engine.checkpoints import init_weights
@@ -107,8 +111,9 @@ def train(
 
     plugins = plugins or discover()
     catalog = Catalog(plugins.records)
-    layers = [_settings(settings), *([dataset_layer(catalog, str(dataset))] if dataset else [])]
     known, recipe = opened(catalog, recipe or default_recipe(catalog))
+    is_paired = needs_pairs(known, recipe)
+    layers = [_settings(settings), *([dataset_layer(catalog, str(dataset), is_paired=is_paired)] if dataset else [])]
     config = resolve(known, recipe, layers=layers)
     folder = run_dir.free_folder(config, name)
     config = init_weights.pinned(config)

@@ -173,7 +173,8 @@ def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, opt
     layers = [Layer(f"protocol {protocol.name}", policy), Layer("flag", flags)]
     if options.dataset:
         # First: --set dataset.OPTION then sets an option of this one.
-        layers.insert(0, dataset_layer(session.catalog, options.dataset))
+        is_paired = config.dataset.component.info.is_paired
+        layers.insert(0, dataset_layer(session.catalog, options.dataset, is_paired=is_paired))
     configured = restore(session.catalog, config.tree(), origin="the run", layers=layers)
     fetch_if_missing(configured.dataset, is_offline=options.offline)
     return configured

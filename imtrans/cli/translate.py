@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     "-o", "--output", required=True, metavar="OUT", help="Folder for the pictures (or a file, for one picture)."
 )
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option(
+    "--direction",
+    type=click.Choice(["AtoB", "BtoA"]),
+    help="Which side of the data is translated, of a model that learned both ways (cyclegan).",
+)
 @click.option("--seed", default=0, help="Seed of the noise of dropout.")
 @click.option(
     "--samples", default=1, type=click.IntRange(1), help="So many results of each picture, by seeds from --seed on."

@@ -2,16 +2,24 @@
 
 import os
 
-from imtrans.config.sources import Assignment, Layer
+from imtrans.config.sources import Assignment, Layer, recipe_chain
 from imtrans.errors import ConfigError, DataError, nearest
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.defaults import dataset_of_path
 
 
-def dataset_layer(catalog: Catalog, text: str) -> Layer:
+def needs_pairs(catalog: Catalog, recipe: str) -> bool:
+    """Whether the method of a recipe trains on pairs alone."""
+    method = next((r.method for r in reversed(recipe_chain(catalog, recipe)) if r.method), None)
+    info = catalog.component("method", method.name).info if method else None
+    return info is None or bool(info.needs_pairs)
+
+
+def dataset_layer(catalog: Catalog, text: str, *, is_paired: bool = True) -> Layer:
     """What --dataset, or `dataset` in Python, sets: a data set's name, a folder of pairs, or a file that lists them.
 
-    DataError for a path that is neither; a name is looked up later, with everything else of the configuration.
+    With `is_paired` false a folder is one of pictures that are no pairs; a file lists pairs whichever it is. DataError
+    for a path that is neither; a name is looked up later, with everything else of the configuration.
     """
     from imtrans.kit.formats import TABLES, is_table
 
@@ -31,6 +39,6 @@ def dataset_layer(catalog: Catalog, text: str) -> Layer:
         kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
         hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
         raise DataError(f"--dataset {text}: {fault}", hint=hint)
-    name, option = dataset_of_path(catalog)
+    name, option = dataset_of_path(catalog, is_paired=is_paired or not os.path.isdir(path))
     values = {("dataset",): name, ("dataset", option): path}
     return Layer("flag", [Assignment(key, value, "--dataset") for key, value in values.items()])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.config import io
-from imtrans.config.dataset_argument import dataset_layer
+from imtrans.config.dataset_argument import dataset_layer, needs_pairs
 from imtrans.config.schema import flatten
 from imtrans.config.sources import Assignment, recipe_chain, refs_of
 from imtrans.errors import ConfigError, join_names, nearest
@@ -51,7 +51,8 @@ class RecipeFile:
         slots = self._slots(method, base)
         lists: dict[str, Any] = {key: self._refs(key, many=True) for key in LISTS if key in self.tree}
         sections: dict[str, Any] = {key: self._section(key) for key in SECTIONS}
-        dataset = self._dataset() if "dataset" in self.tree else None
+        is_paired = self._needs_pairs(method.name if method else "", base)
+        dataset = self._dataset(is_paired=is_paired) if "dataset" in self.tree else None
         summary = self._text("summary") or f"the recipe of {self.path}"
         return Recipe(
             name=name, summary=summary, base=base, method=method, dataset=dataset, **slots, **lists, **sections
@@ -93,12 +94,17 @@ class RecipeFile:
         refs = self._refs(key, slot, many=many)
         return refs if many else refs[0]
 
-    def _dataset(self) -> ComponentRef:
+    def _needs_pairs(self, method: str, base: str | None) -> bool:
+        if not method:
+            return needs_pairs(self.catalog, base) if base else True
+        return bool(self.catalog.component("method", method, where=self._where("method")).info.needs_pairs)
+
+    def _dataset(self, *, is_paired: bool) -> ComponentRef:
         text = self.tree["dataset"]
         names = [entry.name for entry in self.catalog.entries("dataset")]
         if not isinstance(text, str) or text in names or not os.path.exists(os.path.expanduser(text)):
             return self._refs("dataset")[0]
-        name, *options = dataset_layer(self.catalog, text).assignments
+        name, *options = dataset_layer(self.catalog, text, is_paired=is_paired).assignments
         return ComponentRef(str(name.value), {a.path[1]: a.value for a in options})
 
     def _section(self, key: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, 
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.kit.method_parts import check_parts
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.component import Component, ComponentRef, Direction, Kind
 from imtrans.plugins.loading_guard import guarded
 from imtrans.plugins.options import coerce, default_record, specs, values
 
@@ -111,6 +111,26 @@ class Model:
             if network is not self.networks[name]:  # one that the method makes itself
                 network.to(self.device).load_state_dict(self.networks[name].state_dict())
         return dataclasses.replace(self, config=config, method=method, networks=dict(method.networks))
+
+    def reversed(self) -> "Model | None":
+        """The same model that translates targets to sources; None where its method learns one direction alone."""
+        turn = getattr(self.method, "reversed", None)
+        if turn is None:
+            return None
+        direction: Direction = "BtoA" if self.config.direction == "AtoB" else "AtoB"
+        config = dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, direction=direction))
+        return dataclasses.replace(self, config=config, data_spec=self.data_spec.reversed(), method=turn())
+
+    def towards(self, direction: Direction) -> "Model":
+        """The model that translates so. ConfigError where it learned the other direction alone."""
+        if direction == self.config.direction:
+            return self
+        other = self.reversed()
+        if other is None:
+            what = f"--direction {direction}: the model translates {self.config.direction} alone"
+            fix = f"imtrans run {self.config.recipe} --set data.direction={direction}"
+            raise ConfigError(what, hint=f"Train another one for that: {fix}. cyclegan learns both.")
+        return other
 
 
 def model(

@@ -59,7 +59,9 @@ class Sample:
     """One validation picture before, after and as it should be: uint8 (H, W, 3), ready to be shown.
 
     `scores` are the metrics of this picture alone, those that give one number a picture. `is_worst`: it is not one of
-    the fixed pictures, but was among the worst of all at this evaluation, by the first of its scores.
+    the fixed pictures, but was among the worst of all at this evaluation, by the first of its scores. `others` are
+    more pictures by name: of a model that translates both ways the "cycle" (the prediction translated back), the way
+    "back" (the target translated to the source's kind), and the "back cycle".
     """
 
     key: str
@@ -68,6 +70,13 @@ class Sample:
     target: "np.ndarray[Any, Any] | None" = None
     scores: Mapping[str, float] = field(default_factory=dict)
     is_worst: bool = False
+    others: "Mapping[str, np.ndarray[Any, Any]]" = field(default_factory=dict)
+
+    @property
+    def panels(self) -> "list[np.ndarray[Any, Any]]":
+        """Its pictures in the order in which they are shown."""
+        three = (self.source, self.prediction, self.target)
+        return [*(p for p in three if p is not None), *self.others.values()]
 
 
 @dataclass(frozen=True, kw_only=True)

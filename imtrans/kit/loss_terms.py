@@ -83,6 +83,18 @@ class AdversarialTerms(WeightedSum):
         )
 
 
+@torch.no_grad()
+def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, threshold: float) -> Tensor:
+    """The share of patches that the discriminator classifies correctly, a scalar in [0, 1]; 0.5 is guessing.
+
+    A patch above `threshold` is called real. Real and fake patches count alike, and so do the scales.
+    """
+    # A mean for each scale first: a coarser scale has fewer patches, and would count less otherwise.
+    correct = [(logits > threshold).float().mean() for logits in on_real.logits]
+    correct += [(logits <= threshold).float().mean() for logits in on_fake.logits]
+    return torch.stack(correct).mean()
+
+
 def _with_gradient(value: Tensor, term: Weighted, given: Sequence[Any]) -> Tensor:
     """The value of a term. PluginError where its input has a gradient and it has none, though it is not 0."""
     is_training = any(isinstance(each, Tensor) and each.requires_grad for each in given)

@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from imtrans.kit.random import uniform
 from imtrans.kit.spectral_norm import update_spectral_norms
 
-NormName = Literal["batch", "instance", "none"]
+NormName = Literal["batch", "instance", "plain-instance", "none"]
 
 
 class BatchNorm(_BatchNorm):
@@ -62,13 +62,16 @@ class BatchNorm(_BatchNorm):
 
 
 class InstanceNorm(nn.Module):
-    """Instance norm with weight and bias, of any number of spatial dimensions, that also accepts a single pixel."""
+    """Instance norm of any number of spatial dimensions that also accepts a single pixel.
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+    With weight and bias, or, without `affine`, plain, as in CycleGAN.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__()
         self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, *spatial) in and out."""
@@ -84,7 +87,7 @@ def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 
     """
     if name == "batch":
         return BatchNorm(channels, eps=eps, momentum=momentum)
-    return InstanceNorm(channels, eps=eps) if name == "instance" else nn.Identity()
+    return nn.Identity() if name == "none" else InstanceNorm(channels, eps=eps, affine=name == "instance")
 
 
 def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None = None) -> None:
@@ -134,23 +137,24 @@ class ImagePool:
     """A history of generated images for the discriminator (Shrivastava et al. 2017).
 
     Until it holds `size` images, each is stored and returned; then each is swapped for a stored one with probability
-    1/2. The random numbers follow from the `draws` of the batch.
+    1/2. The random numbers follow from the `draws` of the batch; two pools of one method need a `stream` each. A pool
+    of size 0 gives each image as it is.
     """
 
-    def __init__(self, size: int = 50) -> None:
-        self.size = size
+    def __init__(self, size: int = 50, *, stream: str = "image-pool") -> None:
+        self.size, self.stream = size, stream
         self.images: list[Tensor] = []
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
         """(B, C, *spatial) in and out, detached; `draws` (B,) as in a Batch."""
-        numbers = uniform(draws, 2, stream="image-pool")
+        numbers = uniform(draws, 2, stream=self.stream)
         return torch.stack([self._swap(i, u) for i, u in zip(images.detach(), numbers, strict=True)])
 
     def _swap(self, image: Tensor, numbers: Tensor) -> Tensor:
         if len(self.images) < self.size:
             self.images.append(image)
             return image
-        if numbers[0] < 0.5:
+        if numbers[0] < 0.5 or not self.size:
             return image
         index = int(numbers[1] * self.size)
         stored, self.images[index] = self.images[index], image

@@ -14,9 +14,12 @@ def default_dataset(catalog: Catalog) -> str:
     return _single(entries, role="is the default data set", hint="Name one: --dataset NAME").name
 
 
-def dataset_of_path(catalog: Catalog) -> tuple[str, str]:
-    """The data set that reads `--dataset PATH`, and its option that takes the path. ConfigError as above."""
-    entries = _datasets(catalog, lambda info: bool(info.path_options))
+def dataset_of_path(catalog: Catalog, *, is_paired: bool = True) -> tuple[str, str]:
+    """The data set that reads `--dataset PATH`, and its option that takes the path. ConfigError as above.
+
+    `is_paired`: of pairs, or of pictures that are none.
+    """
+    entries = _datasets(catalog, lambda info: bool(info.path_options) and info.is_paired == is_paired)
     hint = "Name the data set and give the path as its option: --dataset NAME --set dataset.OPTION=PATH"
     entry = _single(entries, role="reads the path of --dataset", hint=hint)
     assert isinstance(entry.thing, Component)

@@ -280,7 +280,8 @@ class EvalProtocol:
     is the model's own policy. `optional` metrics are left out, by name, where what they need is not installed
     (`imtrans.errors.NotInstalledError`). With `has_upper_bound` the targets themselves, as the model was given them,
     are scored, too: no translation can do better. Fewer than `min_samples` pictures get a warning. `default_for` are
-    the kinds of targets for which it is used where no protocol is named: "image" (flat pictures) or "labels".
+    the kinds of targets for which it is used where no protocol is named: "image" (flat pictures), "labels", or
+    "unpaired" (flat pictures that are no source's own).
     """
 
     # Both are in every record of an evaluation, beside a hash of the choices below, which finds a forgotten version.
@@ -295,4 +296,4 @@ class EvalProtocol:
     inference: Mapping[str, Any] = field(default_factory=dict)
     has_upper_bound: bool = False
     min_samples: int = 0
-    default_for: Sequence[Literal["image", "labels"]] = ()
+    default_for: Sequence[Literal["image", "labels", "unpaired"]] = ()

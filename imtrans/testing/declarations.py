@@ -69,7 +69,8 @@ def check_protocol(name: str) -> None:
     infos = [offered.component("metric", use.name).info or MetricInfo() for use in protocol.metrics or uses]
     kinds = [kind for kind in KINDS if all(info.compares(kind) for info in infos)]
     require(kinds, f"{where}: there is no kind of targets that all its metrics compare")
-    missing = set(protocol.default_for) - set(kinds)
+    # Unpaired pictures are of the kind "image".
+    missing = {"image" if kind == "unpaired" else kind for kind in protocol.default_for} - set(kinds)
     require(not missing, f"{where}: default_for {sorted(missing)}, which not all its metrics compare")
     policies = (entry.thing.info.policy for entry in offered.entries("method"))  # type: ignore[union-attr]
     known = {key for policy in policies for key in specs(policy)}

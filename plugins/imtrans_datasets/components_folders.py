@@ -1,4 +1,4 @@
-"""Declaration of the data set `folder`: your own pairs."""
+"""Declarations of the data sets `folder` and `unpaired`: your own pictures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,6 +45,20 @@ class FolderOptions:
     target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnpairedOptions:
+    """Where the two folders are, and how their files are read."""
+
+    path: str = option("", "folder that holds both: A and B, or trainA, trainB, testA, testB", is_path=True)
+    source: str = option("", "folder of the sources, wherever it is; with target, instead of path", is_path=True)
+    target: str = option("", "folder of the targets, of any names and number", is_path=True)
+    background: tuple[int, ...] = option(
+        (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
+    )
+    source_range: tuple[float, ...] = option((), "low and high: stored values of the source that become -1 and 1")
+    target_range: tuple[float, ...] = option((), "the same of the target; without: 0 to 1 for float, else all bits")
+
+
 def folder_components() -> Iterable[Component]:
     """The declarations of data sets from files."""
     yield Component(
@@ -54,5 +68,14 @@ def folder_components() -> Iterable[Component]:
         summary="your own pairs: --dataset PATH",
         options=FolderOptions,
         info=DatasetInfo(path_options=("path", "target")),
+        needs_context=True,
+    )
+    yield Component(
+        kind="dataset",
+        name="unpaired",
+        target="imtrans_datasets.unpaired:unpaired",
+        summary="your own pictures of two kinds, no pairs: imtrans run cyclegan --dataset PATH",
+        options=UnpairedOptions,
+        info=DatasetInfo(is_paired=False, path_options=("path", "target")),
         needs_context=True,
     )

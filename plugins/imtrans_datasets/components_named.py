@@ -149,6 +149,88 @@ PAIRS: Sequence[tuple[str, str, DatasetInfo]] = (
     ),
 )
 
+CYCLEGAN = "http://efrosgans.eecs.berkeley.edu/cyclegan/datasets"  # the server offers no https
+# The paper's own settings (appendix 7.2); the schedule is that of the recipe.
+UNPAIRED_PAPER: Mapping[str, Any] = {**PAPER, "train.epochs": 200}
+
+
+def _cyclegan(name: str, counts: tuple[int, int, int, int], *, approx_bytes: int) -> Archive:
+    """A zip of CycleGAN's authors: pictures of trainA, trainB, testA and testB."""
+    places = ("trainA", "trainB", "testA", "testB")
+    return Archive(
+        url=f"{CYCLEGAN}/{name}.zip", counts=dict(zip(places, counts, strict=True)), approx_bytes=approx_bytes
+    )
+
+
+UNPAIRED: Sequence[tuple[str, str, DatasetInfo]] = (
+    (
+        "horse2zebra",
+        "horses and zebras",
+        DatasetInfo(
+            is_paired=False,
+            sides=("horses", "zebras"),
+            pixels=(256, 256),
+            advice=UNPAIRED_PAPER,
+            terms="ImageNet: for non-commercial research",
+            archive=_cyclegan("horse2zebra", (1067, 1334, 120, 140), approx_bytes=117_000_000),
+        ),
+    ),
+    (
+        "monet2photo",
+        "paintings by Monet and photos of landscapes",
+        DatasetInfo(
+            is_paired=False,
+            sides=("paintings", "photos"),
+            pixels=(256, 256),
+            advice=UNPAIRED_PAPER,
+            terms="paintings from WikiArt, photos from Flickr, each under its own terms; for research",
+            archive=_cyclegan("monet2photo", (1072, 6287, 121, 751), approx_bytes=305_000_000),
+        ),
+    ),
+    (
+        "summer2winter",
+        "Yosemite in summer and in winter",
+        DatasetInfo(
+            is_paired=False,
+            sides=("summer", "winter"),
+            pixels=(256, 256),
+            advice=UNPAIRED_PAPER,
+            terms="photos from Flickr, each under its own licence; for research",
+            archive=_cyclegan("summer2winter_yosemite", (1231, 962, 309, 238), approx_bytes=133_000_000),
+        ),
+    ),
+    (
+        "apple2orange",
+        "apples and oranges",
+        DatasetInfo(
+            is_paired=False,
+            sides=("apples", "oranges"),
+            pixels=(256, 256),
+            advice=UNPAIRED_PAPER,
+            terms="ImageNet: for non-commercial research",
+            archive=_cyclegan("apple2orange", (995, 1019, 266, 248), approx_bytes=79_000_000),
+        ),
+    ),
+    (
+        "cityscapes-unpaired",
+        "German streets, and label maps of other streets",
+        DatasetInfo(
+            is_paired=False,
+            direction="BtoA",
+            sides=("photo", "labels"),
+            pixels=(256, 256),
+            advice=UNPAIRED_PAPER,
+            terms="Cityscapes: free for non-commercial research, no redistribution",
+            archive=replace(
+                _berkeley("cityscapes", {"train": 2975, "val": 500}, size=103_441_232),
+                site="https://www.cityscapes-dataset.com/downloads/",
+                originals=("leftImg8bit_trainvaltest.zip", "gtFine_trainvaltest.zip"),
+                prepare="imtrans_datasets.cityscapes:prepare",
+            ),
+        ),
+    ),
+)
+
 PHOTOS: Sequence[tuple[str, str, DatasetInfo]] = (
     (
         "cifar10",
@@ -190,12 +272,12 @@ PHOTOS: Sequence[tuple[str, str, DatasetInfo]] = (
 
 def named_components() -> Iterable[Component]:
     """Every set that has a name."""
-    for name, summary, info in (*PAIRS, *PHOTOS):
+    for name, summary, info in (*PAIRS, *UNPAIRED, *PHOTOS):
         yield Component(
             kind="dataset",
             name=name,
             target=f"imtrans_datasets.named:{name.replace(chr(45), chr(95))}",
-            summary=summary if info.is_paired else f"{summary}, for pair makers",
+            summary=summary if info.is_paired else f"{summary}, {'unpaired' if info.sides[0] else 'for pair makers'}",
             options=CifarOptions if name == "cifar10" else NamedOptions,
             info=info,
             needs_context=True,

@@ -13,7 +13,7 @@ from imtrans.interfaces import ImageSpec, Issue
 from imtrans.kit.images import header, label_map
 from imtrans.kit.images.conform import FLOAT, decode_with_bits
 from imtrans.kit.pairing.parts import Part
-from imtrans.kit.spread import spread
+from imtrans.kit.selection import spread
 
 Array = np.ndarray[Any, Any]
 Place = tuple[Path, Part | None]  # a file, and the part of it that is meant

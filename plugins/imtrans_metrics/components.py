@@ -126,6 +126,12 @@ def metric_components() -> Iterable[Component]:
 
 def _perceptual() -> Iterable[Component]:
     yield _metric(
+        "cycle-l1",
+        "pixels:CycleL1",
+        "difference of a source and its translation translated back, in [-1, 1], for models of both directions",
+        info=MetricInfo(numbers={"cycle_l1": False}, needs=["cycle"], needs_pairs=False, targets=VALUES),
+    )
+    yield _metric(
         "lpips",
         "perceptual:LPIPS",
         "learned perceptual distance (Zhang et al. 2018); lower is closer; needs imtrans[metrics] and weights",

@@ -29,6 +29,22 @@ class L1(BaseMetric):
         return (difference * is_valid).flatten(1).sum(1) / is_valid.flatten(1).sum(1).clamp(min=1)
 
 
+class CycleL1(BaseMetric):
+    """Mean absolute difference of each source and its translation translated back, (B,); pictures in [-1, 1].
+
+    0 says that nothing is lost, not that the translation is any good: a model that copies its source has 0, too.
+    """
+
+    names = ("cycle_l1",)
+
+    def compute(self, prediction: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002 - the protocol's
+        """The mean absolute difference of each source, (B,); NaN where it has another size than the way back."""
+        cycle = batch.extras["cycle"]
+        if cycle.shape != batch.source.shape:
+            return cycle.new_full((len(cycle),), float("nan"))
+        return (cycle.float() - batch.source.float()).abs().flatten(1).mean(1)
+
+
 class PSNR(BaseMetric):
     """Peak signal-to-noise ratio of each picture in decibels, (B,); the peak is 2, for values in [-1, 1].
 

@@ -6,7 +6,7 @@ from imtrans import ComponentRef, EvalProtocol
 
 
 def protocols() -> Iterable[EvalProtocol]:
-    """The four protocols. Metrics that need an extra or downloaded weights are optional: others run offline."""
+    """All of them. Metrics that need an extra or downloaded weights are optional: others run offline."""
     yield EvalProtocol(
         name="image",
         version=1,
@@ -15,6 +15,22 @@ def protocols() -> Iterable[EvalProtocol]:
         optional=[ComponentRef("lpips"), ComponentRef("lite0-distance")],
         default_for=["image"],
     )
+    yield from _of_sets()
+    yield EvalProtocol(
+        name="lab-histogram",
+        version=2,  # 1 took Lab from OpenCV's table
+        summary="colours of all translations compared with those of all targets, as in the pix2pix paper, figure 7(d)",
+        metrics=[ComponentRef("lab-histogram")],
+    )
+    yield EvalProtocol(
+        name="aerial-map",
+        version=1,
+        summary="maps from aerial photos: colour error and share of correct pixels, as in GcGAN",
+        metrics=[ComponentRef("pixel-accuracy"), ComponentRef("l1")],
+    )
+
+
+def _of_sets() -> Iterable[EvalProtocol]:
     yield EvalProtocol(
         name="distribution",
         version=1,
@@ -31,14 +47,17 @@ def protocols() -> Iterable[EvalProtocol]:
         min_samples=2048,
     )
     yield EvalProtocol(
-        name="lab-histogram",
-        version=2,  # 1 took Lab from OpenCV's table
-        summary="colours of all translations compared with those of all targets, as in the pix2pix paper, figure 7(d)",
-        metrics=[ComponentRef("lab-histogram")],
-    )
-    yield EvalProtocol(
-        name="aerial-map",
+        name="unpaired",
         version=1,
-        summary="maps from aerial photos: colour error and share of correct pixels, as in GcGAN",
-        metrics=[ComponentRef("pixel-accuracy"), ComponentRef("l1")],
+        summary="all translations compared with pictures of the other kind; and, both ways, each source with its cycle",
+        metrics=[],
+        optional=[
+            ComponentRef("fid"),
+            ComponentRef("kid"),
+            ComponentRef("lite0-frechet"),
+            ComponentRef("lite0-kernel"),
+            ComponentRef("cycle-l1"),
+        ],
+        min_samples=2048,  # as above
+        default_for=["unpaired"],
     )

@@ -146,7 +146,7 @@ def page(run: Run, step: int, *, diagnostics: Diagnostics, pictures: Pictures, s
 
 
 def _encoded(grid: SampleGrid) -> dict[str, Any]:
-    panels = [p for s in grid.samples for p in (s.source, s.prediction, s.target) if p is not None]
+    panels = [panel for s in grid.samples for panel in s.panels]
     images = iter(html_report.embedded(panels, max_characters=html_report.MAX_CHARACTERS // 2))
     pairs = [
         {
@@ -155,6 +155,7 @@ def _encoded(grid: SampleGrid) -> dict[str, Any]:
             "source": next(images),
             "prediction": next(images),
             "target": next(images) if s.target is not None else None,
+            "others": [(name, next(images)) for name in s.others],
         }
         for s in grid.samples
     ]

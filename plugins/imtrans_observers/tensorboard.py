@@ -49,7 +49,7 @@ class TensorBoardObserver:
 
             for name, group in zip(("samples", "worst"), split_samples(samples), strict=True):
                 if group:
-                    rows = [[p for p in (s.source, s.prediction, s.target) if p is not None] for s in group]
+                    rows = [s.panels for s in group]
                     self._writer.add_image(name, sheet(rows), step, dataformats="HWC")
 
     @hookimpl

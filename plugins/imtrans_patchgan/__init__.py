@@ -16,7 +16,10 @@ class DiscriminatorOptions:
 
     width: int = option(64, "channels of the first layer; doubled at each layer, up to 8 times", low=1)
     conditional: bool = option(True, "see the source beside the image")
-    norm: Literal["batch", "instance", "none"] = option("batch", "norm layer of all blocks but the first and last")
+    norm: Literal["batch", "instance", "plain-instance", "none"] = option(
+        "batch",
+        "norm layer of all blocks but the first and last; plain-instance: without weight and bias, as in CycleGAN",
+    )
     norm_eps: float = option(1e-5, "added to the variance; Keras: 1e-3", low=0)
     norm_momentum: float = option(
         0.1, "share of the newest batch in the running statistics; Keras: 0.01", low=0, high=1

@@ -10,7 +10,7 @@ from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, DiscriminatorOutput, Update
 from imtrans.kit.bases import BaseMethod
-from imtrans.kit.loss_terms import AdversarialTerms, Terms
+from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 
 
 class ConditionalGAN(BaseMethod):
@@ -191,18 +191,6 @@ def detach(output: DiscriminatorOutput) -> DiscriminatorOutput:
         logits=[x.detach() for x in output.logits],
         features=[[x.detach() for x in scale] for scale in output.features],
     )
-
-
-@torch.no_grad()
-def accuracy(on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput, *, threshold: float) -> Tensor:
-    """The share of patches that the discriminator classifies correctly, a scalar in [0, 1]; 0.5 is guessing.
-
-    A patch above `threshold` is called real. Real and fake patches count alike, and so do the scales.
-    """
-    # A mean for each scale first: a coarser scale has fewer patches, and would count less otherwise.
-    correct = [(logits > threshold).float().mean() for logits in on_real.logits]
-    correct += [(logits <= threshold).float().mean() for logits in on_fake.logits]
-    return torch.stack(correct).mean()
 
 
 def _sum(terms: Mapping[str, Tensor]) -> Tensor:

@@ -19,6 +19,9 @@ class ResnetOptions:
     bias: Literal["everywhere", "no-norm"] = option("everywhere", "layers with a bias: all, or those without norm")
     padding: Literal["reflect", "zero"] = option("reflect", "border of the convolutions at full size and in the blocks")
     dropout: float = option(0.0, "rate of dropout in each block", low=0, high=0.99)
+    antialias: bool = option(
+        False, "blur where the size is halved and doubled, instead of strided convolutions, as in CUT"
+    )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
 
 

@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from imtrans.interfaces import Context
 from imtrans.kit.nn import BatchNorm, initialise
@@ -17,7 +19,9 @@ class Resnet(nn.Module):
     """Residual blocks between two downsampling and two upsampling stages (Johnson et al. 2016; Zhu et al. 2017, 7.2).
 
     (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 4, at least 8.
-    Layers in order: `first`, two of `down`, `blocks`, two of `up`, `last`.
+    Layers in order: `first`, two of `down`, `blocks`, two of `up`, `last`. With `antialias` (Park et al. 2020) sizes
+    are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the weights are
+    as many, and have the same names.
     """
 
     stride = 4
@@ -33,6 +37,7 @@ class Resnet(nn.Module):
         bias: Literal["everywhere", "no-norm"] = "everywhere",
         padding: Literal["reflect", "zero"] = "reflect",
         dropout: float = 0.0,
+        antialias: bool = False,
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -51,14 +56,13 @@ class Resnet(nn.Module):
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
+        step, blur = (1, [BlurDown()]) if antialias else (2, [])
         self.down = nn.ModuleList(
-            layer(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1, bias=has_bias), 2 * w) for w in (width, 2 * width)
+            nn.Sequential(*layer(nn.Conv2d(w, 2 * w, 3, stride=step, padding=1, bias=has_bias), 2 * w), *blur)
+            for w in (width, 2 * width)
         )
         self.blocks = nn.ModuleList(block(4 * width) for _ in range(blocks))
-        self.up = nn.ModuleList(
-            layer(nn.ConvTranspose2d(2 * w, w, 3, stride=2, padding=1, output_padding=1, bias=has_bias), w)
-            for w in (2 * width, width)
-        )
+        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in (2 * width, width))
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
         if init_std:
             initialise(self, std=init_std)
@@ -74,6 +78,36 @@ class Resnet(nn.Module):
             x = up(x)
         translated: Tensor = self.last(x)
         return translated
+
+
+class BlurDown(nn.Module):
+    """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
+        self.kernel: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
+        padded = functional.pad(x, (1, 1, 1, 1), mode="reflect")
+        kernel = self.kernel.to(padded.dtype).expand(x.shape[1], 1, 3, 3)
+        return functional.conv2d(padded, kernel, stride=2, groups=x.shape[1])
+
+
+class SmoothUpConv(nn.Conv2d):
+    """A convolution after twice the size, by a blur of [1, 3, 3, 1]: that is bilinear interpolation."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', 2 H, 2 W)."""
+        return super().forward(functional.interpolate(input, scale_factor=2, mode="bilinear", align_corners=False))
+
+
+def _up(inputs: int, outputs: int, *, bias: bool, is_smooth: bool) -> nn.Module:
+    if is_smooth:
+        return SmoothUpConv(inputs, outputs, 3, padding=1, bias=bias)
+    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1, bias=bias)
 
 
 def _norm(name: Literal["instance", "batch", "none"], channels: int) -> nn.Module:

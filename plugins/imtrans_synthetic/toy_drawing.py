@@ -16,8 +16,8 @@ _WALLS = ("brick", "plaster", "stone")
 _LEAST_SIZE = 16
 
 
-def draw(index: int, *, height: int, width: int) -> tuple[Bytes, Bytes]:
-    """Labels and image of facade number `index`, the same scene at every size.
+def draw(index: int, *, height: int, width: int, is_night: bool = False) -> tuple[Bytes, Bytes]:
+    """Labels and image of facade number `index`, the same scene at every size, by day or by night.
 
     Both (height, width, 3), uint8, RGB; labels hold colours of PALETTE only. The same
     bytes each time, as far as numpy and OpenCV keep their versions. Raises ValueError
@@ -29,7 +29,8 @@ def draw(index: int, *, height: int, width: int) -> tuple[Bytes, Bytes]:
             f" and each side {_LEAST_SIZE} pixels or more"
         )
     # PCG64 by name: default_rng may be another generator in a later numpy, and the data set would change.
-    return paint(_scene(np.random.Generator(np.random.PCG64(index))), height=height, width=width)
+    scene = _scene(np.random.Generator(np.random.PCG64(index)))
+    return paint(scene, height=height, width=width, is_night=is_night)
 
 
 class _House(NamedTuple):

@@ -16,6 +16,7 @@ from imtrans_synthetic.toy_materials import (
     Shape,
     Tile,
 )
+from imtrans_synthetic.toy_night import night
 
 _NAMES = tuple(MATERIALS)
 _CORNERS: Mapping[Shape, Sequence[tuple[float, float]]] = {
@@ -29,7 +30,7 @@ _ROUNDS: Mapping[Shape, float] = {"arch": 0.4, "round": 1.0, "bush": 1.0, "tree"
 _FINE = 128  # smallest side of the canvas in pixels: below that the thinnest bars vanish
 
 
-def paint(parts: Iterable[Part], *, height: int, width: int) -> tuple[Bytes, Bytes]:
+def paint(parts: Iterable[Part], *, height: int, width: int, is_night: bool = False) -> tuple[Bytes, Bytes]:
     """Labels and image, (height, width, 3) RGB, of parts given from back to front."""
     scale = max(2, -(-_FINE // min(height, width)))
     classes = np.zeros((height * scale, width * scale), np.uint8)
@@ -39,6 +40,9 @@ def paint(parts: Iterable[Part], *, height: int, width: int) -> tuple[Bytes, Byt
     labels = np.array([MATERIALS[name].label for name in _NAMES], np.uint8)
     # Labels take the centre of each block: an average would invent colours that stand for no class.
     centre = slice(scale // 2, None, scale)
+    if is_night:  # no sun, no shadows
+        picture = cv2.resize(night(classes, colours, _NAMES), (width, height), interpolation=cv2.INTER_AREA)
+        return labels[classes[centre, centre]], np.asarray(picture, np.uint8)
     return labels[classes[centre, centre]], _lit(classes, colours, size=(width, height))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-PAIRS = ("facades", "cityscapes", "maps", "edges2shoes", "edges2handbags", "night2day", "anime")
+UNPAIRED = ("horse2zebra", "monet2photo", "summer2winter", "apple2orange")
+PAIRS = ("facades", "cityscapes", "maps", "edges2shoes", "edges2handbags", "night2day", "anime", "cityscapes-unpaired")
 
 
 def noise(path: Path, seed: int, width: int) -> None:
@@ -23,6 +24,10 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         split = ("train", "val", "test")[number // 3]
         for name in PAIRS:
             noise(top / name / split / f"{number}.png", number, 64)
+        for name in UNPAIRED:
+            for side in "AB":
+                place = top / name / f"{'train' if split == 'val' else split}{side}"
+                noise(place / f"{side}{number}.png", 20 + number + 9 * (side == "B"), 32)
         noise(top / "photos" / split / f"{number}.png", number, 32)
         noise(top / "coco-sample" / "train_sample" / f"{number}.jpg", number, 32)
     (top / "cifar10").mkdir()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 
 import imtrans.testing
 from imtrans.errors import NotInstalledError
@@ -24,6 +25,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("discriminator", "patchgan286"): {"width": 2, "size": 128},
     ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
+    ("metric", "cycle-l1"): {"extras": {"cycle": torch.zeros(2, 3, 32, 32)}},
     ("metric", "ms-ssim"): {"size": 176},
     ("loss", "ms-ssim"): {"size": 161},
     ("loss", "focal-frequency"): {"is_differentiable": False},  # its weights have no gradient
@@ -32,12 +34,15 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("discriminator", "multiscale"): {"width": 4},
     ("dataset", "toy"): {"pairs": 4},
     ("dataset", "cad"): {"pairs": 4},
+    ("dataset", "day2night"): {"days": 4, "nights": 3},
     ("observer", "wandb"): {"mode": "offline"},
     ("exporter", "onnx"): {"dtypes": ["fp32"]},
 }
 DEPTH = {"generator.depth": 4}
 ENCODER = {"generator.encoder": "test_resnet", "generator.pretrained": False, "generator.width": 4}
+CYCLE = {f"{way}{slot}.width": 2 for way in ("", "backward_") for slot in ("generator", "discriminator")}
 RECIPES = {
+    "cyclegan": {**CYCLE, "generator.blocks": 1, "backward_generator.blocks": 1},
     "pix2pixhd": {"generator.downs": 2, "generator.blocks": 1, **KINDS["recipe"]},
     "regression": ENCODER,
     "label-scorer": {"generator": "unet64", **DEPTH, **KINDS["recipe"]},
@@ -60,6 +65,7 @@ ELSEWHERE = {
     ("loss", "vgg19-perceptual"): "plugins/networks/test_pix2pixhd.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
+    ("method", "cyclegan"): "plugins/test_cyclegan.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
@@ -89,6 +95,8 @@ def test_a_built_in_keeps_its_contract(kind, name, sets, monkeypatch):
 def options_of_set(name, sets):
     if name == "folder":
         return {"path": str(sets / "facades")}
+    if name == "unpaired":
+        return {"path": str(sets / "horse2zebra")}
     named = {path.name for path in sets.iterdir()}
     return {"root": str(sets if name in named else sets / "photos")}
 

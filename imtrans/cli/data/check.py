@@ -4,6 +4,8 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -67,8 +69,7 @@ def command(
     The results for files are stored, and used again while these do not change. Exit code 3 where there are faults.
     """
     flags = ConfigFlags(dataset=dataset, data_root=data_root, settings=settings, skip_invalid=True)
-    config = configured(session.catalog, recipe, flags)
-    loaders = _loaders(session, config)
+    loaders = _opened(session, recipe, flags)
     from imtrans.engine.validation.validate import check_dataset
 
     with progress("examining") as tick:
@@ -82,6 +83,18 @@ def command(
             f"{dataset}: {samples} cannot be used",
             hint="Fix them, or train without: imtrans run ... --skip-invalid",
         )
+
+
+def _opened(session: Session, recipe: str | None, flags: ConfigFlags) -> "Mapping[Split, PairLoader]":
+    """The splits of the data set; of pictures that are no pairs where a folder holds these and no recipe is named."""
+    try:
+        return _loaders(session, configured(session.catalog, recipe, flags))
+    except DataError:
+        from imtrans.kit.pairing.guess import is_unpaired
+
+        if recipe or not (flags.dataset and is_unpaired(Path(flags.dataset).expanduser())):
+            raise
+    return _loaders(session, configured(session.catalog, None, replace(flags, is_unpaired=True)))
 
 
 def _loaders(session: Session, config: "RunConfig") -> "Mapping[Split, PairLoader]":

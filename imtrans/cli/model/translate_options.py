@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.translator import Translator
+    from imtrans.plugins.component import Direction
     from imtrans.plugins.discovery import Plugins
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -29,6 +30,7 @@ class TranslateOptions:
     inputs: tuple[str, ...]
     output: str
     device: str
+    direction: "Direction | None"
     seed: int
     samples: int
     uncertainty: bool
@@ -49,14 +51,15 @@ class TranslateOptions:
     offline: bool
 
     def opened(self, plugins: "Plugins") -> "Translator":
-        """The model, with the inference policy of --set."""
+        """The model, with the inference policy of --set, in the direction of --direction."""
         from imtrans.api import load
         from imtrans.engine.checkpoints.io import with_policy
         from imtrans.engine.inference.translator import Translator
 
         model = load(self.run, device=self.device, plugins=plugins, is_offline=self.offline).model
         policy = layer(ConfigFlags(settings=self.settings))
-        return Translator(with_policy(model, policy, catalog=Catalog(plugins.records)))
+        model = with_policy(model, policy, catalog=Catalog(plugins.records))
+        return Translator(model.towards(self.direction) if self.direction else model)
 
     @property
     def given_suffix(self) -> str:

@@ -46,9 +46,13 @@ def flag_of(key: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigFlags:
-    """The flags that set configuration keys, as text; what was not given is None."""
+    """The flags that set configuration keys, as text; what was not given is None.
+
+    `is_unpaired`: a path of `dataset` is one of pictures that are no pairs, whatever the recipe needs.
+    """
 
     dataset: str | None = None
+    is_unpaired: bool = False
     data_root: str | None = None
     file: str | None = None
     settings: tuple[str, ...] = ()
@@ -97,7 +101,8 @@ def configured(catalog: Catalog, recipe: str | None, flags: ConfigFlags) -> RunC
         layers.append(Layer(str(path), [_from_file(path, text, *leaf) for leaf in flatten(tree)]))
     layers.append(layer(flags))
     if flags.dataset is not None:
-        layers.append(dataset_layer(catalog, flags.dataset))
+        is_paired = dataset_argument.needs_pairs(catalog, recipe) and not flags.is_unpaired
+        layers.append(dataset_layer(catalog, flags.dataset, is_paired=is_paired))
     config = resolve(catalog, recipe, layers=layers)
     for line in _photo_notes(catalog, config, flags):
         click.echo(f"Note: {line}", err=True)
@@ -135,9 +140,9 @@ def layer(flags: ConfigFlags) -> Layer:
     return Layer("flag", [*settings, *by_flag])
 
 
-def dataset_layer(catalog: Catalog, text: str) -> Layer:
+def dataset_layer(catalog: Catalog, text: str, *, is_paired: bool = True) -> Layer:
     """What --dataset sets, as `dataset_argument.dataset_layer` says; a folder of a data set's name is noted."""
-    found = dataset_argument.dataset_layer(catalog, text)
+    found = dataset_argument.dataset_layer(catalog, text, is_paired=is_paired)
     if found.assignments[0].value == text and os.path.isdir(text):
         click.echo(f"Note: --dataset {text} is the data set of that name; the folder is --dataset ./{text}", err=True)
     return found

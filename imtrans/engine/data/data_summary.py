@@ -30,8 +30,9 @@ def data_summary(config: RunConfig, training: PairLoader, validation: PairLoader
     # Files that are all alike are described with the first pairs.
     as_trained = description.reversed() if training.is_reversed else description
     facts |= {f"{side} files": text for side, text in as_trained.mixtures.items()}
+    name = "pair" if training.source.is_paired else "pictures"
     for number in range(min(SHOWN, len(dataset))):
-        facts[f"pair {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
+        facts[f"{name} {number + 1}"] = _pair(training, number, folder=folder, sides=sides)
     notes = [*description.notes, *_enlarged(training, config.data.size)]
     notes += [f"{doubt.what}. {doubt.hint}" for doubt in description.doubts() if not doubt.is_fault]
     notes += [note for note in validation.source.dataset.description.notes if note not in notes]

@@ -16,7 +16,7 @@ from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.data.skipped_samples import SkipLog, SkippedSample
 from imtrans.engine.data.source import DatasetSource, dataset_source
 from imtrans.errors import DataError, ImtransError, ShapeError
-from imtrans.interfaces import Augmentation, DataSpec, ImageSpec, Pair, Split
+from imtrans.interfaces import Augmentation, Dataset, DataSpec, ImageSpec, Pair, Split
 from imtrans.kit.images import Array, Interpolation, resize
 from imtrans.kit.images.labels import highest_class
 from imtrans.kit.random import draw, permutation
@@ -93,8 +93,9 @@ class PairLoader:
         """The pair at this place, resized and checked, and its draw. DataError names the files at fault."""
         number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
         if not self.source.is_paired:
-            other = self.sample(self._partner(place))
-            key = f"{pair.key}-{other.key}"
+            partner = _partner(self.source.dataset, place, self.seed)
+            other = self.sample(partner)
+            key = _key_of_both(self.source.dataset, place.index, partner) or f"{pair.key}-{other.key}"
             side = "source" if self.is_reversed else "target"
             pair = replace(pair, key=key, **{side: getattr(other, side)})
         return pair, number
@@ -120,11 +121,16 @@ class PairLoader:
         if self.cache is None:
             return None
         indices, draws = [p.index for p in places], [draw(self.seed, p.epoch, p.index) for p in places]
-        others = None if self.source.is_paired else [*map(self._partner, places)]
+        others = None if self.source.is_paired else [_partner(self.source.dataset, p, self.seed) for p in places]
         cached = self.cache.take(indices, others, side="source" if self.is_reversed else "target")
         if cached is None:
             return None
         pair, keys = cached
+        if others:
+            keys = [
+                _key_of_both(self.source.dataset, *both) or key
+                for key, *both in zip(keys, indices, others, strict=True)
+            ]
         return HostBatch(pair.source, pair.target, pair.extras, keys, np.array(draws, np.int64))
 
     def checked(self, pair: Pair) -> Pair:
@@ -138,14 +144,6 @@ class PairLoader:
         if source.shape[:-1] != target.shape[:-1] and self.source.is_paired:
             raise ShapeError(f"source is {source.shape[:-1]}, target {target.shape[:-1]}")
         return Pair(source=source, target=target, key=pair.key, extras=extras)
-
-    def _partner(self, place: SampleIndex) -> int:
-        """The sample that gives the other side of unpaired data: another one in each epoch, the same when resumed."""
-        dataset = self.source.dataset
-        # Of the stored targets, whichever way it is trained: `pair` keeps the stored source of its sample.
-        count = dataset.description.lengths[1] if dataset.description.lengths else len(dataset)
-        # Not drawn one by one: of 10 pictures the odds are one in three that an epoch lacks a given one.
-        return int(_partners(count, self.seed, place.epoch)[place.index % count])
 
     def _replacement(self, place: SampleIndex, error: DataError) -> LoadedSample:
         # Drawn from the place and not from a generator: a resumed run reads the same replacement.
@@ -168,6 +166,20 @@ class PairLoader:
             return array
         size = (self.size[0], self.size[-1])  # one number stands for both
         return resize(array, size, "nearest" if spec.kind == "labels" else self.interpolation)
+
+
+def _key_of_both(dataset: Dataset, index: int, partner: int) -> str:
+    """The names of the files of both sides of unpaired data; "" where a side is no file of its own."""
+    files = dataset.files(index)[:1], dataset.files(partner)[1:]
+    return "-".join(f[0].stem for f in files) if all(files) else ""
+
+
+def _partner(dataset: Dataset, place: SampleIndex, seed: int) -> int:
+    """The sample that gives the other side of unpaired data: another one in each epoch, the same when resumed."""
+    # Of the stored targets, whichever way it is trained: `pair` keeps the stored source of its sample.
+    count = dataset.description.lengths[1] if dataset.description.lengths else len(dataset)
+    # Not drawn one by one: of 10 pictures the odds are one in three that an epoch lacks a given one.
+    return int(_partners(count, seed, place.epoch)[place.index % count])
 
 
 @functools.lru_cache(maxsize=2)  # an epoch, and the one after it

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imtrans.engine.build import ComponentFactory
+from imtrans.engine.evaluation.eval_samples import CYCLE
 from imtrans.engine.evaluation.metric_options import changed_options, hashed_options
 from imtrans.errors import ConfigError, NotInstalledError
 from imtrans.interfaces import DataSpec, Metric
@@ -76,9 +77,8 @@ def bind_metrics(
     what is missing or not installed, is left out. Raises NotInstalledError or ConfigError if another one is, or, unless
     it `may_be_empty`, if none is left.
     """
-    bound: list[BoundMetric] = []
-    unfit: dict[str, Reason] = {}
-    lacking: dict[str, Reason] = {}
+    bound = list[BoundMetric]()
+    unfit, lacking = dict[str, Reason](), dict[str, Reason]()
     for use in (*protocol.metrics, *protocol.optional):
         info = catalog.component("metric", use.name, where=f"protocol {protocol.name}").info or MetricInfo()
         if not info.compares(data_spec.target.kind):
@@ -87,7 +87,7 @@ def bind_metrics(
         elif info.needs_pairs and not is_paired:
             unfit[use.name] = ConfigError("it compares a picture with its own target, and these data are not paired")
         elif need := next((n for n in info.needs if n in missing), None):
-            lacking[use.name] = ConfigError(f"it needs the {need}: --{need} DIR")
+            lacking[use.name] = _lacking(need)
         else:
             try:
                 bound.append(_bound(use, info, factory, catalog, data_spec=data_spec))
@@ -96,10 +96,15 @@ def bind_metrics(
                 if use in protocol.metrics:
                     raise
                 lacking[use.name] = NotInstalledError(f"{error.what.removeprefix(f'{use.name}: ')}. {error.hint}")
-    left_out = lacking | unfit
     if not (bound or may_be_empty) or any(use.name in lacking for use in protocol.metrics):
-        raise _error(protocol, left_out)
-    return BoundMetrics(metrics=bound, left_out={name: error.what for name, error in left_out.items()})
+        raise _error(protocol, lacking | unfit)
+    return BoundMetrics(metrics=bound, left_out={name: error.what for name, error in (lacking | unfit).items()})
+
+
+def _lacking(need: str) -> ConfigError:
+    """Why a metric is left out that needs what no batch holds."""
+    fix = ", which only a model of both directions gives" if need == CYCLE else f": --{need} DIR"
+    return ConfigError(f"it needs the {need}{fix}")
 
 
 def _bound(

@@ -14,6 +14,7 @@ from imtrans.interfaces import Batch, DataSpec, ImageSpec
 from imtrans.kit.images import Array, from_range, resize, resize_nearest, to_range
 from imtrans.kit.images.decode import decode
 
+CYCLE = "cycle"  # the extra in which the prediction comes translated back, (1, C, H, W) as the source
 LABELS = "labels"  # the extra in which exact class numbers come, (1, 1, H, W)
 
 

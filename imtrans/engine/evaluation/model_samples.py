@@ -11,6 +11,7 @@ from imtrans.engine.data.loader import Samples, prepare
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.data.sampler import SampleIndex
 from imtrans.engine.evaluation.eval_samples import (
+    CYCLE,
     LABELS,
     EvalSample,
     EvalSamples,
@@ -70,7 +71,9 @@ def _eval_sample(
     model: Model, batch: Batch, stored: Batch, protocol: EvalProtocol, *, labels: Tensor | None
 ) -> EvalSample:
     data_spec = model.data_spec
-    prediction = _as_compared(predict(model, batch), batch.source, data_spec)
+    predicted = predict(model, batch)
+    others = _both_ways(model, batch, predicted)
+    prediction = _as_compared(predicted, batch.source, data_spec)
     upper_bound = _as_compared(batch.target, batch.source, data_spec)
     target = _as_compared(stored.target, stored.source, data_spec)
     predicted_size, how = tuple(prediction.shape[2:]), protocol.resize
@@ -82,6 +85,7 @@ def _eval_sample(
             "source": to_display(batch.source[0], data_spec.source),
             "prediction": to_display(prediction[0], target_spec),
             "target": to_display(upper_bound[0], target_spec),
+            **{name: to_display(picture[0], spec) for name, (picture, spec) in others.items()},
         }
 
     return EvalSample(
@@ -91,12 +95,29 @@ def _eval_sample(
             source=resize_to(stored.source, size, "nearest"),  # it may be painted labels, whose colours must not mix
             target=resize_to(target, size, how, spec=data_spec.target),
             valid=None if stored.valid is None else resize_to(stored.valid, size, "nearest"),
-            extras={**stored.extras, **({LABELS: labels.to(model.device)} if labels is not None else {})},
+            extras={
+                **stored.extras,
+                **({LABELS: labels.to(model.device)} if labels is not None else {}),
+                **({CYCLE: resize_to(others[CYCLE][0], size, how)} if others else {}),
+            },
         ),
         upper_bound=resize_to(upper_bound, size, how, spec=data_spec.target),
         predicted_size=predicted_size,
         pictures=pictures,
     )
+
+
+def _both_ways(model: Model, batch: Batch, predicted: Tensor) -> dict[str, tuple[Tensor, ImageSpec]]:
+    """What a model that translates both ways makes besides, with what each picture is: the prediction back again, the
+    target's translation, and that back again; nothing where it translates one way alone."""
+    back, seed = model.reversed(), int(batch.draws[0])
+    source, target = model.data_spec.source, model.data_spec.target
+    if back is None or any(spec.kind == "labels" or spec.space for spec in (source, target)):
+        return {}
+    with inference_mode(model, seed=seed):
+        there = translate(back, batch.target, seed=seed)
+        cycle, again = translate(back, predicted, seed=seed), translate(model, there, seed=seed)
+    return {CYCLE: (rounded(cycle, source), source), "back": (there, source), "back cycle": (again, target)}
 
 
 def _as_compared(image: Tensor, source: Tensor, data_spec: DataSpec) -> Tensor:

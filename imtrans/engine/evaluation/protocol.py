@@ -56,6 +56,8 @@ def run_protocol(model: Model, catalog: Catalog) -> EvalProtocol:
 def protocol_of_run(model: Model, catalog: Catalog) -> str:
     """The protocol where the user names none: the default for such targets, else the run's own metrics."""
     kind = model.data_spec.target.kind
+    if kind == "image" and not model.config.dataset.component.info.is_paired:
+        return default_protocol(catalog, "unpaired") or OWN
     # The protocol for images has metrics of flat ones.
     is_volume = kind == "image" and len(model.config.data.size) > 2
     return (None if is_volume else default_protocol(catalog, kind)) or OWN

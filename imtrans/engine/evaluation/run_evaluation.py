@@ -13,7 +13,7 @@ from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.evaluation import eval_report
 from imtrans.engine.evaluation.bound_metrics import bind_metrics
-from imtrans.engine.evaluation.eval_samples import EvalSamples, resize_to
+from imtrans.engine.evaluation.eval_samples import CYCLE, EvalSamples, resize_to
 from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
 from imtrans.engine.evaluation.image_folders import samples_of_folders
 from imtrans.engine.evaluation.model_samples import samples_of_model
@@ -77,6 +77,7 @@ def evaluate_run(
         conditions={"split": protocol.split, "inference": values(config.inference)},
         mean=_mean(model, protocol, run=checkpoint.parent),
         about=about,
+        missing=[] if model.reversed() else [CYCLE],
         base=base or own,
         name=name_of(checkpoint) if checkpoint.is_file() else checkpoint.name,
         keeps_pictures=keeps_pictures,
@@ -117,7 +118,7 @@ def evaluate_folders(
         about={**about, **{k: str(v) for k, v in beside.items() if v is not None}},
         base=base,
         name=predictions.resolve().name,
-        missing=[k for k, v in beside.items() if v is None],
+        missing=[CYCLE, *(k for k, v in beside.items() if v is None)],
         keeps_pictures=keeps_pictures,
         grid=grid,
         tick=tick,

@@ -15,8 +15,9 @@ from imtrans.engine.evaluation.metric_rows import MetricRows, interleave, worst_
 from imtrans.engine.evaluation.model_samples import batches, samples_of_model
 from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.interfaces import Sample, Tick
-from imtrans.kit.spread import spread
+from imtrans.kit.selection import spread
 
+SIDES = ("source", "prediction", "target")
 MAX_FOR_MEAN = 256
 MAX_WORST = 8
 MAX_KNOWN = 32  # training pictures that are compared with those of validation
@@ -120,6 +121,7 @@ def _sample(sample: EvalSample, metrics: Sequence[BoundMetric], *, is_worst: boo
         target=pictures["target"],
         scores=numbers,
         is_worst=is_worst,
+        others={name: picture for name, picture in pictures.items() if name not in SIDES},
     )
 
 

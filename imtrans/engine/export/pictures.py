@@ -15,7 +15,7 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array
 from imtrans.kit.images.color import into_space, join_lab
 from imtrans.kit.images.labels import classes_of
-from imtrans.kit.spread import spread
+from imtrans.kit.selection import spread
 
 COUNT = 20
 

@@ -8,7 +8,7 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Dataset, StoredSizes
 from imtrans.kit.images import Array
 from imtrans.kit.images.header_cache import headers
-from imtrans.kit.spread import spread
+from imtrans.kit.selection import spread
 
 MOST_READ = 8  # samples that are decoded where the headers of files do not tell the size of samples
 

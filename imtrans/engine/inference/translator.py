@@ -106,4 +106,4 @@ class Translator(ModelRunner):
 def _fingerprint(model: Model) -> str:
     modules = {**model.networks, **{f"ema.{k}": v.module for k, v in model.averages.items()}}
     weights = [pretrained.fingerprint(module) for _, module in sorted(modules.items())]
-    return hashlib.sha256(repr((weights, repr(model.config.inference))).encode()).hexdigest()
+    return hashlib.sha256(repr((weights, repr(model.config.inference), model.config.direction)).encode()).hexdigest()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from imtrans.config.dataset_argument import needs_pairs
 from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
@@ -57,7 +58,7 @@ def setup_training(
     device = devices.choose(config.train.device)
     world, factory = distributed.join(device, timeout=config.train.timeout), build.ComponentFactory(catalog)
     _check_world(config, world)
-    _check_pairs(config)
+    _check_pairs(config, catalog)
     splits, augment = _open_splits(config, factory, folder=folder, start=start, world=world)
     first = splits.training.pair(SampleIndex(0, 0))[0]
     devices.prepare(config.train)
@@ -233,9 +234,12 @@ def _record(run: Run, plugins: "Plugins", loaders: dict[str, PairLoader], start:
         run_dir.make(run, plugins)
 
 
-def _check_pairs(config: RunConfig) -> None:
+def _check_pairs(config: RunConfig, catalog: Catalog) -> None:
     if config.info.needs_pairs and not config.dataset.component.info.is_paired:
-        raise ConfigError(f"method {config.method.name!r} needs pairs, and data set {config.dataset.name!r} has none")
+        recipes = [e.name for e in catalog.entries("recipe") if not needs_pairs(catalog, e.name)]
+        fitting = f"Recipes for unpaired pictures: imtrans run {join_names(recipes, most=4)}" if recipes else ""
+        what = f"method {config.method.name!r} needs pairs, and data set {config.dataset.name!r} has none"
+        raise ConfigError(what, hint=fitting or "Use a method that needs none: imtrans list methods")
     if config.data.folds and not config.dataset.component.info.is_paired:
         what = f"data.folds {config.data.folds}: data set {config.dataset.name!r} has no pairs to deal into parts"
         raise ConfigError(what, hint="Leave --folds out.")

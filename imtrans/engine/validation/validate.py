@@ -115,8 +115,9 @@ def _notes(loadings: Iterable[PairLoader]) -> list[str]:
     datasets = [loading.source.dataset for loading in loadings]
     # `Usable` adds a note of what it leaves out, which the issues say already.
     whole = [d.inner if isinstance(d, Usable) else d for d in datasets]
+    kinds = [d.description.layout for d in whole if d.description.lengths]
     contents = [f"the {side}s are {text}" for d in whole for side, text in d.description.mixtures.items()]
-    notes = [*contents, *(note for d in whole for note in d.description.notes)]
+    notes = [*kinds, *contents, *(note for d in whole for note in d.description.notes)]
     return [*dict.fromkeys(map(str, notes))]
 
 

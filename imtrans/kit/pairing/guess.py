@@ -1,12 +1,13 @@
 """What a folder of pictures could be: pairs by names or folders, panels, pages, photos without partners."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-from imtrans.errors import DataError
+from imtrans.errors import DataError, ImtransError
 from imtrans.kit.images.array import Array
 from imtrans.kit.images.header_cache import headers
 from imtrans.kit.pairing.groups import SPLITS, groups_of
@@ -14,9 +15,10 @@ from imtrans.kit.pairing.names import NamePairs, by_folders, by_names
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM, Part, Parts, decode_part, split_part
 from imtrans.kit.pairing.structure import Fit, fit
 from imtrans.kit.picture_files import find_pictures
-from imtrans.kit.spread import spread
+from imtrans.kit.selection import spread
 
 SAMPLE = 24  # pairs that are looked at
+SPLIT_OF = re.compile(rf"(?:{'|'.join(SPLITS)})(?:$|[_-]?(?=(?:A|B|source|target)$))")  # "train" of trainA and of train
 PIXELS = 100_000_000  # of all that are looked at, but for the first four
 THIRDS = tuple(Part("column", i, 3) for i in (1, 2, 3))
 Pairs = Sequence[tuple[str, str]]
@@ -28,6 +30,7 @@ class Guess:
 
     Pairs are (source, target): names below the folder, with the part of the file that is meant ("x.png#column=1/3").
     `patterns` select source and target by name, and `layout` is that of single files, where these suffice to read them.
+    `is_unpaired`: they are pictures of two kinds that are no pairs.
     """
 
     says: str
@@ -36,6 +39,7 @@ class Guess:
     patterns: tuple[str, ...] = ()
     layout: str = ""
     fit: Fit | None = None
+    is_unpaired: bool = False
 
     @property
     def groups(self) -> tuple[str, list[str]]:
@@ -51,7 +55,7 @@ def guesses(folder: Path) -> list[Guess]:
     found = [g for g in _of_names(folder, names) if g]
     if not any(guess.fit and guess.fit.is_evident for guess in found):
         found = [*_of_parts(folder, names), *found]
-    return found or [Guess(says=_without_pairs(names))]
+    return found or [_without_pairs(names)]
 
 
 def fit_of(folder: Path, pairs: Pairs) -> Fit:
@@ -137,12 +141,28 @@ def _is_evident(guess: Guess) -> bool:
     return bool(guess.fit and guess.fit.is_evident)
 
 
-def _without_pairs(names: Sequence[str]) -> str:
-    folders: dict[str, int] = {}
+def is_unpaired(path: Path) -> bool:
+    """Whether a folder looks like pictures of two kinds that are no pairs."""
+    try:
+        found = guesses(path) if path.is_dir() else []
+    except ImtransError:
+        return False
+    return bool(found) and found[0].is_unpaired
+
+
+def _without_pairs(names: Sequence[str]) -> Guess:
+    sides: dict[str, int] = {}
     for name in names:
-        top = name.partition("/")[0] if "/" in name else ""
-        folders[top] = folders.get(top, 0) + 1
-    if len(folders) == 2 and not folders.keys() & {"", *SPLITS}:
-        (one, count), (two, other) = folders.items()
-        return f"unpaired pictures ({count:,} in {one} and {other:,} in {two}, no common names)"
-    return "photos without partners"
+        side = _side_of(name)
+        sides[side] = sides.get(side, 0) + 1
+    if len(sides) != 2 or "" in sides:
+        return Guess(says="photos without partners")
+    (one, count), (two, other) = sorted(sides.items())
+    says = f"unpaired pictures ({count:,} in {one} and {other:,} in {two}, no common names)"
+    return Guess(says=says, is_unpaired=True)
+
+
+def _side_of(name: str) -> str:
+    """The folder that says the side of a picture, without its split: trainA/x, train/A/x and A/train/x are of A."""
+    folders = [SPLIT_OF.sub("", folder) for folder in name.split("/")[:-1]]
+    return next((folder for folder in folders if folder), "")

@@ -43,7 +43,7 @@ def grids(run: Path) -> dict[int, Path]:
 
 
 def save(path: Path, grid: SampleGrid) -> None:
-    """Write a PNG with one row (source | prediction | target) for each sample.
+    """Write a PNG with one row (source | prediction | target, and what else it has) for each sample.
 
     ResourceError if it cannot be written.
     """
@@ -51,9 +51,9 @@ def save(path: Path, grid: SampleGrid) -> None:
 
     from imtrans.kit.report.image_grid import places, sheet
 
-    rows = [_panels(s) for s in grid.samples]
+    rows = [s.panels for s in grid.samples]
     entries = [
-        {"key": s.key, "scores": dict(s.scores), "places": panels}
+        {"key": s.key, "scores": dict(s.scores), "places": panels, "others": [*s.others]}
         for s, panels in zip(grid.samples, places(rows), strict=True)
     ]
     record = {"step": grid.step, "by": grid.by, "higher": grid.higher_is_better, "samples": entries}
@@ -105,19 +105,18 @@ def _files(run: Path) -> Iterator[Path]:
     return folder.iterdir() if folder.is_dir() else iter(())
 
 
-def _panels(sample: Sample) -> "list[Array]":
-    return [p for p in (sample.source, sample.prediction, sample.target) if p is not None]
-
-
 def _sample(pixels: "Array", entry: Any) -> Sample:
     panels = [_panel(pixels, [int(n) for n in place]) for place in entry["places"]]
     scores = {str(k): float(v) for k, v in entry["scores"].items()}
+    names = [str(name) for name in entry.get("others", ())]  # grids of earlier releases have none
+    first = len(panels) - len(names)
     return Sample(
         key=str(entry["key"]),
         source=panels[0],
         prediction=panels[1],
-        target=panels[2] if len(panels) > 2 else None,
+        target=panels[2] if first > 2 else None,
         scores=scores,
+        others=dict(zip(names, panels[first:], strict=True)),
     )
 
 

@@ -73,8 +73,9 @@ def advice(guess: Guess, path: Path) -> str:
         return f"Pair them: --set dataset.layout={guess.layout}; or imtrans data pair {path}"
     if guess.pairs:
         return f"Look at them and write a table of pairs: imtrans data pair {path}"
-    if guess.says.startswith("unpaired"):
-        return "Give partners the same names; a table can pair others: --dataset pairs.csv"
+    if guess.is_unpaired:
+        partners = "or give partners the same names; a table can pair others: --dataset pairs.csv"
+        return f"Train on them unpaired: imtrans run cyclegan --dataset {path}\n{partners[0].upper()}{partners[1:]}"
     return f"Make pairs of photos: {MAKERS.format(folder=path)}"
 
 

@@ -24,7 +24,7 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
                 hint=f"Its partner {partner} is there; both are needed, with the same names.",
             )
     first, second = (scan(folder, deep=True, skip=skip) for folder in (one, two))
-    short, other = _short_names(one, two)
+    short, other = short_names(one, two)
     unpaired = {f"{key_of(k)} (only in {short})": first.files[k] for k in _unpaired(first, second)}
     unpaired |= {f"{key_of(k)} (only in {other})": second.files[k] for k in _unpaired(second, first)}
     unread = [*_unread(first, second), *_unread(second, first)]
@@ -75,7 +75,7 @@ def _doubles(first: Scan, second: Scan) -> Iterator[Issue]:
         yield one_name([*first.doubles.get(stem, ()), *second.doubles.get(stem, ())])
 
 
-def _short_names(one: Path, two: Path) -> tuple[str, str]:
+def short_names(one: Path, two: Path) -> tuple[str, str]:
     """The lowest of the folders above and at both that differ in name."""
     for first, second in zip(reversed(one.absolute().parts), reversed(two.absolute().parts), strict=False):
         if first != second:

@@ -46,10 +46,12 @@ def _faults(history: History, stats: ImageStats | None, facts: RunFacts) -> Iter
 
 def _healthy(history: History, stats: ImageStats | None, facts: RunFacts) -> Diagnosis:
     accuracy, share, (name, ratio) = recent(history, ACCURACY), recent(history, WAITING), gap(history, facts)
-    growth = next((trend(history.column(n).tail(bound("tail"))) for n in distances(history)), math.nan)
+    distance = next(iter(distances(history)), "")
+    growth = trend(history.column(distance).tail(bound("tail"))) if distance else math.nan
+    what = "the distance to the target" if facts.is_paired else f"the loss {distance!r}"
     figures = [
         f"D classifies {accuracy:.0%} of the patches correctly" if math.isfinite(accuracy) else "",
-        f"the distance to the target changed by {growth:+.0%} in the last third" if math.isfinite(growth) else "",
+        f"{what} changed by {growth:+.0%} in the last third" if math.isfinite(growth) else "",
         f"predictions differ by {stats.spread:.0%} of what targets do" if stats and stats.has_targets else "",
         f"{name} on validation pictures is {ratio:.1f} times that on training pictures" if math.isfinite(ratio) else "",
         f"{share:.0%} of the time went into waiting for data" if math.isfinite(share) else "",

@@ -35,7 +35,7 @@ class RunFacts:
 
     `values` are those of its configuration by their dotted keys; `numbers` the numbers of its metrics, and whether
     higher is better; `pairs` how many it is trained on, 0 where that is not known; `steps` its length, `name` that of
-    its folder.
+    its folder. Without `is_paired` no target belongs to a source: no distance between the two means anything.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -43,12 +43,20 @@ class RunFacts:
     pairs: int = 0
     steps: int = 0
     name: str = ""
+    is_paired: bool = True
 
     @classmethod
     def of(cls, run: Run) -> "RunFacts":
         """Those of a run."""
         values = {key: value for key, value, _ in run.config.rows()}
-        return cls(values=values, numbers=run.numbers, pairs=run.pairs, steps=run.steps, name=run.folder.name)
+        return cls(
+            values=values,
+            numbers=run.numbers,
+            pairs=run.pairs,
+            steps=run.steps,
+            name=run.folder.name,
+            is_paired=run.config.dataset.component.info.is_paired,
+        )
 
     @property
     def longer(self) -> str:

@@ -8,15 +8,16 @@ from imtrans_observers.diagnosis.log_faults import trend
 from imtrans_observers.diagnosis.records import Diagnosis, RunFacts
 from imtrans_observers.diagnosis.thresholds import bound
 
-WORSE, FEW, BY_HEART, UNFINISHED = "worse than the mean image", "few pairs", "learned by heart", "not finished"
+WORSE, BY_HEART, UNFINISHED = "worse than the mean image", "learned by heart", "not finished"
 
 
 def result_faults(history: History, facts: RunFacts) -> Iterator[Diagnosis]:
     """The faults of the result, the worst first."""
     yield from _worse_than_mean(history, facts)
     if 0 < facts.pairs < bound("pairs"):
-        sentence = f"{facts.pairs} pairs were trained on: the pictures may be right, but nobody can tell it of others."
-        yield Diagnosis(name=FEW, sentence=sentence, hint=f"{bound('pairs'):.0f} pairs and more")
+        kind = "pairs" if facts.is_paired else "pictures"
+        sentence = f"{facts.pairs} {kind} were trained on: the results may be right, but nobody can tell it of others."
+        yield Diagnosis(name=f"few {kind}", sentence=sentence, hint=f"{bound('pairs'):.0f} {kind} and more")
     yield from _by_heart(history, facts)
     yield from _unfinished(history, facts)
 

@@ -5,9 +5,8 @@ import torch
 from torch import nn
 
 from imtrans.interfaces import DiscriminatorOutput
-from imtrans.kit.loss_terms import AdversarialTerms, Weighted
+from imtrans.kit.loss_terms import AdversarialTerms, Weighted, accuracy
 from imtrans_losses.adversarial import BCE, LSGAN, Hinge
-from imtrans_pix2pix.method import accuracy
 
 
 def verdict(*scales):

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from imtrans.testing import check_generator, make
+from imtrans_resnet.network import BlurDown, SmoothUpConv
 
 
 @pytest.mark.parametrize(("name", "count"), [("resnet6", 7_837_699), ("resnet9", 11_378_179)])
@@ -17,8 +18,38 @@ def test_both_keep_the_contract(name):
     check_generator(name, width=2, size=16)
 
 
+def test_antialiased_sampling_has_the_same_weights_and_names():
+    plain, smooth = (make("generator", "resnet9", width=2, antialias=a) for a in (False, True))
+    assert plain.state_dict().keys() == smooth.state_dict().keys()
+    with torch.device("meta"):
+        assert sum(p.numel() for p in make("generator", "resnet9", antialias=True).parameters()) == 11_378_179
+
+
+def test_halving_blurs_by_1_2_1_over_mirrored_borders():
+    line = torch.tensor([4.0, 8.0, 0.0, 12.0])
+    halved = BlurDown()(line.expand(1, 2, 4, 4))
+    # (8 + 2 * 4 + 8) / 4 at the border, (8 + 2 * 0 + 12) / 4 inside; rows are all alike.
+    torch.testing.assert_close(halved, torch.tensor([6.0, 5.0]).expand(1, 2, 2, 2))
+
+
+def test_doubling_blurs_by_1_3_3_1():
+    up = SmoothUpConv(1, 1, 1)
+    torch.nn.init.ones_(up.weight)
+    torch.nn.init.zeros_(up.bias)
+    doubled = up(torch.tensor([0.0, 4.0]).expand(1, 1, 2, 2))
+    # Weights 3 and 1 of 4 for the nearer and the farther of two neighbours; the border is repeated.
+    torch.testing.assert_close(doubled[0, 0, 0], torch.tensor([0.0, 1.0, 3.0, 4.0]))
+
+
 @pytest.mark.parametrize(
-    "options", [{"norm": "batch", "bias": "no-norm"}, {"norm": "none"}, {"padding": "zero"}, {"dropout": 0.5}]
+    "options",
+    [
+        {"antialias": True},
+        {"norm": "batch", "bias": "no-norm"},
+        {"norm": "none"},
+        {"padding": "zero"},
+        {"dropout": 0.5},
+    ],
 )
 def test_every_option_keeps_the_contract(options):
     check_generator("resnet6", width=2, blocks=1, size=16, channels=((3, 3),), learns=False, **options)

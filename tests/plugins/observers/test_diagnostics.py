@@ -210,6 +210,14 @@ def test_a_model_that_loses_against_the_mean_image_by_most_numbers_is_not_health
     assert "imtrans data preview" in known.hint
 
 
+def test_unpaired_pictures_have_no_distance_to_a_target():
+    few, enough = (scored(RunFacts(pairs=n, is_paired=False)) for n in (12, 40))
+    assert (few.name, few.sentence[:11]) == ("few pictures", "12 pictures")
+    assert enough.name == "healthy"
+    assert "distance to the target" not in enough.sentence
+    assert "the loss 'reconstruction' changed by" in enough.sentence
+
+
 def test_pictures_that_are_known_by_heart_and_few_pairs_are_told():
     assert scored(l1=0.3, l1_on_training=0.2).name == "healthy"
     by_heart = scored(l1=0.3, l1_on_training=0.1)

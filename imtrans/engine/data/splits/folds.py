@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from imtrans.engine.data.splits.held_out import rank
 from imtrans.errors import DataError
 from imtrans.interfaces import Dataset
 from imtrans.kit.bases import Subset
+from imtrans.kit.selection import rank
 
 
 class Fold(NamedTuple):

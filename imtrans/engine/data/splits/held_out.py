@@ -1,20 +1,20 @@
 """The split of a sample: held out of training or not, by its key alone, and the record that a run keeps of it."""
 
 import gzip
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from imtrans import atomic_io
 from imtrans.errors import DataError, join_names
 from imtrans.interfaces import Dataset, Split
 from imtrans.kit.bases import Subset
+from imtrans.kit.selection import held_out
 
 RECORD = "split.json.gz"
-HELD_OUT = 0.1  # share of the samples
 
 
 def divided(whole: Dataset, split: Split, recorded: Mapping[str, bool]) -> Dataset:
@@ -41,20 +41,6 @@ def divided(whole: Dataset, split: Split, recorded: Mapping[str, bool]) -> Datas
     return subset
 
 
-def held_out(keys: Sequence[str], recorded: Mapping[str, bool]) -> list[bool]:
-    """Whether each sample is held out of training: as recorded, else by its key alone, about one in ten.
-
-    Of few samples at least one is held out, and at least one is not.
-    """
-    ranks = [rank(key) for key in keys]
-    held = [recorded.get(key, number < HELD_OUT) for key, number in zip(keys, ranks, strict=True)]
-    free = sorted((i for i, key in enumerate(keys) if key not in recorded), key=ranks.__getitem__)
-    if free and len(set(held)) == 1:
-        changed = free[-1] if held[0] else free[0]
-        held[changed] = not held[0]
-    return held
-
-
 def _held_out_by_group(whole: Dataset, recorded: Mapping[str, bool]) -> list[bool]:
     """Whether each sample is held out of training: all of a group, or none. DataError for one group alone."""
     group_of = whole.description.group_of
@@ -71,6 +57,8 @@ def _held_out_by_group(whole: Dataset, recorded: Mapping[str, bool]) -> list[boo
 
 def check_disjoint(training: Dataset, validation: Dataset) -> None:
     """DataError, naming them, for samples of validation that are trained on: the same files, also through links."""
+    if training.description.lengths:
+        return _check_sides(training, validation)
     trained = {identity: i for i, identity in enumerate(_identities(training)) if identity}
     both = [i for i, identity in enumerate(_identities(validation)) if identity in trained]
     if both:
@@ -80,6 +68,22 @@ def check_disjoint(training: Dataset, validation: Dataset) -> None:
             f"{len(both):,} of {len(validation):,} validation samples are trained on as well: {names}",
             hint=f"{fix}; the numbers of such a run would mean nothing.",
         )
+
+
+def _check_sides(training: Dataset, validation: Dataset) -> None:
+    """DataError for a picture of unpaired data, of either side, that is in both splits."""
+    trained, tested = ([_inode(str(f)) for f in _files_of_sides(dataset)] for dataset in (training, validation))
+    known, names = {*trained}, [str(f) for f in _files_of_sides(validation)]
+    both = [name for name, inode in zip(names, tested, strict=True) if inode in known]
+    if both:
+        what = f"{len(both):,} of {len(names):,} validation pictures are trained on as well"
+        hint = "Remove them from one of the two splits; the numbers of such a run would mean nothing."
+        raise DataError(f"{what}: {join_names(both, most=3)}", hint=hint)
+
+
+def _files_of_sides(dataset: Dataset) -> list[Path]:
+    """The files of all samples, each once."""
+    return [*dict.fromkeys(file for i in range(len(dataset)) for file in dataset.files(i))]
 
 
 def write_record(folder: Path, datasets: Sequence[Dataset]) -> None:
@@ -103,29 +107,21 @@ def read_record(folder: Path | None) -> dict[str, bool]:
         return {}
 
 
-def rank(key: str) -> float:
-    """A number from 0 to 1 that follows from the key alone, evenly spread."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=7).digest()
-    return int.from_bytes(digest, "big") / 2**56
-
-
 def _identities(dataset: Dataset) -> Iterator[tuple[object, ...] | None]:
     """What each sample is, wherever its names lead: its files on the disk; None for samples without files.
 
     Where several samples come from one file, their keys tell them apart.
     """
-    inodes: dict[str, object] = {}
-
-    def inode(file: str) -> object:
-        if file not in inodes:
-            try:
-                stat = os.stat(file)
-                inodes[file] = (stat.st_dev, stat.st_ino)
-            except (OSError, ValueError):
-                inodes[file] = os.path.abspath(file)
-        return inodes[file]
-
+    inode = cache(_inode)
     files = [tuple(map(str, dataset.files(i))) for i in range(len(dataset))]
     is_shared = len(set(files)) < len(files)
     for i, names in enumerate(files):
         yield (*map(inode, names), *([dataset.key(i)] if is_shared else [])) if names else None
+
+
+def _inode(file: str) -> object:
+    try:
+        stat = os.stat(file)
+        return stat.st_dev, stat.st_ino
+    except (OSError, ValueError):
+        return os.path.abspath(file)

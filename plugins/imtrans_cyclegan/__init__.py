@@ -1,0 +1,78 @@
+"""CycleGAN: translation between two kinds of pictures without pairs, in both directions."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from imtrans import Component, ComponentRef, MethodInfo, Recipe, Slot, WeightedRef, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANOptions:
+    """Options of the training step; defaults are the paper's."""
+
+    pool_size: int = option(50, "translations of earlier steps that each discriminator may see again; 0: none", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANInference:
+    """How a trained model is run."""
+
+    norm: Literal["batch", "running"] = option(
+        "batch", "statistics of the norm layers: the picture's own, or the running ones of training"
+    )
+    dropout: bool = option(False, "dropout as a source of noise")
+
+
+CYCLEGAN = MethodInfo(
+    slots={
+        "generator": Slot(kind="generator", group="generator"),
+        "backward_generator": Slot(kind="generator", group="generator", reverse=True),
+        "discriminator": Slot(kind="discriminator", group="discriminator"),
+        "backward_discriminator": Slot(kind="discriminator", group="discriminator", reverse=True),
+        "adversarial": Slot(kind="adversarial", many=True),
+        "cycle": Slot(kind="loss", many=True),
+        "identity": Slot(kind="loss", many=True),
+    },
+    policy=CycleGANInference,
+    needs_pairs=False,
+)
+# Appendix 7.2 of the paper, and biases as in its code: 2,764,737 parameters.
+DISCRIMINATOR: Mapping[str, Any] = {"conditional": False, "norm": "plain-instance", "bias": "everywhere"}
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    """Declare what this plugin offers."""
+    yield Component(
+        kind="method",
+        name="cyclegan",
+        target="imtrans_cyclegan.method:cyclegan",
+        summary="two generators that undo each other, without pairs (Zhu et al. 2017)",
+        options=CycleGANOptions,
+        info=CYCLEGAN,
+        needs_context=True,
+    )
+    yield Recipe(
+        name="cyclegan",
+        summary="unpaired translation, both ways: two ResNets of 9 blocks, least squares, cycle 10, identity 5",
+        method=ComponentRef("cyclegan"),
+        networks={
+            "generator": ComponentRef("resnet9"),
+            "backward_generator": ComponentRef("resnet9"),
+            "discriminator": ComponentRef("patchgan70", DISCRIMINATOR),
+            "backward_discriminator": ComponentRef("patchgan70", DISCRIMINATOR),
+        },
+        losses={
+            "adversarial": ComponentRef("lsgan"),
+            "cycle": [WeightedRef("l1", weight=10.0)],
+            "identity": [WeightedRef("l1", weight=5.0)],
+        },
+        augment=[ComponentRef("kornia-jitter"), ComponentRef("kornia-flip")],
+        metrics=[],
+        dataset=ComponentRef("day2night"),
+        # Half of the run at the full rate, half in a straight line to 0: of the 200 epochs 100 and 100.
+        train={"optimizer.name": "adam", "optimizer.lr": 2e-4, "optimizer.betas": (0.5, 0.999), "schedule": "linear"},
+        reference="cyclegan",
+        reference_dataset="horse2zebra",
+    )
