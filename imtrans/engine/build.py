@@ -14,14 +14,15 @@ import torch
 from torch import nn
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
-from imtrans.errors import ConfigError, ImtransError, ImtransWarning, PluginError, join_names, nearest
+from imtrans.errors import ConfigError, ImtransError, ImtransWarning, PluginError, join_names
 from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
 from imtrans.kit.method_parts import check_parts
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, Direction, Kind
+from imtrans.plugins.component_options import options_of
 from imtrans.plugins.loading_guard import guarded
-from imtrans.plugins.options import coerce, default_record, specs, values
+from imtrans.plugins.options import values
 
 NETWORKS = ("generator", "discriminator", "network")
 # What a model is built for: to be trained from its beginning, to be resumed, or only to translate. In the last two a
@@ -47,16 +48,6 @@ class ComponentFactory:
     def context(self, **fields: Any) -> Context:
         """A context whose `make` passes on these fields: the parts of a network see its data, too."""
         return Context(make=functools.partial(self.make, **fields), **fields)
-
-
-def options_of(component: Component, ref: ComponentRef) -> Any:
-    """The component's option record with the values of `ref`, typed and checked."""
-    known = specs(component.options)
-    unknown = next((name for name in ref.options if name not in known), None)
-    if unknown:
-        raise ConfigError(f"{component.kind} {ref.name!r} has no option {unknown!r}{nearest(unknown, known)}")
-    options = {name: coerce(value, known[name], where=f"{ref.name}.{name}") for name, value in ref.options.items()}
-    return dataclasses.replace(default_record(component.options), **options)
 
 
 def build(component: Component, options: Any, context: Context | DatasetContext, **parts: Any) -> Any:

@@ -45,8 +45,8 @@ def check_dataset(name: str, *, size: Sequence[int] = (64,), **options: Any) -> 
 
 def _source(name: str, split: Split, *, size: Sequence[int], options: Mapping[str, Any]) -> "DatasetSource":
     from imtrans.config.schema import ResolvedComponent
-    from imtrans.engine.build import options_of
     from imtrans.engine.data.source import DatasetSource
+    from imtrans.plugins.component_options import options_of
 
     offered = catalog()
     component = offered.component("dataset", name)

@@ -134,7 +134,7 @@ def test_a_recipe_that_leaves_a_slot_empty_is_refused() -> None:
         ("generator__width", 0, "generator.width 0: must be a whole number of at least 1"),
         ("augment__kornia-color__hue", 0.1, "augment has no 'kornia-color'"),
         ("train__optimizer__critic__lr", 1, "no key 'train.optimizer.critic.lr'"),
-        ("penalty__weight", 1, "no key 'penalty.weight'"),
+        ("penalties__weight", 1, "no key 'penalties.weight'"),
         ("generator__width__x", 1, "'width' of unet256 has no keys of its own"),
     ],
 )

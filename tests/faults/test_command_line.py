@@ -220,7 +220,7 @@ def test_u18_a_cache_that_cannot_be_made_is_named_with_its_variable(
         ("file", 3, "--dataset file: is a file, not a folder of pairs"),
         ("cityscape", 2, "--dataset: no dataset 'cityscape'; did you mean 'cityscapes'?"),
         ("x" * 300, 2, "no data set of that name"),
-        ("", 2, "--dataset: no dataset ''; there are anime, cad, cifar10, "),
+        ("", 2, "--dataset: no dataset ''; there are anime, apple2orange, cad, "),
     ],
 )
 def test_data_that_is_not_there_is_told(refused: Callable, tmp_path: Path, path: str, code: int, message: str) -> None:

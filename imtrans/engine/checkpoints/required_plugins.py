@@ -11,10 +11,10 @@ from typing import Any
 from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Layer
-from imtrans.engine.build import options_of
 from imtrans.errors import CheckpointError, ConfigError, ImtransError, ImtransWarning
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef, Kind
+from imtrans.plugins.component_options import options_of
 from imtrans.plugins.discovery import DISTRIBUTION
 from imtrans.plugins.options import refs, specs
 

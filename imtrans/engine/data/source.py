@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
-from imtrans.engine.build import build, options_of
+from imtrans.engine.build import build
 from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.splits.folds import Fold, in_fold
 from imtrans.engine.data.splits.held_out import divided, read_record
@@ -16,6 +16,7 @@ from imtrans.kit.bases import Collate, DatasetWrapper
 from imtrans.kit.images import Array
 from imtrans.kit.images.conform import conform
 from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.component_options import options_of
 from imtrans.plugins.options import located
 
 # The members of the protocol that a data set of a plugin may lack; looked up once, not at every use.

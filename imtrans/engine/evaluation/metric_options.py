@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imtrans.engine.build import options_of
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef, MetricInfo
+from imtrans.plugins.component_options import options_of
 from imtrans.plugins.options import OptionSpec, refs, specs, to_plain, values
 
 

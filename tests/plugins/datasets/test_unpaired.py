@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from drawn_scenes import photo
 from factories import config
-from imtrans.engine.data.split import check_disjoint
 from PIL import Image
 
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.data.sampler import SampleIndex
+from imtrans.engine.data.splits.held_out import check_disjoint
 from imtrans.errors import ConfigError, DataError
 from imtrans.plugins.component import ComponentRef
 
