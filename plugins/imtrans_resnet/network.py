@@ -42,6 +42,7 @@ class Resnet(nn.Module):
     ) -> None:
         super().__init__()
         mode: Literal["reflect", "zeros"] = "reflect" if padding == "reflect" else "zeros"
+        self.border = "reflect" if padding == "reflect" else "constant"
         # A norm layer cancels the bias before it; CycleGAN's code has it all the same, and its checkpoints hold it.
         has_bias = bias == "everywhere" or norm == "none"
 
@@ -78,6 +79,22 @@ class Resnet(nn.Module):
             x = up(x)
         translated: Tensor = self.last(x)
         return translated
+
+    def features(self, source: Tensor) -> list[Tensor]:
+        """The maps whose patches CUT compares (Park et al. 2020): the padded picture, the convolutions of both
+        downsampling stages, and the first and the fifth block, as far as there are so many."""
+        x: Tensor = self.first(source)
+        maps = [functional.pad(source, (3, 3, 3, 3), mode=self.border)]
+        for down in self.down:
+            convolution, *rest = down.children()
+            x = convolution(x)
+            maps.append(x)
+            for layer in rest:
+                x = layer(x)
+        for number, block in enumerate(self.blocks[:5]):
+            x = x + block(x)
+            maps += [x] if number in (0, 4) else []
+        return maps
 
 
 class BlurDown(nn.Module):

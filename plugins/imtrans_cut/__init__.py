@@ -1,0 +1,97 @@
+"""CUT and FastCUT: translation between two kinds of pictures without pairs, in one direction (Park et al. 2020)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from imtrans import Component, ComponentRef, MethodInfo, Recipe, Slot, hookimpl, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class CUTOptions:
+    """Options of the training step; defaults are those of CUT in the authors' code."""
+
+    nce_weight: float = option(1.0, "weight of the contrast between patches; FastCUT: 10", low=0)
+    identity: bool = option(True, "also contrast a target with its own translation; FastCUT: false")
+    flips: bool = option(False, "mirror half of the pictures before they are translated, and compare; FastCUT: true")
+    patches: int = option(256, "places of a picture that are compared at each layer", low=2)
+    temperature: float = option(0.07, "of the contrast: less looks harder at the nearest patches", low=0.001)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchMLPOptions:
+    """Options of the network that features go through before they are compared."""
+
+    width: int = option(256, "values by which a patch is described", low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CUTInference:
+    """How a trained model is run."""
+
+    norm: Literal["batch", "running"] = option(
+        "batch", "statistics of the norm layers: the picture's own, or the running ones of training"
+    )
+    dropout: bool = option(False, "dropout as a source of noise")
+
+
+CUT = MethodInfo(
+    slots={
+        "generator": Slot(kind="generator", group="generator"),
+        "discriminator": Slot(kind="discriminator", group="discriminator"),
+        "patch_network": Slot(kind="network", group="generator"),
+        "adversarial": Slot(kind="adversarial", many=True),
+    },
+    policy=CUTInference,
+    needs_pairs=False,
+)
+DISCRIMINATOR: Mapping[str, Any] = {"conditional": False, "norm": "plain-instance", "bias": "everywhere"}
+
+
+@hookimpl
+def imtrans_provide() -> Iterable[Component | Recipe]:
+    """Declare what this plugin offers."""
+    yield Component(
+        kind="method",
+        name="cut",
+        target="imtrans_cut.method:CUT",
+        summary="patches of a translation are nearest to those of its source, without pairs (Park et al. 2020)",
+        options=CUTOptions,
+        info=CUT,
+        needs_context=True,
+    )
+    yield Component(
+        kind="network",
+        name="patch-mlp",
+        target="imtrans_cut.patches:PatchMLP",
+        summary="two linear layers for each layer of a generator whose patches are compared",
+        options=PatchMLPOptions,
+    )
+    yield _recipe("cut", "unpaired translation, one way: contrast of patches, with identity", {}, falls=0.5)
+    fast = {"nce_weight": 10.0, "identity": False, "flips": True}
+    yield _recipe("fastcut", "as cut, faster and with less memory: no identity, mirrored", fast, falls=0.75)
+
+
+def _recipe(name: str, summary: str, options: Mapping[str, Any], *, falls: float) -> Recipe:
+    return Recipe(
+        name=name,
+        summary=summary,
+        method=ComponentRef("cut", options),
+        networks={
+            "generator": ComponentRef("resnet9", {"antialias": True}),
+            "discriminator": ComponentRef("patchgan70", DISCRIMINATOR),
+            "patch_network": ComponentRef("patch-mlp"),
+        },
+        losses={"adversarial": ComponentRef("lsgan")},
+        augment=[ComponentRef("kornia-jitter"), ComponentRef("kornia-flip")],
+        metrics=[],
+        dataset=ComponentRef("day2night"),
+        # How long is left to the data set, as in the other recipes: the papers take 400 epochs, and 200 for FastCUT.
+        train={
+            "optimizer.name": "adam",
+            "optimizer.lr": 2e-4,
+            "optimizer.betas": (0.5, 0.999),
+            "schedule": "linear",
+            "decay_start": falls,
+        },
+    )
