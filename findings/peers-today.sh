@@ -40,7 +40,7 @@ run() {
     case $status in
         0) echo yes ;;
         124 | 137) echo "no: not done after $limit s" ;;
-        *) echo "no: $(grep -v '^\s*$\|^WARNING' "$folder/step" | tail -n 1 | sed "s#$folder/##g" | cut -c 1-160 | tr '|' '/')" ;;
+        *) echo "no: $(grep -v '^\s*$\|^WARNING\|^note:\|^hint:\|^╰' "$folder/step" | tail -n 1 | sed "s#$folder/##g" | cut -c 1-160 | tr '|' '/')" ;;
     esac
 }
 
