@@ -30,6 +30,9 @@ for number in range(6):
         picture.convert("RGB").save(f"{sys.argv[1]}/{side}/{number}.png")
 PY
 
+# What pip prints below the error of a package that does not build.
+PIP_SAYS='^\s*$\|^WARNING\|^\s*note: \|^hint: \|^error: \|^\s*×\|^\s*│\|^\s*╰\|\[end of output\]'
+
 # run LIMIT COMMAND...: "yes", or "no" with the last line that was printed; all of it goes to the log.
 run() {
     local limit=$1 status=0
@@ -40,7 +43,7 @@ run() {
     case $status in
         0) echo yes ;;
         124 | 137) echo "no: not done after $limit s" ;;
-        *) echo "no: $(grep -v '^\s*$\|^WARNING\|^note:\|^hint:\|^╰' "$folder/step" | tail -n 1 | sed "s#$folder/##g" | cut -c 1-160 | tr '|' '/')" ;;
+        *) echo "no: $(grep -v "$PIP_SAYS" "$folder/step" | tail -n 1 | sed "s#$folder/##g; s/^ *//" | cut -c 1-160 | tr '|' '/')" ;;
     esac
 }
 
