@@ -30,8 +30,8 @@ for number in range(6):
         picture.convert("RGB").save(f"{sys.argv[1]}/{side}/{number}.png")
 PY
 
-# What pip prints below the error of a package that does not build.
-PIP_SAYS='^\s*$\|^WARNING\|^\s*note: \|^hint: \|^error: \|^\s*×\|^\s*│\|^\s*╰\|\[end of output\]'
+# What pip and pydantic print below an error.
+PIP_SAYS='^\s*$\|^WARNING\|^\s*note: \|^hint: \|^error: \|^\s*×\|^\s*│\|^\s*╰\|\[end of output\]\|^ *For further information'
 
 # run LIMIT COMMAND...: "yes", or "no" with the last line that was printed; all of it goes to the log.
 run() {
@@ -43,7 +43,7 @@ run() {
     case $status in
         0) echo yes ;;
         124 | 137) echo "no: not done after $limit s" ;;
-        *) echo "no: $(grep -v "$PIP_SAYS" "$folder/step" | tail -n 1 | sed "s#$folder/##g; s/^ *//" | cut -c 1-160 | tr '|' '/')" ;;
+        *) echo "no: $(grep -v "$PIP_SAYS" "$folder/step" | tail -n 1 | sed "s#$folder/##g; s/^ *//" | cut -c 1-160 | tr '|`' "/'")" ;;
     esac
 }
 
