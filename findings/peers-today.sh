@@ -9,7 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 install pillow==13.0.0
 TORCH="torch==2.13.0"
-export OMP_NUM_THREADS=1 MPLBACKEND=Agg
+# Bytecode is made of what is imported, not of all that is installed.
+export OMP_NUM_THREADS=1 MPLBACKEND=Agg PIP_NO_COMPILE=1
 
 # package=module to import
 ALL="mmv-im2im=mmv_im2im pytorch-image-translation-models=src modulaic=modulaic upit=upit careamics=careamics monai=monai
@@ -29,6 +30,9 @@ for number in range(6):
         picture.convert("RGB").save(f"{sys.argv[1]}/{side}/{number}.png")
 PY
 
+# What pip and pydantic print below an error.
+PIP_SAYS='^\s*$\|^WARNING\|^\s*note: \|^hint: \|^error: \|^\s*×\|^\s*│\|^\s*╰\|\[end of output\]\|^ *For further information'
+
 # run LIMIT COMMAND...: "yes", or "no" with the last line that was printed; all of it goes to the log.
 run() {
     local limit=$1 status=0
@@ -39,7 +43,7 @@ run() {
     case $status in
         0) echo yes ;;
         124 | 137) echo "no: not done after $limit s" ;;
-        *) echo "no: $(grep -v '^\s*$\|^WARNING' "$folder/step" | tail -n 1 | cut -c 1-160 | tr '|' '/')" ;;
+        *) echo "no: $(grep -v "$PIP_SAYS" "$folder/step" | tail -n 1 | sed "s#$folder/##g; s/^ *//" | cut -c 1-160 | tr '|`' "/'")" ;;
     esac
 }
 
@@ -74,14 +78,15 @@ PY
 }
 
 peer() {
-    local enter name=$1 module=$2 work="$folder/$1" requirement=$1 train="" evaluate="" resume="" export="" note=""
+    local enter name=$1 module=$2 work="$folder/$1" torch=$TORCH requirement=$1
+    local train="" evaluate="" resume="" export="" note=""
     local installs imports=- trains=- evaluates=- resumes=- exports=- version=-
     log="$folder/$name.log"
     [ -f "$here/peers/$name.sh" ] && . "$here/peers/$name.sh"
     mkdir -p "$work" && cp -r "$folder/pairs" "$work/pairs"
     python -m venv "$work/venv"
     enter="cd $work && export PATH=$work/venv/bin:\$PATH &&"
-    installs=$(run 900 "$enter python -m pip install -q '$TORCH' '$requirement'")
+    installs=$(run 900 "$enter python -m pip install -q '$torch' '$requirement'")
     if [ "$installs" = yes ]; then
         version=$("$work/venv/bin/python" -c "import importlib.metadata as m; print(m.version('$name'))")
         mend_torchvision "$work/venv"
