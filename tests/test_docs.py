@@ -30,6 +30,9 @@ SMALL = [
     "--set",
     "metrics=l1",
 ]
+CYCLE = ["--steps", "2", "--set", "data.size=64", "--set", "train.num_samples=1"]
+CYCLE += [w for way in ("", "backward_") for k in ("generator.blocks=1", "generator.width=2", "discriminator.width=2")
+          for w in ("--set", way + k)]  # fmt: skip
 TOY = ["--set", "dataset.pairs=8", "--set", "data.size=64", "--set", "generator.depth=6"]
 SETUP = ("python3 -m venv ", "source ", "python -m pip ")  # what makes, enters and extends the environment
 FIRST = "imtrans run pix2pix --name pix2pix-toy --resume"  # the first marked line, but for the installation
@@ -59,10 +62,23 @@ def small(arguments):
     rest += ["--batch-size", "1"] if "--folds" in rest else []
     if "generator=unet-timm" in rest:
         rest += ["--set", "data.size=64"]
+    if rest[1] == "cyclegan":
+        return [*rest, *CYCLE]
     if rest[1] == "regression":  # which has no discriminator
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]
     return [*rest, *SMALL, *([] if "--dataset" in rest else TOY)]
+
+
+def unpaired(top):
+    """Two kinds of pictures that are no pairs."""
+    random = np.random.default_rng(0)
+    for folder, count in (("trainA", 3), ("trainB", 4), ("testA", 2), ("testB", 2)):
+        for number in range(count):
+            path = top / folder / f"{folder}{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            blocks = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(np.kron(blocks, np.ones((9, 9, 1), np.uint8))).save(path)
 
 
 def layouts(top, pictures):
@@ -100,6 +116,7 @@ def desk(tmp_path, monkeypatch, pairs):
     a camera, and a Hub."""
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
     shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
+    unpaired(tmp_path / "animals")
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")

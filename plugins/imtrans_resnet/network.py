@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -100,17 +99,16 @@ class Resnet(nn.Module):
 class BlurDown(nn.Module):
     """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.register_buffer("kernel", torch.outer(line, line)[None, None], persistent=False)
-        self.kernel: Tensor
-
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
-        padded = functional.pad(x, (1, 1, 1, 1), mode="reflect")
-        kernel = self.kernel.to(padded.dtype).expand(x.shape[1], 1, 3, 3)
-        return functional.conv2d(padded, kernel, stride=2, groups=x.shape[1])
+        # Sums of strided views: a convolution of each channel by itself takes several times as long on a CPU.
+        for axis in (2, 3):
+            size, border = x.shape[axis], (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1)
+            padded = functional.pad(x, border, mode="reflect")
+            first, middle, last = (padded.narrow(axis, k, size) for k in range(3))
+            every_second = (slice(None),) * axis + (slice(None, None, 2),)
+            x = (first[every_second] + 2 * middle[every_second] + last[every_second]) / 4
+        return x
 
 
 class SmoothUpConv(nn.Conv2d):

@@ -40,19 +40,24 @@ class DayNightOptions:
     nights: int = option(400, "training pictures by night, of other houses; validation has 64", low=1, high=100_000)
 
 
-# Small enough for CycleGAN on two cores in three minutes. No mirror: the light comes from the left.
+# Small enough for CycleGAN on two cores in minutes: few channels, a higher rate, and the mean of the last weights,
+# which so short a training needs. No mirror: the light comes from the left.
 NIGHT_ADVICE: Mapping[str, Any] = {
     "data.size": (64,),
     "data.batch_size": 1,
     "generator.blocks": 3,
     "generator.width": 16,
+    "generator.antialias": True,
     "backward_generator.blocks": 3,
     "backward_generator.width": 16,
+    "backward_generator.antialias": True,
     "discriminator.width": 16,
     "discriminator.layers": 2,
     "backward_discriminator.width": 16,
     "backward_discriminator.layers": 2,
-    "train.steps": 2400,
+    "train.steps": 2000,
+    "train.optimizer.lr": 5e-4,
+    "train.ema": 0.995,
     "augment.kornia-jitter.scale": 1.0,
     "augment.kornia-flip.probability": 0.0,
 }

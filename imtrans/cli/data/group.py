@@ -11,6 +11,7 @@ from imtrans.cli.data import check, make, pair, preview
 from imtrans.cli.session import Session
 from imtrans.cli.shared.dataset_fetch import instructions, report_verification
 from imtrans.cli.shared.download_progress import interruptible, listening, size_of
+from imtrans.config.dataset_argument import needs_pairs
 from imtrans.errors import DataError
 from imtrans.plugins.component import Archive, Component
 from imtrans.plugins.options import specs, to_plain
@@ -35,7 +36,10 @@ def list_sets(session: Session, as_json: bool) -> None:
     sets = {e.name: e.thing for e in session.catalog.entries("dataset") if isinstance(e.thing, Component)}
     rows = [row for row in (_row(*item) for item in sets.items()) if row["url"] or row["site"] or row["folder"]]
     uses = [f"--dataset {name} --set dataset.{option}=" for name, c in sets.items() for option in _photo_options(c)]
-    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join("\n".join(_lines(row, uses)) for row in rows))
+    fitting = [e.name for e in session.catalog.entries("recipe") if not needs_pairs(session.catalog, e.name)]
+    runs = [f"imtrans run {name} --dataset " for name in fitting]
+    texts = ("\n".join(_lines(row, runs if row["source"] else uses)) for row in rows)
+    click.echo(json.dumps(rows, indent=1) if as_json else "\n\n".join(texts))
 
 
 @command.command("path")
@@ -86,7 +90,7 @@ def _photo_options(component: Component) -> list[str]:
 
 
 def _lines(row: dict[str, Any], uses: Sequence[str]) -> Iterator[str]:
-    """One data set for people, most of it within 80 columns; `uses`: command lines that take a set of photos."""
+    """One data set for people, most of it within 80 columns; `uses`: command lines for a set without pairs."""
     yield f"{row['name']}: {row['summary']}"
     counts = ", ".join(f"{split} {count:,}" for split, count in row["counts"].items())
     pixels = f"{row['pixels'][1]} x {row['pixels'][0]} pixels" if row["pixels"] else "of any size"
@@ -94,7 +98,9 @@ def _lines(row: dict[str, Any], uses: Sequence[str]) -> Iterator[str]:
     size = size_of(row["bytes"]) if row["bytes"] else f"about {size_of(row['roughly'])}" if row["roughly"] else ""
     yield "  " + "; ".join(t for t in (f"{sides}, {pixels}", counts, size) if t)
     if not row["is_paired"] and uses:
-        yield f"  use: {uses[0]}{row['name']}" + (" (or another pair maker)" if len(uses) > 1 else "")
+        yield f"  use: {uses[0]}{row['name']}" + (
+            " (or another pair maker)" if len(uses) > 1 and not row["source"] else ""
+        )
     if row["url"]:
         yield f"  from {row['url']}"
     elif row["site"]:
