@@ -34,6 +34,7 @@ CYCLE = ["--steps", "2", "--set", "data.size=64", "--set", "train.num_samples=1"
 CYCLE += [w for way in ("", "backward_") for k in ("generator.blocks=1", "generator.width=2", "discriminator.width=2")
           for w in ("--set", way + k)]  # fmt: skip
 TOY = ["--set", "dataset.pairs=8", "--set", "data.size=64", "--set", "generator.depth=6"]
+CUT = ["--steps", "2", "--set", "generator.width=2", "--set", "generator.blocks=1", "--set", "discriminator.width=2"]
 SETUP = ("python3 -m venv ", "source ", "python -m pip ")  # what makes, enters and extends the environment
 FIRST = "imtrans run pix2pix --name pix2pix-toy --resume"  # the first marked line, but for the installation
 
@@ -62,8 +63,8 @@ def small(arguments):
     rest += ["--batch-size", "1"] if "--folds" in rest else []
     if "generator=unet-timm" in rest:
         rest += ["--set", "data.size=64"]
-    if rest[1] == "cyclegan":
-        return [*rest, *CYCLE]
+    if rest[1] in ("cyclegan", "cut", "fastcut"):
+        return [*rest, *(CYCLE if rest[1] == "cyclegan" else CUT)]
     if rest[1] == "regression":  # which has no discriminator
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]

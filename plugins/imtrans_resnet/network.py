@@ -41,7 +41,6 @@ class Resnet(nn.Module):
     ) -> None:
         super().__init__()
         mode: Literal["reflect", "zeros"] = "reflect" if padding == "reflect" else "zeros"
-        self.border = "reflect" if padding == "reflect" else "constant"
         # A norm layer cancels the bias before it; CycleGAN's code has it all the same, and its checkpoints hold it.
         has_bias = bias == "everywhere" or norm == "none"
 
@@ -52,9 +51,11 @@ class Resnet(nn.Module):
             first, second = (
                 nn.Conv2d(channels, channels, 3, padding=1, padding_mode=mode, bias=has_bias) for _ in range(2)
             )
-            drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
+        drop = [nn.Dropout(dropout)] if dropout else []
+
+        self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
         step, blur = (1, [BlurDown()]) if antialias else (2, [])
         self.down = nn.ModuleList(

@@ -42,6 +42,7 @@ DEPTH = {"generator.depth": 4}
 ENCODER = {"generator.encoder": "test_resnet", "generator.pretrained": False, "generator.width": 4}
 CYCLE = {f"{way}{slot}.width": 2 for way in ("", "backward_") for slot in ("generator", "discriminator")}
 RECIPES = {
+    **{name: {**KINDS["recipe"], "generator.blocks": 1, "method.patches": 16} for name in ("cut", "fastcut")},
     "cyclegan": {**CYCLE, "generator.blocks": 1, "backward_generator.blocks": 1},
     "pix2pixhd": {"generator.downs": 2, "generator.blocks": 1, **KINDS["recipe"]},
     "regression": ENCODER,
@@ -59,12 +60,14 @@ ELSEWHERE = {
     ("metric", "kid"): "plugins/metrics/test_metrics_networks.py",
     ("metric", "lpips"): "plugins/metrics/test_metrics_networks.py",
     ("metric", "segmentation"): "plugins/segmentation/test_segmentation_networks.py",
+    ("network", "patch-mlp"): "plugins/test_cut.py",  # it sees no pictures: by check_method, with its generator
     ("network", "fcn8s"): "plugins/segmentation/test_segmentation_networks.py",
     ("network", "label-translator"): "plugins/segmentation/test_segmentation_networks.py",
     ("importer", "junyanz"): "engine/importing/test_weight_import.py",
     ("loss", "vgg19-perceptual"): "plugins/networks/test_pix2pixhd.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
+    ("method", "cut"): "plugins/test_cut.py",
     ("method", "cyclegan"): "plugins/test_cyclegan.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
@@ -111,7 +114,8 @@ def test_what_is_checked_elsewhere_is():
 
     for (kind, name), file in ELSEWHERE.items():
         text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
-        assert f"check_{kind}(" in text, f"{kind} {name}: {file}"
+        check = "method" if name == "patch-mlp" else kind
+        assert f"check_{check}(" in text, f"{kind} {name}: {file}"
 
 
 def test_every_kind_has_a_check():
