@@ -51,17 +51,13 @@ class Resnet(nn.Module):
             first, second = (
                 nn.Conv2d(channels, channels, 3, padding=1, padding_mode=mode, bias=has_bias) for _ in range(2)
             )
+            drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
-
-        drop = [nn.Dropout(dropout)] if dropout else []
 
         self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
-        step, blur = (1, [BlurDown()]) if antialias else (2, [])
-        self.down = nn.ModuleList(
-            nn.Sequential(*layer(nn.Conv2d(w, 2 * w, 3, stride=step, padding=1, bias=has_bias), 2 * w), *blur)
-            for w in (width, 2 * width)
-        )
+        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=antialias), 2 * w) for w in (width, 2 * width))
+        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if antialias else [])) for down in downs)
         self.blocks = nn.ModuleList(block(4 * width) for _ in range(blocks))
         self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in (2 * width, width))
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
@@ -118,6 +114,10 @@ class SmoothUpConv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', 2 H, 2 W)."""
         return super().forward(functional.interpolate(input, scale_factor=2, mode="bilinear", align_corners=False))
+
+
+def _down(inputs: int, outputs: int, *, bias: bool, is_smooth: bool) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 3, stride=1 if is_smooth else 2, padding=1, bias=bias)
 
 
 def _up(inputs: int, outputs: int, *, bias: bool, is_smooth: bool) -> nn.Module:
