@@ -61,8 +61,16 @@ def killed(shelf: Path, *, pause: float, when: Callable[[], object]) -> str:
     return ranges[-1]
 
 
+def size(path: Path) -> int:
+    """The bytes of a file; 0 if it was renamed meanwhile, as what is written atomically is."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def has_begun(shelf: Path) -> None:
-    wait_for(lambda: any(p.stat().st_size for p in shelf.glob(".*.part")))
+    wait_for(lambda: any(size(p) for p in shelf.glob(".*.part")))
 
 
 def test_after_kill_9_in_the_middle_the_next_fetch_goes_on_there(shelf: Path) -> None:

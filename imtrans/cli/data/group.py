@@ -17,6 +17,9 @@ from imtrans.plugins.component import Archive, Component
 from imtrans.plugins.options import specs, to_plain
 
 
+MAX_FACTS = 88  # columns of the facts of a data set on one line
+
+
 @click.group("data")
 def command() -> None:
     """Fetch, make and inspect data sets."""
@@ -96,7 +99,9 @@ def _lines(row: dict[str, Any], uses: Sequence[str]) -> Iterator[str]:
     pixels = f"{row['pixels'][1]} x {row['pixels'][0]} pixels" if row["pixels"] else "of any size"
     sides = f"{row['source']} to {row['target']}" if row["source"] else "pairs" if row["is_paired"] else "photos"
     size = size_of(row["bytes"]) if row["bytes"] else f"about {size_of(row['roughly'])}" if row["roughly"] else ""
-    yield "  " + "; ".join(t for t in (f"{sides}, {pixels}", counts, size) if t)
+    facts = [t for t in (f"{sides}, {pixels}", counts, size) if t]
+    line = "; ".join(facts)
+    yield from (f"  {each}" for each in ([line] if len(line) <= MAX_FACTS else [facts[0], "; ".join(facts[1:])]))
     if not row["is_paired"] and uses:
         yield f"  use: {uses[0]}{row['name']}" + (
             " (or another pair maker)" if len(uses) > 1 and not row["source"] else ""
