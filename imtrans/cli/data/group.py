@@ -16,7 +16,6 @@ from imtrans.errors import DataError
 from imtrans.plugins.component import Archive, Component
 from imtrans.plugins.options import specs, to_plain
 
-
 MAX_FACTS = 88  # columns of the facts of a data set on one line
 
 
