@@ -68,6 +68,18 @@ def fitting(recipe: str) -> dict[str, str]:
         "pencil2color": {"generator.dropout_blocks": "1"},
         "sketch2anime": {"data.size": "64"},  # its discriminator takes no less
         "label-scorer": {"generator.depth": ""},  # its network has none
+        "pix2pixhd": {"generator.depth": "", "generator.downs": "2", "generator.blocks": "1"},
+        "cyclegan": {
+            "generator.depth": "",
+            "generator.blocks": "1",
+            "backward_generator.blocks": "1",
+            "backward_generator.width": "4",
+            "backward_discriminator.width": "4",
+        },
+        **{
+            name: {"generator.depth": "", "generator.blocks": "2", "method.patches": "16", "patch_network.width": "8"}
+            for name in ("cut", "fastcut")
+        },
         "regression": {
             "generator.depth": "",
             "discriminator.width": "",

@@ -1,6 +1,7 @@
 """imtrans resume, run --resume and rerun, as a person uses them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -165,13 +166,23 @@ def test_a_run_folder_says_what_the_run_came_from(cli, data, tmp_path):
     assert plugins["imtrans:unet"]["distribution"] == "imtrans"
 
 
+def best_before_the_end(cli, data):
+    """The run `mine`, whose best checkpoint is not its last: at such a learning rate chance decides which one is, and
+    processors differ in it."""
+    every = ["--set", "train.evaluate_every=2 epochs", "--set", "train.optimizer.lr=1"]
+    for seed in range(12):
+        shutil.rmtree("runs", ignore_errors=True)
+        assert cli(*run(data, "--name", "mine", "--seed", str(seed), *every, steps="10")).code == 0
+        best = json.loads(Path("runs/mine/best.json").read_text())["checkpoint"]
+        if best.startswith("best-"):
+            return best
+    pytest.fail("of twelve runs each was best at its end")
+
+
 @pytest.mark.slow
 def test_the_best_checkpoint_is_used_like_any_other_and_resuming_from_it_says_what_to_use(cli, data):
     Path("p.png").write_bytes(next(Path(data).rglob("*.png")).read_bytes())
-    every = ["--set", "train.evaluate_every=2 epochs", "--set", "train.optimizer.lr=1"]
-    assert cli(*run(data, "--name", "mine", *every, steps="10")).code == 0
-    best = json.loads(Path("runs/mine/best.json").read_text())["checkpoint"]
-    assert best.startswith("best-"), "at such a learning rate an early evaluation is the best"
+    best = best_before_the_end(cli, data)
     assert cli("translate", f"runs/mine/{best}", "p.png", "-o", "out").code == 0
     assert cli("evaluate", f"mine/{best}", "--protocol", "own", "--json").code == 0
     assert cli(*run(data, "--name", "next", "--init", f"runs/mine/{best}")).code == 0
