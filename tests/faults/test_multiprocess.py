@@ -217,7 +217,8 @@ def test_devices_starts_torchs_launcher(room):
 
 
 def test_torchrun_may_start_a_run_again_that_lost_a_process(room):
-    """torch's own rendezvous was seen to hang after a restart, once in six on a busy machine, more often on some: then all begins anew."""
+    """torch's own rendezvous was seen to hang after a restart, once in six on one machine, in half on another: then all
+    begins anew."""
     told = [restarted(room, f"again-{number}") for number in range(6) if number == 0 or not told_finished(room)]
     assert told_finished(room), told
     (record,) = [r for r in records(room) if r["status"] == "finished"]
