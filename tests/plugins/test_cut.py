@@ -55,7 +55,7 @@ def batch(count=2):
 
 
 def test_equal_patches_are_found_by_chance_alone():
-    """256 equal unit vectors: ln(256 + e^(-11 / 0.07)) = 5.5452 (issue: at every layer)."""
+    """256 equal unit vectors: ln(256 + e^(-11 / 0.07)) = 5.5452."""
     equal = torch.full((2, 256, 64), 1 / 8.0)
     assert patch_nce(equal, equal, temperature=0.07).item() == pytest.approx(5.5452, abs=5e-5)
     assert math.log(256 + math.exp(-11 / 0.07)) == pytest.approx(5.5452, abs=5e-5)
