@@ -89,7 +89,11 @@ def _config(config: RunConfig, members: int, catalog: Catalog) -> RunConfig:
         **{("train", "ema"): 0.0, ("data", "folds"): None, ("data", "fold"): None},
     }
     layer = Layer("ensemble", [Assignment(key, value, "ensemble") for key, value in changes.items()])
-    return restore(catalog, config.tree(), origin="the first member", layers=[layer])
+    tree = config.tree()
+    # Parts of a member that are trained in their own way are no parts of the ensemble, which is not trained.
+    own = {group: options for group, options in tree["train"]["optimizer"].items() if group in config.optimizers}
+    tree["train"] = {**tree["train"], "optimizer": own}
+    return restore(catalog, tree, origin="the first member", layers=[layer])
 
 
 def _use(component: ResolvedComponent) -> ComponentRef:

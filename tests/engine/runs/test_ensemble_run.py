@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from factories import job, pairs, plugins
+from factories import fitting, job, pairs, plugins
 
 import imtrans
 from imtrans.engine.checkpoints import io as checkpoints_io
@@ -70,6 +70,21 @@ def test_averaged_weights_are_those_that_are_taken(members, tmp_path):
     torch.testing.assert_close(output(tmp_path / "both", source), output(averaged, source), rtol=0, atol=1e-6)
     written([averaged, members[0]], tmp_path / "mixed")  # not a difference that matters
     assert imtrans.load(tmp_path / "mixed", plugins=plugins()).model.averages == {}
+
+
+@pytest.mark.slow
+def test_members_whose_parts_have_rates_of_their_own_become_one(tmp_path):
+    """The recipe `regression` has a slower encoder; an ensemble has no such part, and is not trained."""
+    own = {**fitting("regression"), "train.steps": "2", "generator.width": "4"}
+    made = []
+    for fold in "12":
+        settings = {**own, "data.folds": "2", "data.fold": fold}
+        data = pairs(tmp_path / fold / "pairs")
+        made.append(trainer.fit(job(tmp_path / fold / "run", settings, dataset=data, recipe="regression")).checkpoint)
+    written(made, tmp_path / "both")
+    source = torch.rand(1, 3, 32, 32) * 2 - 1
+    wanted = torch.stack([output(member, source) for member in made]).mean(0)
+    torch.testing.assert_close(output(tmp_path / "both", source), wanted, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
