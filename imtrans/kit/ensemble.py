@@ -18,6 +18,9 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.stride = int(getattr(members[0], "stride", 1))
         self.alone: int | None = None
+        # What a method asks of a generator when it is built; an ensemble is not trained, so one member's are enough.
+        if callable(features := getattr(members[0], "features", None)):
+            self.features = features
 
     def forward(self, x: Tensor, *args: Tensor) -> Tensor:
         """The mean over the members, in their order."""

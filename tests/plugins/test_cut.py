@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from factories import config, go_on, job
+from factories import config, go_on, job, plugins
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -200,3 +200,25 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(recipe, tmp_path):
     for name in ("model.safetensors", "optimizer.safetensors"):
         ends = [(each.checkpoint / name).read_bytes()[-20_000:] for each in (whole, resumed)]
         assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_two_runs_become_an_ensemble(tmp_path):
+    import imtrans
+    from imtrans.engine.inference.forward import inference_mode, translate
+    from imtrans.engine.runs.ensemble_run import write_ensemble
+    from imtrans.plugins.catalog import Catalog
+
+    data, found = ComponentRef("day2night", {"days": 4, "nights": 4}), plugins()
+    settings = [{**SMALL, "train.steps": "1", "train.seed": seed} for seed in "01"]
+    made = [
+        trainer.fit(job(tmp_path / each["train.seed"], each, dataset=data, recipe="cut")).checkpoint
+        for each in settings
+    ]
+    write_ensemble(made, tmp_path / "both", catalog=Catalog(found.records), versions=found.versions())
+    outputs, source = [], torch.rand(1, 3, 32, 32) * 2 - 1
+    for run in (*made, tmp_path / "both"):
+        model = imtrans.load(run, plugins=found).model
+        with inference_mode(model, seed=0):
+            outputs.append(translate(model, source))
+    torch.testing.assert_close(outputs[2], (outputs[0] + outputs[1]) / 2, rtol=0, atol=1e-6)
