@@ -33,6 +33,23 @@ class BaseMethod:
         """Nothing to take."""
 
 
+class GeneratorMethod(BaseMethod):
+    """A method whose `generator` alone translates. A subclass adds `generator`, `networks` and `train_step`."""
+
+    generator: "nn.Module"
+
+    def translate(
+        self,
+        source: "Tensor",
+        *,
+        extras: Mapping[str, "Tensor"] | None = None,  # noqa: ARG002 - the protocol's
+        seed: int | None = None,  # noqa: ARG002 - dropout is the only noise; the engine seeds it
+    ) -> "Tensor":
+        """(B, C, H, W) in [-1, 1] to the same of the target."""
+        translated: Tensor = self.generator(source)
+        return translated
+
+
 class BaseAugmentation:
     """An augmentation that keeps the size. A subclass adds `__call__`."""
 

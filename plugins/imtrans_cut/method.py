@@ -1,13 +1,11 @@
 """One training step of CUT and FastCUT."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from imtrans.errors import ConfigError, PluginError
 from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
-from imtrans.kit.bases import BaseMethod
+from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, accuracy
 from imtrans.kit.nn import inference
 from imtrans.kit.random import uniform
@@ -15,7 +13,7 @@ from imtrans_cut import CUTInference
 from imtrans_cut.patches import PatchMLP, patch_nce, places, taken
 
 
-class CUT(BaseMethod):
+class CUT(GeneratorMethod):
     """min over G and H, max over D of the adversarial loss + contrast of patches (Park et al. 2020, equation 5).
 
     First D learns, then the generator together with the network that its features go through. A generator must have
@@ -89,17 +87,6 @@ class CUT(BaseMethod):
         ]
         losses = [patch_nce(q, k, temperature=self.temperature) for q, k in zip(*described, strict=True)]
         return torch.stack(losses).mean()
-
-    def translate(
-        self,
-        source: Tensor,
-        *,
-        extras: Mapping[str, Tensor] | None = None,  # noqa: ARG002 - the protocol's
-        seed: int | None = None,  # noqa: ARG002 - dropout is the only noise; the engine seeds it
-    ) -> Tensor:
-        """(B, C, H, W) in [-1, 1] to the same of the target."""
-        translated: Tensor = self.generator(source)
-        return translated
 
     def _translations(self, batch: Batch, is_flipped: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Of the sources, and with the identity term of the targets, in one pass."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
-from imtrans.kit.bases import BaseMethod
+from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 from imtrans.kit.nn import ImagePool
 from imtrans_cyclegan import CycleGANInference
@@ -15,7 +15,7 @@ from imtrans_cyclegan import CycleGANInference
 SIDES = ("source", "target")
 
 
-class CycleGAN(BaseMethod):
+class CycleGAN(GeneratorMethod):
     """min over G and F, max over D of both adversarial losses + cycle + identity (Zhu et al. 2017, equations 3 and 5).
 
     G translates sources to targets, F back. First both generators learn, then both discriminators, from the
@@ -85,17 +85,6 @@ class CycleGAN(BaseMethod):
     ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
         judge = self.discriminators[side]
         return judge(None, real), judge(None, self.pools[side](fake, draws))
-
-    def translate(
-        self,
-        source: Tensor,
-        *,
-        extras: Mapping[str, Tensor] | None = None,  # noqa: ARG002 - the protocol's
-        seed: int | None = None,  # noqa: ARG002 - dropout is the only noise; the engine seeds it
-    ) -> Tensor:
-        """(B, C, H, W) in [-1, 1] to the same of the target."""
-        translated: Tensor = self.generator(source)
-        return translated
 
     def reversed(self) -> "CycleGAN":
         """The same networks, that translate targets to sources."""

@@ -154,11 +154,18 @@ CYCLEGAN = "http://efrosgans.eecs.berkeley.edu/cyclegan/datasets"  # the server 
 UNPAIRED_PAPER: Mapping[str, Any] = {**PAPER, "train.epochs": 200}
 
 
-def _cyclegan(name: str, counts: tuple[int, int, int, int], *, approx_bytes: int) -> Archive:
+def _cyclegan(
+    archive: str, counts: tuple[int, int, int, int], *, sides: tuple[str, str], terms: str, approx_bytes: int
+) -> DatasetInfo:
     """A zip of CycleGAN's authors: pictures of trainA, trainB, testA and testB."""
-    places = ("trainA", "trainB", "testA", "testB")
-    return Archive(
-        url=f"{CYCLEGAN}/{name}.zip", counts=dict(zip(places, counts, strict=True)), approx_bytes=approx_bytes
+    by_place = dict(zip(("trainA", "trainB", "testA", "testB"), counts, strict=True))
+    return DatasetInfo(
+        is_paired=False,
+        sides=sides,
+        pixels=(256, 256),
+        advice=UNPAIRED_PAPER,
+        terms=terms,
+        archive=Archive(url=f"{CYCLEGAN}/{archive}.zip", counts=by_place, approx_bytes=approx_bytes),
     )
 
 
@@ -166,49 +173,45 @@ UNPAIRED: Sequence[tuple[str, str, DatasetInfo]] = (
     (
         "horse2zebra",
         "horses and zebras",
-        DatasetInfo(
-            is_paired=False,
+        _cyclegan(
+            "horse2zebra",
+            (1067, 1334, 120, 140),
             sides=("horses", "zebras"),
-            pixels=(256, 256),
-            advice=UNPAIRED_PAPER,
             terms="ImageNet: for non-commercial research",
-            archive=_cyclegan("horse2zebra", (1067, 1334, 120, 140), approx_bytes=117_000_000),
+            approx_bytes=117_000_000,
         ),
     ),
     (
         "monet2photo",
         "paintings by Monet and photos of landscapes",
-        DatasetInfo(
-            is_paired=False,
+        _cyclegan(
+            "monet2photo",
+            (1072, 6287, 121, 751),
             sides=("paintings", "photos"),
-            pixels=(256, 256),
-            advice=UNPAIRED_PAPER,
             terms="paintings from WikiArt, photos from Flickr, each under its own terms; for research",
-            archive=_cyclegan("monet2photo", (1072, 6287, 121, 751), approx_bytes=305_000_000),
+            approx_bytes=305_000_000,
         ),
     ),
     (
         "summer2winter",
         "Yosemite in summer and in winter",
-        DatasetInfo(
-            is_paired=False,
+        _cyclegan(
+            "summer2winter_yosemite",
+            (1231, 962, 309, 238),
             sides=("summer", "winter"),
-            pixels=(256, 256),
-            advice=UNPAIRED_PAPER,
             terms="photos from Flickr, each under its own licence; for research",
-            archive=_cyclegan("summer2winter_yosemite", (1231, 962, 309, 238), approx_bytes=133_000_000),
+            approx_bytes=133_000_000,
         ),
     ),
     (
         "apple2orange",
         "apples and oranges",
-        DatasetInfo(
-            is_paired=False,
+        _cyclegan(
+            "apple2orange",
+            (995, 1019, 266, 248),
             sides=("apples", "oranges"),
-            pixels=(256, 256),
-            advice=UNPAIRED_PAPER,
             terms="ImageNet: for non-commercial research",
-            archive=_cyclegan("apple2orange", (995, 1019, 266, 248), approx_bytes=79_000_000),
+            approx_bytes=79_000_000,
         ),
     ),
     (

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, DiscriminatorOutput, Update
-from imtrans.kit.bases import BaseMethod
+from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 
 
-class ConditionalGAN(BaseMethod):
+class ConditionalGAN(GeneratorMethod):
     """min over G, max over D of cGAN(G, D) + weighted distances (Isola et al. 2017, equations 1 to 4).
 
     A weight of 0 switches a term off: `adversarial.weight=0` gives the paper's L1 (the discriminator is not trained),
@@ -85,17 +85,6 @@ class ConditionalGAN(BaseMethod):
         if self.reconstruction.is_on:
             terms["reconstruction"] = self.reconstruction(fake, batch.target)
         return terms
-
-    def translate(
-        self,
-        source: Tensor,
-        *,
-        extras: Mapping[str, Tensor] | None = None,  # noqa: ARG002 - the protocol's
-        seed: int | None = None,  # noqa: ARG002 - dropout is the only noise; the engine seeds it
-    ) -> Tensor:
-        """(B, C, H, W) in [-1, 1] to the same of the target."""
-        translated: Tensor = self.generator(source)
-        return translated
 
     def _scaled_loss(
         self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, pad
+from torch.nn.functional import avg_pool2d, pad
 
 # Wang, Simoncelli, Bovik 2003, section 3.2: fitted there to the answers of human observers; from the finest size on.
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -41,9 +41,10 @@ def halved(picture: Tensor) -> Tensor:
     return avg_pool2d(pad(picture, (0, width % 2, 0, height % 2), mode="replicate"), 2)
 
 
-def _blurred(x: Tensor) -> Tensor:
-    offsets = torch.arange(WINDOW, device=x.device, dtype=x.dtype) - WINDOW // 2
-    line = torch.exp(-((offsets / SIGMA) ** 2) / 2)
-    line, channels = line / line.sum(), x.shape[1]
-    rows = conv2d(x, line.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-    return conv2d(rows, line.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+def _blurred(picture: Tensor) -> Tensor:
+    # Imported here: kornia takes a second to import, and other metrics and losses do not need it.
+    from kornia.filters import filter2d_separable, get_gaussian_kernel1d
+
+    kernel = get_gaussian_kernel1d(WINDOW, SIGMA, device=picture.device, dtype=picture.dtype)
+    blurred: Tensor = filter2d_separable(picture, kernel, kernel, padding="valid")
+    return blurred
