@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from imtrans import Component, ComponentRef, MethodInfo, Recipe, Slot, hookimpl, option
+from imtrans import Component, ComponentRef, InferenceOptions, MethodInfo, Recipe, Slot, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +25,6 @@ class PatchMLPOptions:
     width: int = option(256, "values by which a patch is described", low=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CUTInference:
-    """How a trained model is run."""
-
-    norm: Literal["batch", "running"] = option(
-        "batch", "statistics of the norm layers: the picture's own, or the running ones of training"
-    )
-    dropout: bool = option(False, "dropout as a source of noise")
-
-
 CUT = MethodInfo(
     slots={
         "generator": Slot(kind="generator", group="generator"),
@@ -42,7 +32,7 @@ CUT = MethodInfo(
         "patch_network": Slot(kind="network", group="generator"),
         "adversarial": Slot(kind="adversarial", many=True),
     },
-    policy=CUTInference,
+    policy=InferenceOptions(dropout=False),
     needs_pairs=False,
 )
 DISCRIMINATOR: Mapping[str, Any] = {"conditional": False, "norm": "plain-instance", "bias": "everywhere"}

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from imtrans import InferenceOptions
 from imtrans.errors import ConfigError, PluginError
 from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, accuracy
 from imtrans.kit.nn import inference
 from imtrans.kit.random import uniform
-from imtrans_cut import CUTInference
 from imtrans_cut.patches import PatchMLP, patch_nce, places, taken
 
 
@@ -27,7 +27,7 @@ class CUT(GeneratorMethod):
         discriminator: nn.Module,
         patch_network: PatchMLP,
         adversarial: AdversarialTerms,
-        policy: CUTInference | None = None,
+        policy: InferenceOptions | None = None,
         nce_weight: float,
         identity: bool,
         flips: bool,
@@ -37,7 +37,7 @@ class CUT(GeneratorMethod):
     ) -> None:
         self.generator, self.discriminator, self.patch_network = generator, discriminator, patch_network
         self.networks = {"generator": generator, "discriminator": discriminator, "patch_network": patch_network}
-        self.adversarial, self.policy = adversarial, policy or CUTInference()
+        self.adversarial, self.policy = adversarial, policy or InferenceOptions(dropout=False)
         self.nce_weight, self.has_identity, self.has_flips = nce_weight, identity, flips
         self.patches, self.temperature = patches, temperature
         if not patch_network.layers:

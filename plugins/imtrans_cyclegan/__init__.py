@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from imtrans import Component, ComponentRef, MethodInfo, Recipe, Slot, WeightedRef, hookimpl, option
+from imtrans import Component, ComponentRef, InferenceOptions, MethodInfo, Recipe, Slot, WeightedRef, hookimpl, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,16 +12,6 @@ class CycleGANOptions:
     """Options of the training step; defaults are the paper's."""
 
     pool_size: int = option(50, "translations of earlier steps that each discriminator may see again; 0: none", low=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleGANInference:
-    """How a trained model is run."""
-
-    norm: Literal["batch", "running"] = option(
-        "batch", "statistics of the norm layers: the picture's own, or the running ones of training"
-    )
-    dropout: bool = option(False, "dropout as a source of noise")
 
 
 CYCLEGAN = MethodInfo(
@@ -34,7 +24,7 @@ CYCLEGAN = MethodInfo(
         "cycle": Slot(kind="loss", many=True),
         "identity": Slot(kind="loss", many=True),
     },
-    policy=CycleGANInference,
+    policy=InferenceOptions(dropout=False),
     needs_pairs=False,
 )
 # Appendix 7.2 of the paper, and biases as in its code: 2,764,737 parameters.

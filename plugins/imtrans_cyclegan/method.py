@@ -5,12 +5,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 from imtrans.kit.nn import ImagePool
-from imtrans_cyclegan import CycleGANInference
 
 SIDES = ("source", "target")
 
@@ -32,7 +32,7 @@ class CycleGAN(GeneratorMethod):
         adversarial: AdversarialTerms,
         cycle: Terms,
         identity: Terms,
-        policy: CycleGANInference | None = None,
+        policy: InferenceOptions | None = None,
         pool_size: int = 50,
     ) -> None:
         self.generator, self.backward_generator = generator, backward_generator
@@ -44,7 +44,7 @@ class CycleGAN(GeneratorMethod):
             "backward_discriminator": backward_discriminator,
         }
         self.adversarial, self.cycle, self.identity = adversarial, cycle, identity
-        self.policy = policy or CycleGANInference()
+        self.policy = policy or InferenceOptions(dropout=False)
         # A stream each: with the same draws both pools would swap at the same steps.
         self.pools = {side: ImagePool(pool_size, stream=f"image-pool-{side}") for side in SIDES}
 
