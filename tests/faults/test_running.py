@@ -5,8 +5,8 @@ import json
 import os
 import resource
 import signal
-import time
 import sys
+import time
 from pathlib import Path
 
 import pytest
