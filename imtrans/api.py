@@ -137,24 +137,23 @@ def evaluate(
     """Measure a run (as `load` takes it) by a protocol, without a name by that of its data, as `imtrans evaluate` does.
 
     Gives the record that evaluation/ in the run holds: "numbers" by name with their values and intervals, and the hash.
+    They are those of the last checkpoint; where the run keeps another as its best, "best" has the record of that, and
+    "choice" says how it was chosen.
     """
     import dataclasses
 
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.evaluation.protocol import find, protocol_of_run
-    from imtrans.engine.evaluation.run_evaluation import evaluate_run
+    from imtrans.engine.evaluation.run_evaluation import EvaluationResult, evaluate_run
 
     plugins = plugins or discover()
-    catalog, checkpoint = Catalog(plugins.records), checkpoint_paths.find(Path(run))
-    model = load(run, device=device, plugins=plugins).model
-    chosen = find(catalog, protocol or protocol_of_run(model, catalog), [], model=model)
-    return evaluate_run(
-        model,
-        checkpoint,
-        dataclasses.replace(chosen, split=split or chosen.split),
-        catalog=catalog,
-        keeps_pictures=keeps_pictures,
-    ).record
+    catalog, results = Catalog(plugins.records), list[EvaluationResult]()
+    for checkpoint in checkpoint_paths.last_and_best(Path(run)):
+        model = load(checkpoint, device=device, plugins=plugins).model
+        chosen = find(catalog, protocol or protocol_of_run(model, catalog), [], model=model)
+        chosen = dataclasses.replace(chosen, split=split or chosen.split)
+        results.append(evaluate_run(model, checkpoint, chosen, catalog=catalog, keeps_pictures=keeps_pictures))
+    return results[0]._replace(best=results[1] if len(results) > 1 else None).record
 
 
 class Run:

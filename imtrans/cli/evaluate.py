@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,17 @@ import click
 
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import ConfigFlags, as_record, dataset_layer, layer
+from imtrans.cli.shared.evaluation_text import show
 from imtrans.cli.shared.progress import progress
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
-from imtrans.errors import ConfigError, printable
+from imtrans.errors import ConfigError
 from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.recipe import EvalProtocol
 
 if TYPE_CHECKING:
     from imtrans.engine.build import Model
-    from imtrans.engine.evaluation.evaluator import Evaluation
+    from imtrans.engine.evaluation.over_time.history import CheckpointHistory
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
     from imtrans.kit.report.image_grid import Grid
 
@@ -40,6 +41,7 @@ class EvaluateOptions:
     labels: str | None
     void: int | None
     size: str | None
+    all_checkpoints: bool
     settings: tuple[str, ...]
     pictures: bool
     grid: str | None
@@ -71,6 +73,7 @@ class EvaluateOptions:
 @click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
 @click.option("--void", type=click.IntRange(0, 255), help="With two folders of label maps: the class to leave out.")
 @click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash depends on it.")
+@click.option("--all-checkpoints", is_flag=True, help="Measure every checkpoint of the run: quality over time.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
 @click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
 @click.option("--grid", metavar="COLUMNSxROWS[@SIZE]", help="Also the first pictures on one sheet: 8x1, or 6x6@32.")
@@ -81,14 +84,14 @@ class EvaluateOptions:
 @click.pass_obj
 @as_record(EvaluateOptions)
 def command(session: Session, options: EvaluateOptions) -> None:
-    """Measure the newest checkpoint of RUN, or the pictures of one folder against those of another."""
+    """Measure the last checkpoint of RUN and its best one, or the pictures of one folder against those of another."""
     from imtrans.engine.device import tune_malloc
 
     if len(options.what) > 2:
         raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")
     tune_malloc()
     results = (_of_folders if len(options.what) == 2 else _of_run)(session, options)
-    records = [show(result, as_json=options.as_json) for result in results]
+    records = [show(each, as_json=options.as_json) for each in results]
     if options.as_json:
         click.echo(json.dumps(records[0] if len(records) == 1 else records, indent=1))
 
@@ -103,40 +106,58 @@ def _protocol(session: Session, name: str, options: EvaluateOptions, model: "Mod
     return dataclasses.replace(find(session.catalog, name, settings, model=model), **changes)
 
 
-def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
-    from imtrans.engine import build
-    from imtrans.engine import device as devices
+def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult | CheckpointHistory]":
     from imtrans.engine.checkpoints import checkpoint_paths
-    from imtrans.engine.checkpoints import io as checkpoints_io
+    from imtrans.engine.evaluation.over_time.history import CheckpointHistory, write
     from imtrans.engine.evaluation.protocol import protocol_of_run
-    from imtrans.engine.evaluation.run_evaluation import evaluate_run
 
-    folder = checkpoint_paths.find(Path(options.what[0]), is_offline=options.offline)
+    run = Path(options.what[0])
     if options.source or options.labels or options.void is not None:
         raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
+    several = checkpoint_paths.all_of if options.all_checkpoints else checkpoint_paths.last_and_best
+    checkpoints = several(run, is_offline=options.offline)
+    for name in options.names or [protocol_of_run(_loaded(session, checkpoints[-1], options), session.catalog)]:
+        # One protocol at a time is printed as soon as it is measured; each can take minutes.
+        results = [_of_checkpoint(session, each, name, options) for each in checkpoints]
+        if options.all_checkpoints:
+            yield write(CheckpointHistory(run=checkpoints[0].parent, results=results))
+        else:
+            yield results[0]._replace(best=results[1] if len(results) > 1 else None)
+
+
+def _loaded(session: Session, checkpoint: Path, options: EvaluateOptions) -> "Model":
+    from imtrans.engine import build
+    from imtrans.engine import device as devices
+    from imtrans.engine.checkpoints import io as checkpoints_io
+
     factory, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
-    model = checkpoints_io.load(folder, catalog=session.catalog, factory=factory, device=device)
-    for name in options.names or [protocol_of_run(model, session.catalog)]:
-        protocol = _protocol(session, name, options, model)
-        config = _configured(session, model.config, protocol, options)
-        with progress(protocol.name) as tick:
-            # One protocol at a time is printed as soon as it is measured; each can take minutes.
-            yield evaluate_run(
-                model.with_config(config, factory=factory),
-                folder,
-                protocol,
-                catalog=session.catalog,
-                base=Path(options.output) if options.output else None,
-                keeps_pictures=options.keeps_pictures,
-                grid=options.grid_shape,
-                tick=tick,
-            )
+    return checkpoints_io.load(checkpoint, catalog=session.catalog, factory=factory, device=device)
+
+
+def _of_checkpoint(session: Session, checkpoint: Path, name: str, options: EvaluateOptions) -> "EvaluationResult":
+    from imtrans.engine import build
+    from imtrans.engine.evaluation.run_evaluation import evaluate_run
+
+    model = _loaded(session, checkpoint, options)
+    protocol = _protocol(session, name, options, model)
+    config = _configured(session, model.config, protocol, options)
+    with progress(f"{protocol.name} {checkpoint.name}") as tick:
+        return evaluate_run(
+            model.with_config(config, factory=build.ComponentFactory(session.catalog)),
+            checkpoint,
+            protocol,
+            catalog=session.catalog,
+            base=Path(options.output) if options.output else None,
+            keeps_pictures=options.keeps_pictures,
+            grid=options.grid_shape,
+            tick=tick,
+        )
 
 
 def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
     from imtrans.engine.evaluation.run_evaluation import evaluate_folders
 
-    flag = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
+    flag = next((k for k in ("split", "dataset", "data_root", "all_checkpoints") if getattr(options, k)), None)
     if flag:
         raise ConfigError(f"--{flag.replace('_', '-')} goes with a run; two folders are taken as they are")
     beside = {"source": options.source, "labels": options.labels}
@@ -178,57 +199,6 @@ def _configured(session: Session, config: RunConfig, protocol: EvalProtocol, opt
     configured = restore(session.catalog, config.tree(), origin="the run", layers=layers)
     fetch_if_missing(configured.dataset, is_offline=options.offline)
     return configured
-
-
-def show(result: "EvaluationResult", *, as_json: bool) -> dict[str, Any]:
-    """Print what was measured, unless it is for machines, and return the record of it."""
-    if not as_json:
-        evaluation, about, table, page = result
-        click.echo("\n".join(_lines(evaluation, about)))
-        click.echo(f"{'each picture' if evaluation.pictures else 'its record'}: {printable(str(table))}")
-        if page:
-            click.echo(f"page:         {printable(str(page))}")
-    return result.record
-
-
-def _lines(evaluation: "Evaluation", about: Mapping[str, Any]) -> Iterator[str]:
-    from imtrans.engine.evaluation.eval_report import format_interval, format_number
-
-    yield f"{evaluation.protocol.name} v{evaluation.protocol.version} #{evaluation.hash}: {_meaning(evaluation, about)}"
-    # A column that no number fills is left out: a terminal has 80 columns.
-    columns: list[tuple[str, Callable[[Any], str]]] = [
-        ("value", lambda n: format_number(n.value)),
-        ("95 % interval", format_interval),
-        ("upper bound", lambda n: format_number(n.upper_bound)),
-        ("mean image", lambda n: format_number(n.baseline)),
-    ]
-    cells = [[show(n) for n in evaluation.numbers.values()] for _, show in columns]
-    shown = [i for i in range(len(columns)) if i == 0 or any(c != "-" for c in cells[i])]
-    widths = [max(len(columns[i][0]), *(len(c) for c in cells[i])) for i in shown]
-    first = max(len(name) for name in evaluation.numbers) if evaluation.numbers else 0
-    heads = [f"{columns[i][0]:>{w}}" for i, w in zip(shown, widths, strict=True)]
-    yield "  ".join(["  " + " " * first, *heads])
-    for row, name in enumerate(evaluation.numbers):
-        yield "  ".join([f"  {name:<{first}}", *(f"{cells[i][row]:>{w}}" for i, w in zip(shown, widths, strict=True))])
-    yield from (f"Note: {printable(note)}" for note in evaluation.notes)
-
-
-def _meaning(evaluation: "Evaluation", about: Mapping[str, Any]) -> str:
-    """What was evaluated, at which size and with which inference policy, in words."""
-    size, predicted = (evaluation.choices[k] for k in ("size", "made_at"))
-    shown = " x ".join(map(str, size)) if isinstance(size, list) else size
-    resized = (
-        "" if size == predicted or not isinstance(predicted, list) else f" (made at {' x '.join(map(str, predicted))})"
-    )
-    policy = ", ".join(f"{k} {_on_off(v)}" for k, v in evaluation.choices.get("inference", {}).items())
-    count = len(evaluation.keys)
-    return "; ".join(
-        p for p in (printable(about["evaluated"]), f"{count} of {count} pictures", shown + resized, policy) if p
-    )
-
-
-def _on_off(value: Any) -> Any:
-    return value if not isinstance(value, bool) else "on" if value else "off"
 
 
 def _grid(text: str) -> "Grid":

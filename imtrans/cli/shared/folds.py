@@ -56,7 +56,7 @@ def fold_folders(folder: Path, count: int) -> list[Path]:
 
 def show(session: Session, folder: Path, count: int, *, as_json: bool) -> None:
     """Print how the folds did on their parts, and how their mean does on pictures that none of them saw."""
-    from imtrans.cli.evaluate import show as show_evaluation
+    from imtrans.cli.shared.evaluation_text import show as show_evaluation
 
     folds = fold_folders(folder, count)
     scores = [_scores(fold) for fold in folds]

@@ -89,7 +89,11 @@ def summary(folder: Path, result: Any, *, licence: str | None = None) -> str:
             f"Pictures: {folder / 'samples'}",
             f"Report:   {folder / 'report.html'}",
             f"Model:    {result.checkpoint}",
-            *([f"Best:     {best.name}, by {record['metric']} {record['value']:.4g}"] if best else []),
+            *(
+                [f"Best:     {best.name}, by {record['metric']} {record['value']:.4g} on the validation pictures"]
+                if best
+                else []
+            ),
             *([f"Licence:  {printable(licence)}"] if licence else []),
             f"Use it:   imtrans translate {run} PICTURES -o OUT",
             f"Try it:   imtrans serve {run}",

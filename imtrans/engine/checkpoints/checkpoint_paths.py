@@ -94,6 +94,36 @@ def step_of(folder: Path) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def last_and_best(run: Path, *, is_offline: bool = False) -> list[Path]:
+    """The checkpoint that `find` gives and, where `run` names a whole run that keeps another one as its best, that."""
+    last = find(run, is_offline=is_offline)
+    chosen = best(last.parent) if _names_run(run) and not last.is_file() else None
+    return [last, chosen] if chosen and number_of(chosen) != number_of(last) else [last]
+
+
+def all_of(run: Path, *, is_offline: bool = False) -> list[Path]:
+    """Every intact checkpoint of a run, from the first step to the last. CheckpointError for a single checkpoint."""
+    last = find(run, is_offline=is_offline)
+    if not _names_run(run) or last.is_file():
+        raise CheckpointError(f"{run} is one checkpoint, not a run", hint="Name the run.")
+    folder, chosen = last.parent, best(last.parent)
+    numbered = {number_of(p) or 0: p for p in [*([chosen] if chosen else []), *newest_first(folder)]}
+    return [p for _, p in sorted(numbered.items()) if not atomic_io.faults(p)]
+
+
+def _names_run(path: Path) -> bool:
+    """Whether a text that `find` takes names a run, not one of its checkpoints or a model alone."""
+    return not is_hub_name(path) and any(
+        p.is_dir() and not is_checkpoint(p) and not (p / WEIGHTS).exists() for p in (path, RUNS / path)
+    )
+
+
+def number_of(checkpoint: Path) -> int | None:
+    """The step in the name of a checkpoint's folder, be it of the best weights or of all; None for any other name."""
+    match = _STEP.fullmatch(checkpoint.name) or _BEST.fullmatch(checkpoint.name)
+    return int(match.group(1)) if match else None
+
+
 def is_checkpoint(path: Path) -> bool:
     """Whether the name is that of a checkpoint's folder or of a file, not of a run."""
     return bool(_STEP.fullmatch(path.name) or _BEST.fullmatch(path.name)) or path.is_file()

@@ -22,6 +22,7 @@ from imtrans.engine.data.splits import held_out
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.errors import CheckpointError, ConfigError, join_names
+from imtrans.interfaces import Split
 from imtrans.plugins.recipe import TrainOptions
 
 # Keys that change neither the weights nor what they mean.
@@ -182,6 +183,14 @@ def check_data(folder: Path, loadings: Mapping[str, PairLoader]) -> None:
         f"the data set has changed since run {folder} began: {counts} ({join_names(added | removed, most=3)})",
         hint="Restore the pictures, or resume with them as they are: --accept-dataset-change",
     )
+
+
+def holds_split(folder: Path, name: Split, loading: PairLoader, *, config: RunConfig, split: Split) -> bool:
+    """Whether a split that is opened as `split` holds the very pictures that split `name` of the run held."""
+    record, files = atomic_io.read_json(folder / DATA), _files(loading)
+    if not files:  # drawn pictures follow from the split alone
+        return split == name and record.get("name") == config.dataset.name
+    return bool(_hash(files) == (record.get("hash") or {}).get(name))
 
 
 def _files(loading: PairLoader) -> list[tuple[str, int]]:

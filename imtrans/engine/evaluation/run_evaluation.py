@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
+from imtrans.config.schema import RunConfig
 from imtrans.engine import build
 from imtrans.engine.build import Model
+from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.data import run_summary
 from imtrans.engine.data.pair_loader import PairLoader, open_split
 from imtrans.engine.evaluation import eval_report
@@ -17,11 +19,12 @@ from imtrans.engine.evaluation.eval_samples import CYCLE, EvalSamples, resize_to
 from imtrans.engine.evaluation.evaluator import Evaluation, evaluate
 from imtrans.engine.evaluation.image_folders import samples_of_folders
 from imtrans.engine.evaluation.model_samples import samples_of_model
+from imtrans.engine.evaluation.over_time.choice import Choice, choice_of
 from imtrans.engine.evaluation.protocol import compares_labels
 from imtrans.engine.evaluation.scoring import mean_target
 from imtrans.engine.runs.page_info import name_of
 from imtrans.errors import ConfigError, DataError
-from imtrans.interfaces import Tick
+from imtrans.interfaces import Split, Tick
 from imtrans.kit.report.image_grid import Grid
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.defaults import default_protocol
@@ -30,18 +33,27 @@ from imtrans.plugins.recipe import EvalProtocol
 
 
 class EvaluationResult(NamedTuple):
-    """The numbers, what they are about, the path of the table of all pictures, and of the page that shows them."""
+    """The numbers, what they are about, the path of the table of all pictures, and of the page that shows them.
+
+    `choice` says how the run's best checkpoint was chosen, where it keeps one; `best` has the numbers of that one where
+    it is another and was measured, too.
+    """
 
     evaluation: Evaluation
     about: dict[str, Any]
     table: Path
     page: Path | None
+    choice: Choice | None = None
+    best: "EvaluationResult | None" = None
 
     @property
     def record(self) -> dict[str, Any]:
         """All of it as values of JSON."""
         page = {"page": str(self.page)} if self.page else {}
-        return {**eval_report.record(self.evaluation, about=self.about), "table": str(self.table), **page}
+        choice = {"choice": self.choice.record} if self.choice else {}
+        best = {"best": self.best.record} if self.best else {}
+        numbers = eval_report.record(self.evaluation, about=self.about)
+        return {**numbers, "table": str(self.table), **page, **choice, **best}
 
 
 def evaluate_run(
@@ -62,21 +74,15 @@ def evaluate_run(
     own = Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation"
     config = model.config
     loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
-    dataset = run_summary.dataset_name(config)
-    about = {
-        "evaluated": f"{checkpoint} on {dataset} ({protocol.split})",
-        "checkpoint": str(checkpoint),
-        "data set": dataset,
-        "direction": config.direction,
-        "split": protocol.split,
-    }
-    return _evaluated(
+    choice = choice_of(checkpoint.parent, config=config, loading=loading, split=protocol.split)
+    samples = samples_of_model(model, loading, protocol, stored=_stored(loading, protocol))
+    result = _evaluated(
         protocol,
-        samples_of_model(model, loading, protocol, stored=_stored(loading, protocol)),
+        dataclasses.replace(samples, notes=[*samples.notes, *_chosen(checkpoint, choice)]),
         catalog=catalog,
         conditions={"split": protocol.split, "inference": values(config.inference)},
         mean=_mean(model, protocol, run=checkpoint.parent),
-        about=about,
+        about=_about(config, checkpoint, protocol.split),
         missing=[] if model.reversed() else [CYCLE],
         base=base or own,
         name=name_of(checkpoint) if checkpoint.is_file() else checkpoint.name,
@@ -84,6 +90,7 @@ def evaluate_run(
         grid=grid,
         tick=tick,
     )
+    return result._replace(choice=choice)
 
 
 def evaluate_folders(
@@ -149,6 +156,24 @@ def _evaluated(
     evaluation = evaluate(protocol, metrics, samples, conditions=conditions, mean=mean, tick=tick, on_sample=on_sample)
     table = eval_report.write(base, name, evaluation, about=about)
     return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
+
+
+def _about(config: RunConfig, checkpoint: Path, split: Split) -> dict[str, Any]:
+    dataset = run_summary.dataset_name(config)
+    return {
+        "evaluated": f"{checkpoint} on {dataset} ({split})",
+        "checkpoint": str(checkpoint),
+        "data set": dataset,
+        "direction": config.direction,
+        "split": split,
+    }
+
+
+def _chosen(checkpoint: Path, choice: Choice | None) -> list[str]:
+    """What to say of a checkpoint that was chosen. The last one was not, even where it is the best."""
+    is_last = [checkpoint] == checkpoint_paths.newest_first(checkpoint.parent)[:1]
+    is_chosen = choice is not None and checkpoint_paths.number_of(checkpoint) == choice.step
+    return [choice.note] if choice and is_chosen and not is_last else []
 
 
 def _as_classes(protocol: str | None) -> str:
