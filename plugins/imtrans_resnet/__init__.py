@@ -11,8 +11,9 @@ from imtrans import Component, hookimpl, option
 class ResnetOptions:
     """Defaults are CycleGAN's (Zhu et al. 2017, appendix 7.2), with a bias in every layer, as its code has them."""
 
-    blocks: int = option(9, "residual blocks at a quarter of the size; CycleGAN: 6 for 128 px, 9 for 256", low=0)
-    width: int = option(64, "channels of the first layer; four times as many in the blocks", low=1)
+    blocks: int = option(9, "residual blocks at the coarsest size; CycleGAN: 6 for 128 px, 9 for 256", low=0)
+    width: int = option(64, "channels of the first layer; doubled at each downsampling", low=1)
+    downs: int = option(2, "downsampling stages; 1 keeps the edges of small pictures", low=1, high=5)
     norm: Literal["instance", "batch", "none"] = option(
         "instance", "norm layer of all but the last; instance: without learned weight and bias"
     )

@@ -15,15 +15,14 @@ def resnet(*, context: Context, **options: Any) -> "Resnet":
 
 
 class Resnet(nn.Module):
-    """Residual blocks between two downsampling and two upsampling stages (Johnson et al. 2016; Zhu et al. 2017, 7.2).
+    """Residual blocks between downsampling and upsampling stages, two in the papers (Johnson et al. 2016; Zhu et al.
+    2017, 7.2).
 
-    (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 4, at least 8.
-    Layers in order: `first`, two of `down`, `blocks`, two of `up`, `last`. With `antialias` (Park et al. 2020) sizes
+    (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 2 ** `downs`, at
+    least twice as much. Layers in order: `first`, `down`, `blocks`, `up`, `last`. With `antialias` (Park et al. 2020) sizes
     are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the weights are
     as many, and have the same names.
     """
-
-    stride = 4
 
     def __init__(
         self,
@@ -37,6 +36,7 @@ class Resnet(nn.Module):
         padding: Literal["reflect", "zero"] = "reflect",
         dropout: float = 0.0,
         antialias: bool = False,
+        downs: int = 2,
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -56,10 +56,11 @@ class Resnet(nn.Module):
 
         self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
-        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=antialias), 2 * w) for w in (width, 2 * width))
-        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if antialias else [])) for down in downs)
-        self.blocks = nn.ModuleList(block(4 * width) for _ in range(blocks))
-        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in (2 * width, width))
+        self.stride, widths = 2**downs, [width * 2**n for n in range(downs)]
+        halved = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=antialias), 2 * w) for w in widths)
+        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if antialias else [])) for down in halved)
+        self.blocks = nn.ModuleList(block(width * self.stride) for _ in range(blocks))
+        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in widths[::-1])
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
         if init_std:
             initialise(self, std=init_std)
@@ -77,7 +78,7 @@ class Resnet(nn.Module):
         return translated
 
     def features(self, source: Tensor) -> list[Tensor]:
-        """The maps whose patches CUT compares (Park et al. 2020): the padded picture, the convolutions of both
+        """The maps whose patches CUT compares (Park et al. 2020): the padded picture, the convolutions of the
         downsampling stages, and the first and the fifth block, as far as there are so many."""
         x: Tensor = self.first(source)
         maps = [functional.pad(source, (3, 3, 3, 3), mode=self.border)]

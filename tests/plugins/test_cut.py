@@ -84,7 +84,13 @@ def test_the_networks_of_the_recipe_have_the_known_numbers_of_weights():
     from imtrans.plugins.discovery import Selection, discover
 
     catalog = Catalog(discover(Selection(others=False)).records)
-    named = {"generator.width": "64", "generator.blocks": "9", "generator.depth": "", "discriminator.width": "64"}
+    named = {
+        "generator.width": "64",
+        "generator.downs": "2",
+        "generator.blocks": "9",
+        "generator.depth": "",
+        "discriminator.width": "64",
+    }
     whole = config({**named, "generator.init_std": "0", "discriminator.layers": "3", "dataset.pairs": ""}, recipe="cut")
     model = build.model(whole, DataSpec(), factory=build.ComponentFactory(catalog), device=torch.device("cpu"), seed=0)
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in model.networks.items()}

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from imtrans.testing import check_generator, make
-from imtrans_resnet.network import BlurDown, SmoothUpConv
+from imtrans_resnet.network import BlurDown, Resnet, SmoothUpConv
 
 
 @pytest.mark.parametrize(("name", "count"), [("resnet6", 7_837_699), ("resnet9", 11_378_179)])
@@ -74,3 +74,14 @@ def test_borders_are_reflected_where_cyclegan_does():
     assert modes == ["reflect", "zeros", "zeros", *["reflect"] * 18, "reflect"]
     assert network.stride == 4
     assert network(torch.zeros(1, 3, 8, 12)).shape == (1, 3, 8, 12)
+
+
+@pytest.mark.parametrize("downs", [1, 2, 3])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_it_halves_sizes_as_often_as_it_is_told(downs, antialias):
+    network = Resnet(blocks=1, width=4, downs=downs, antialias=antialias)
+    assert network.stride == 2**downs
+    source = torch.randn(1, 3, 4 * network.stride, 2 * network.stride)
+    assert network(source).shape == source.shape
+    *_, coarsest = network.features(source)
+    assert coarsest.shape == (1, 4 * network.stride, 4, 2)
