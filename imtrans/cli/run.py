@@ -24,6 +24,7 @@ class RunOptions(ConfigFlags):
     resume: bool
     again: bool
     folds: int | None
+    find_lr: bool
     devices: int | None
     accept_dataset_change: bool
     offline: bool
@@ -58,6 +59,7 @@ class RunOptions(ConfigFlags):
     metavar="N",
     help="Train N times, each without another part of the training pairs, and make one model of all.",
 )
+@click.option("--find-lr", is_flag=True, help="Try rising learning rates, draw the loss, name one; train no model.")
 @click.option("--deterministic", is_flag=True, help="The same bits each time, on a GPU, too.")
 @click.option("--skip-invalid", is_flag=True, help="Train without broken pictures; they are listed in skipped.jsonl.")
 @click.option("--init", metavar="PATH", help="Begin with the weights of a run, a checkpoint or a safetensors file.")
@@ -81,12 +83,16 @@ def command(session: Session, options: RunOptions) -> None:
         return  # before torch is imported
     from imtrans.cli.shared import run_location, torchrun
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
+    from imtrans.cli.shared.find_lr import find_lr
     from imtrans.cli.shared.folds import show, train_folds
     from imtrans.engine.checkpoints.init_weights import pinned
 
     # Before the processes start: several would download the same archive.
     fetch_if_missing(config.dataset, is_offline=options.offline)
     config = pinned(config, is_offline=options.offline)
+    if options.find_lr:
+        find_lr(session, config, name=options.name, steps=_test_steps(config, options), as_json=options.as_json)
+        return
     if options.folds:
         folder = train_folds(session, config, options.folds, name=options.name, resumes=options.resume)
         show(session, folder, options.folds, as_json=options.as_json)
@@ -100,6 +106,13 @@ def command(session: Session, options: RunOptions) -> None:
     else:
         where = lambda: run_location.new_run(catalog, config, name, again=options.again)  # noqa: E731
     train(session, config, where, as_json=options.as_json)
+
+
+def _test_steps(config: RunConfig, options: RunOptions) -> int | None:
+    """The steps of --find-lr, if they are given. ConfigError for flags that train a model."""
+    if options.folds or options.resume or options.devices:
+        raise ConfigError("--find-lr trains no model: leave --folds, --resume and --devices out")
+    return config.train.steps if options.steps else None
 
 
 def _first_fold(config: RunConfig, options: RunOptions) -> RunConfig:

@@ -19,9 +19,9 @@ class Resnet(nn.Module):
     2017, 7.2).
 
     (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 2 ** `downs`, at
-    least twice as much. Layers in order: `first`, `down`, `blocks`, `up`, `last`. With `antialias` (Park et al. 2020) sizes
-    are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the weights are
-    as many, and have the same names.
+    least twice as much. Layers in order: `first`, `down`, `blocks`, `up`, `last`. With `antialias` (Park et al. 2020)
+    sizes are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the
+    weights are as many, and have the same names.
     """
 
     def __init__(

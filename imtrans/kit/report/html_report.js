@@ -62,7 +62,7 @@
       svg += `<line class="grid" x1="${LEFT}" x2="${WIDE - RIGHT}" y1="${up(v)}" y2="${up(v)}"/><text x="${LEFT - 6}" y="${up(v) + 4}" text-anchor="end">${short(v)}</text>`;
     for (const v of even(x0, x1, 5).filter((v) => Number.isInteger(v)))
       svg += `<text x="${across(v)}" y="${HIGH - BOTTOM + 18}" text-anchor="middle">${short(v)}</text>`;
-    svg += `<text x="${(LEFT + WIDE - RIGHT) / 2}" y="${HIGH - 5}" text-anchor="middle">step</text>`;
+    svg += `<text x="${(LEFT + WIDE - RIGHT) / 2}" y="${HIGH - 5}" text-anchor="middle">${plain(chart.over)}</text>`;
     svg += `<text transform="translate(13 ${(TOP + HIGH - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${plain(chart.axis)}${log ? " (log)" : ""}</text>`;
     shown.forEach((s, i) => {
       if (state.smooth && s.points.length > 2) svg += path(s.points, i, 'opacity=".25"') + path(smoothed(s.points), i, "");
@@ -70,12 +70,12 @@
     });
     svg += `<line class="cursor" y1="${TOP}" y2="${HIGH - BOTTOM}"/>`;
     const legend = shown.length > 1 ? shown.map((s, i) => `<span><i style="background:var(--c${i % 6})"></i>${plain(s.name)}</span>`).join("") : "";
-    figure.innerHTML = `<b>${plain(chart.title)}</b><span class="legend">${legend}</span><svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label="${plain(chart.title)} over steps">${svg}</svg><div class="values"></div>`;
+    figure.innerHTML = `<b>${plain(chart.title)}</b><span class="legend">${legend}</span><svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label="${plain(chart.title)} over ${plain(chart.over)}">${svg}</svg><div class="values"></div>`;
     const drawing = figure.querySelector("svg"), text = figure.querySelector(".values"), cursor = figure.querySelector(".cursor");
     const last = () => {
       text.textContent = shown.filter((s) => s.points.length).map((s) => {
         const p = s.points[s.points.length - 1];
-        return (shown.length > 1 ? s.name + " " : "") + short(p[1]) + (shown.length > 1 ? "" : " at step " + p[0].toLocaleString("en"));
+        return (shown.length > 1 ? s.name + " " : "") + short(p[1]) + (shown.length > 1 ? "" : ` at ${chart.over} ` + p[0].toLocaleString("en"));
       }).join("  ·  ");
       cursor.style.visibility = "hidden";
     };
@@ -84,7 +84,7 @@
       const x = x0 + (((event.clientX - box.left) / box.width) * WIDE - LEFT) / (WIDE - LEFT - RIGHT) * (x1 - x0);
       const near = shown.filter((s) => s.points.length).map((s) => [s, s.points.reduce((a, b) => (Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a))]);
       const at = near.reduce((a, b) => (Math.abs(b[1][0] - x) < Math.abs(a[1][0] - x) ? b : a))[1][0];
-      text.textContent = "step " + at.toLocaleString("en") + ": " + near.map(([s, p]) => (shown.length > 1 ? s.name + " " : "") + short(p[1])).join("  ·  ");
+      text.textContent = chart.over + " " + at.toLocaleString("en") + ": " + near.map(([s, p]) => (shown.length > 1 ? s.name + " " : "") + short(p[1])).join("  ·  ");
       cursor.setAttribute("x1", across(at));
       cursor.setAttribute("x2", across(at));
       cursor.style.visibility = "visible";

@@ -25,13 +25,13 @@ class Series:
     """One line of a chart: (step, value), rising and finite."""
 
     name: str
-    points: Sequence[tuple[int, float]]
+    points: Sequence[tuple[float, float]]
     dashed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """Lines over steps, in a `group` of the page.
+    """Lines over steps, or over what `over` names, in a `group` of the page.
 
     `log`: the page's switch makes its axis logarithmic; `low` and `high`: values that the axis includes at least.
     """
@@ -43,6 +43,7 @@ class Chart:
     log: bool = False
     low: float | None = None
     high: float | None = None
+    over: str = "step"
 
     def spec(self) -> dict[str, Any]:
         """The record that html_report.js draws."""
@@ -50,7 +51,7 @@ class Chart:
             {"name": s.name, "dashed": s.dashed, "points": [[x, _short(y)] for x, y in thinned(s.points, MAX_POINTS)]}
             for s in self.series
         ]
-        labels = {"group": self.group, "title": self.title, "axis": self.axis}
+        labels = {"group": self.group, "title": self.title, "axis": self.axis, "over": self.over}
         return {**labels, "log": self.log, "low": self.low, "high": self.high, "series": lines}
 
 

@@ -121,7 +121,7 @@ def read(folder: Path) -> History:
     return history
 
 
-def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+def thinned(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
     """At most `most` points: means of equally long parts, each at the last step of its part."""
     if len(points) <= most:
         return list(points)

@@ -54,8 +54,8 @@ def _plot(chart: Chart) -> Image.Image:
         pen.line([(LEFT, y.at(value)), (WIDTH - RIGHT, y.at(value))], fill=LINE)
         pen.text((LEFT - 6, y.at(value)), f"{value:.4g}", fill=SOFT, font=_font(12), anchor="rm")
     for value in x.ticks():
-        pen.text((x.at(value), HEIGHT - BOTTOM + 6), f"{value:,.0f}", fill=SOFT, font=_font(12), anchor="mt")
-    pen.text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6), "step", fill=SOFT, font=_font(12), anchor="mb")
+        pen.text((x.at(value), HEIGHT - BOTTOM + 6), f"{value:,.10g}", fill=SOFT, font=_font(12), anchor="mt")
+    pen.text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6), chart.over, fill=SOFT, font=_font(12), anchor="mb")
     pen.text((8, 6), chart.title, fill=INK, font=_font(15))
     _legend(pen, [name for name, _ in lines])
     for i, (_, points) in enumerate(lines):
