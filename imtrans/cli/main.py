@@ -34,6 +34,7 @@ COMMANDS = {
     "import": "Import another program's weights, safely.",
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
+    "bench": "Train several recipes on the same data and compare them.",
     "data": "Fetch, make and inspect data sets.",
     "plugins": "Show the plugins, check them, begin one of your own.",
     "list": "Show every component, recipe and data set.",
@@ -48,6 +49,7 @@ _MODULES = {
     "import": "import_weights",
     "data": "data.group",
     "plugins": "plugins.group",
+    **{name: f"comparison.{name}" for name in ("compare", "bench")},
     **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push", "ensemble")},
 }
 COMPLETION = "_IMTRANS_COMPLETE"  # set by the shell's completion function while it asks
