@@ -12,6 +12,7 @@ from imtrans.testing.contract import ContractError, make, plugin_file
 from imtrans.testing.conversion import check_exporter, check_importer
 from imtrans.testing.datasets import check_dataset
 from imtrans.testing.declarations import check_protocol, check_recipe
+from imtrans.testing.discriminator_augmentations import check_discriminator_augmentation
 from imtrans.testing.generators import check_generator
 from imtrans.testing.losses import check_adversarial, check_loss, check_penalty
 from imtrans.testing.methods import check_method
@@ -27,6 +28,7 @@ __all__ = [
     "check_augmentation",
     "check_dataset",
     "check_discriminator",
+    "check_discriminator_augmentation",
     "check_exporter",
     "check_generator",
     "check_importer",
