@@ -93,7 +93,7 @@ class DiscriminatorAugmentation(Protocol):
     """A random change of what a discriminator sees, real and generated alike, through which gradients flow.
 
     `imtrans.kit.bases.BaseDiscriminatorAugmentation` has all members but the call. A method calls it through
-    `imtrans.kit.augmented_discriminator.AugmentedDiscriminator`.
+    `imtrans.kit.training.augmented_discriminator.AugmentedDiscriminator`.
     """
 
     def copy_for(self, spec: ImageSpec) -> "DiscriminatorAugmentation":

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from imtrans.kit.distributed import is_distributed, sum_over_processes
 from imtrans.kit.random import uniform
 from imtrans.kit.spectral_norm import update_spectral_norms
+from imtrans.kit.training.distributed import is_distributed, sum_over_processes
 
 NormName = Literal["batch", "instance", "plain-instance", "none"]
 

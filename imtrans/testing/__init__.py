@@ -7,12 +7,11 @@ A component is given by its name, as `imtrans list` shows it, with options that 
 `with plugin_file("my_plugin.py"):` the components of a plugin file are known, too.
 """
 
-from imtrans.testing.augmentations import check_augmentation
+from imtrans.testing.augmentations import check_augmentation, check_discriminator_augmentation
 from imtrans.testing.contract import ContractError, make, plugin_file
 from imtrans.testing.conversion import check_exporter, check_importer
 from imtrans.testing.datasets import check_dataset
 from imtrans.testing.declarations import check_protocol, check_recipe
-from imtrans.testing.discriminator_augmentations import check_discriminator_augmentation
 from imtrans.testing.generators import check_generator
 from imtrans.testing.losses import check_adversarial, check_loss, check_penalty
 from imtrans.testing.methods import check_method

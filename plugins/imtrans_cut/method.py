@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError, PluginError
 from imtrans.interfaces import Batch, Context, DiscriminatorAugmentation, Update
-from imtrans.kit.augmented_discriminator import AugmentedDiscriminator
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, accuracy
 from imtrans.kit.nn import inference
 from imtrans.kit.random import uniform
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator
 from imtrans_cut.patches import PatchMLP, patch_nce, places, taken
 
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DataSpec, DiscriminatorAugmentation, DiscriminatorOutput, Update
-from imtrans.kit.augmented_discriminator import AugmentedDiscriminator
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 from imtrans.kit.nn import ImagePool
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator
 
 SIDES = ("source", "target")
 

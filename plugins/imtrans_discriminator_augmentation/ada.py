@@ -10,8 +10,8 @@ from torch import Tensor
 from imtrans.errors import ShapeError
 from imtrans.interfaces import DiscriminatorOutput, ImageSpec
 from imtrans.kit.bases import BaseDiscriminatorAugmentation
-from imtrans.kit.distributed import sum_over_processes
 from imtrans.kit.random import uniform
+from imtrans.kit.training.distributed import sum_over_processes
 from imtrans_discriminator_augmentation import affine, colors
 from imtrans_discriminator_augmentation.bands import Bands, bands
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DiscriminatorAugmentation, DiscriminatorOutput, Update
-from imtrans.kit.augmented_discriminator import AugmentedDiscriminator, Role
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator, Role
 
 
 class ConditionalGAN(GeneratorMethod):
