@@ -55,10 +55,9 @@ class AdaptiveProbability:
             return
         total, count = sum_over_processes(self.seen).tolist()
         self.seen = None
-        if math.isfinite(total):  # a diverging discriminator says nothing about overfitting
-            self.r = total / count
-            change = math.copysign(count / (self.kimg * 1000), self.r - self.target) if self.r != self.target else 0
-            self.p = min(max(self.p + change, 0.0), self.limit)
+        self.r = total / count
+        change = math.copysign(count / (self.kimg * 1000), self.r - self.target) if self.r != self.target else 0
+        self.p = min(max(self.p + change, 0.0), self.limit)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a change of p depends on."""
