@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 from factories import fitting, job
+from PIL import Image
 
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
@@ -66,9 +68,23 @@ def test_half_precision_trains(tmp_path):
     assert trainer.fit(job(tmp_path / "run", keys)).step == 2
 
 
+@pytest.fixture
+def labels(tmp_path):
+    """Pictures and their class numbers."""
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for side, shape, high in (("A", (32, 32, 3), 256), ("B", (32, 32), 3)):
+            (tmp_path / "set" / split / side).mkdir(parents=True)
+            for i in range(3):
+                values = random.integers(0, high, shape, dtype=np.uint8)
+                Image.fromarray(values).save(tmp_path / "set" / split / side / f"{i}.png")
+    return ComponentRef("folder", {"path": str(tmp_path / "set"), "labels": "target", "classes": 3})
+
+
 @pytest.mark.slow
-def test_colours_of_labels_are_refused_before_the_first_step(tmp_path):
-    labels = ComponentRef("toy", {"pairs": 4, "labels": True}) if False else None
-    keys = {SLOT: "diffaugment", "data.direction": "AtoB"}
-    with pytest.raises(ConfigError, match="class planes"):
-        job(tmp_path / "run", keys, dataset=labels)
+@pytest.mark.parametrize(("name", "option", "left"), [("diffaugment", "policy", "cutout"), ("ada", "pipeline", "blit")])
+def test_colours_of_labels_are_refused_before_the_first_step_and_the_rest_trains(name, option, left, labels, tmp_path):
+    with pytest.raises(ConfigError, match=rf"{name}\.{option}: the discriminator sees class planes"):
+        job(tmp_path / "run", {SLOT: name}, dataset=labels)
+    keys = {SLOT: name, f"{SLOT}.{name}.{option}": left, "train.steps": "2", "metrics": "[]"}
+    assert trainer.fit(job(tmp_path / "other", keys, dataset=labels)).step == 2
