@@ -99,11 +99,16 @@ def _trained(given: argparse.Namespace, way: str, seed: int) -> Path:
 
 
 def _numbers(run: Path) -> dict[str, float]:
-    values = {}
+    """What the run is worth; found once, since a hundred translations take their time."""
+    record, values = run / "few-pictures.json", dict[str, float]()
+    if record.exists():
+        return dict(json.loads(record.read_text()))
     for protocol, names in MEASURES.items():
         numbers = imtrans.evaluate(run, protocol=protocol)["numbers"]
         values |= {name: numbers[name]["value"] for name in names}
-    return {**values, "ms per step": _milliseconds(run)}
+    values["ms per step"] = _milliseconds(run)
+    record.write_text(json.dumps(values))
+    return values
 
 
 def _milliseconds(run: Path) -> float:
