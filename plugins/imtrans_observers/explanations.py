@@ -38,7 +38,7 @@ def meanings(run: Run, history: History) -> Iterator[tuple[str, str]]:
     if any(name.startswith(f"{HEALTH}augment_p") for name in shown):
         yield (
             "probability of the augmentation of D",
-            "how often each change of its pictures is made: it rises while D overfits",
+            "share in which each change of its pictures is made",
         )
     for metric in run.config.metrics:
         info = metric.component.info

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from factories import fitting, job
 from PIL import Image
 
@@ -60,6 +61,17 @@ def test_the_probability_rises_in_a_run(tmp_path):
     trainer.fit(job(tmp_path / "run", {**keys, "train.grad_accum_steps": "2"}))
     chances = [line["health.augment_p"] for line in logged(tmp_path / "run") if "health.augment_p" in line]
     assert chances == pytest.approx([0, 0, 0, 0.6, 0.6, 0.6, 0.8])  # 2 pictures a step, 6 of 10; the limit is .8
+
+
+@pytest.mark.slow
+def test_a_run_that_never_overfits_is_the_one_without_augmentation(tmp_path):
+    never = {SLOT: "ada", f"{SLOT}.ada.kimg": "0.01", f"{SLOT}.ada.target": "1"}
+    weights = []
+    for name, keys in (("plain", {}), ("never", never)):
+        made = job(tmp_path / name, {**keys, "train.steps": "6"})
+        trainer.fit(made)
+        weights.append({k: v for network in made.model.networks.values() for k, v in network.state_dict().items()})
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 @pytest.mark.slow
