@@ -76,7 +76,7 @@ def warped(x: Tensor, maps: Tensor) -> Tensor:
         return x
     to_centre = translation(torch.tensor([[(1 - x.shape[3]) / 2, (1 - x.shape[2]) / 2]]))
     placed = to_centre.inverse() @ maps[rows] @ to_centre
-    # torch refuses the gradient of its sampling on CUDA to a run that must repeat its bits: there it is no sum in order.
+    # torch refuses the gradient of its sampling on CUDA to runs that must repeat their bits.
     place = torch.device("cpu") if torch.are_deterministic_algorithms_enabled() else x.device
     rows, chosen = rows.to(x.device), x[rows.to(x.device)].to(place)
     moved = warp_affine(chosen, placed[:, :2].to(chosen), (x.shape[2], x.shape[3]), padding_mode="reflection")
