@@ -9,6 +9,7 @@ from imtrans.interfaces.data import (
     DataSpec,
     DiscriminatorOutput,
     Geometry,
+    ImageSpec,
     Issue,
     Pair,
 )
@@ -86,6 +87,48 @@ class Discriminator(Protocol):
     """Classifies an image, (B, C, *spatial), given its source or None."""
 
     def __call__(self, source: "Tensor | None", image: "Tensor") -> DiscriminatorOutput: ...
+
+
+class DiscriminatorAugmentation(Protocol):
+    """A random change of what a discriminator sees, real and generated alike, through which gradients flow.
+
+    `imtrans.kit.bases.BaseDiscriminatorAugmentation` has all members but the call. A method calls it through
+    `imtrans.kit.training.augmented_discriminator.AugmentedDiscriminator`.
+    """
+
+    def copy_for(self, spec: ImageSpec) -> "DiscriminatorAugmentation":
+        """One with a state of its own, for a discriminator of such images. ConfigError for images that do not fit."""
+        ...
+
+    def __call__(
+        self, source: "Tensor | None", image: "Tensor", draws: "Tensor", *, stream: str
+    ) -> "tuple[Tensor | None, Tensor]":
+        """Source (or None) and image, float (B, C, *spatial) of one size, as the discriminator is to see them.
+
+        Pixels move in both alike, values change in the image alone. What is done to a sample follows from its draw
+        (int64 (B,), as in a Batch) and `stream`, which names the discriminator and the pass, and nothing else.
+        """
+        ...
+
+    def begin(self, step: int) -> None:
+        """A step of training begins, in all processes alike; called again for each part of a batch in parts."""
+        ...
+
+    def observe(self, on_real: DiscriminatorOutput, *, threshold: float) -> None:
+        """The discriminator's output on the real images of its own update; above `threshold` it called them real."""
+        ...
+
+    def values(self) -> Mapping[str, float]:
+        """Numbers for the log, by name."""
+        ...
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What a checkpoint needs: tensors, numbers, text."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        ...
 
 
 class Loss(Protocol):

@@ -1,12 +1,22 @@
 """Base classes for plugin authors: what most components of a kind leave as it is. Deriving from them is optional."""
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from imtrans.interfaces import Dataset, DatasetDescription, DataSpec, Geometry, Issue, Pair
+from imtrans.interfaces import (
+    Dataset,
+    DatasetDescription,
+    DataSpec,
+    DiscriminatorOutput,
+    Geometry,
+    ImageSpec,
+    Issue,
+    Pair,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,6 +68,31 @@ class BaseAugmentation:
     def input_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """The size that the loader must deliver: the same."""
         return size
+
+
+class BaseDiscriminatorAugmentation:
+    """An augmentation of what a discriminator sees, without a state, for all images. A subclass adds `__call__`."""
+
+    def copy_for(self, spec: ImageSpec) -> Self:  # noqa: ARG002 - the protocol's
+        """A copy with a state of its own."""
+        return copy.deepcopy(self)
+
+    def begin(self, step: int) -> None:
+        """Nothing changes from step to step."""
+
+    def observe(self, on_real: DiscriminatorOutput, *, threshold: float) -> None:
+        """Nothing follows from the discriminator's output."""
+
+    def values(self) -> dict[str, float]:
+        """Nothing to log."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing to keep."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to take."""
 
 
 class BaseMetric:

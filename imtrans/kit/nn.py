@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from imtrans.kit.random import uniform
 from imtrans.kit.spectral_norm import update_spectral_norms
+from imtrans.kit.training.distributed import is_distributed, sum_over_processes
 
 NormName = Literal["batch", "instance", "plain-instance", "none"]
 
@@ -28,7 +28,7 @@ class BatchNorm(_BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *spatial), normalised."""
-        if self.training and self.track_running_stats and _is_distributed():
+        if self.training and self.track_running_stats and is_distributed():
             return self._forward_distributed(x)
         is_single = x.numel() == x.shape[1]
         return _constant(self, x) if self.training and is_single else super().forward(x)
@@ -174,7 +174,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
-        return _summed(values)
+        return sum_over_processes(values)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - what torch calls
@@ -183,16 +183,6 @@ class _Sum(torch.autograd.Function):
 
 def _all_reduce(values: Tensor) -> Tensor:
     return _Sum.apply(values)  # type: ignore[no-any-return, no-untyped-call]
-
-
-def _summed(values: Tensor) -> Tensor:
-    total = values.contiguous().clone()
-    dist.all_reduce(total)
-    return total
-
-
-def _is_distributed() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _constant(layer: Any, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ Kind = Literal[
     "loss",
     "adversarial",
     "penalty",
+    "discriminator_augmentation",
     "augmentation",
     "dataset",
     "metric",

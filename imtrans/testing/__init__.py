@@ -7,7 +7,7 @@ A component is given by its name, as `imtrans list` shows it, with options that 
 `with plugin_file("my_plugin.py"):` the components of a plugin file are known, too.
 """
 
-from imtrans.testing.augmentations import check_augmentation
+from imtrans.testing.augmentations import check_augmentation, check_discriminator_augmentation
 from imtrans.testing.contract import ContractError, make, plugin_file
 from imtrans.testing.conversion import check_exporter, check_importer
 from imtrans.testing.datasets import check_dataset
@@ -27,6 +27,7 @@ __all__ = [
     "check_augmentation",
     "check_dataset",
     "check_discriminator",
+    "check_discriminator_augmentation",
     "check_exporter",
     "check_generator",
     "check_importer",

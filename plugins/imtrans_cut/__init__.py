@@ -31,6 +31,7 @@ CUT = MethodInfo(
         "discriminator": Slot(kind="discriminator", group="discriminator"),
         "patch_network": Slot(kind="network", group="generator"),
         "adversarial": Slot(kind="adversarial", many=True),
+        "discriminator_augmentation": Slot(kind="discriminator_augmentation", many=True),
     },
     policy=InferenceOptions(dropout=False),
     needs_pairs=False,

@@ -1,15 +1,19 @@
 """One training step of CUT and FastCUT."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError, PluginError
-from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
+from imtrans.interfaces import Batch, Context, DiscriminatorAugmentation, Update
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, accuracy
 from imtrans.kit.nn import inference
 from imtrans.kit.random import uniform
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator
 from imtrans_cut.patches import PatchMLP, patch_nce, places, taken
 
 
@@ -27,6 +31,7 @@ class CUT(GeneratorMethod):
         discriminator: nn.Module,
         patch_network: PatchMLP,
         adversarial: AdversarialTerms,
+        discriminator_augmentation: Sequence[DiscriminatorAugmentation] | None = None,
         policy: InferenceOptions | None = None,
         nce_weight: float,
         identity: bool,
@@ -38,13 +43,16 @@ class CUT(GeneratorMethod):
         self.generator, self.discriminator, self.patch_network = generator, discriminator, patch_network
         self.networks = {"generator": generator, "discriminator": discriminator, "patch_network": patch_network}
         self.adversarial, self.policy = adversarial, policy or InferenceOptions(dropout=False)
+        spec = context.data_spec.target
+        self.judge = AugmentedDiscriminator(discriminator, discriminator_augmentation, spec=spec)
         self.nce_weight, self.has_identity, self.has_flips = nce_weight, identity, flips
         self.patches, self.temperature = patches, temperature
         if not patch_network.layers:
             patch_network.build(self._feature_channels(context))
 
-    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:
         """One step; returns the weighted losses, and the discriminator's accuracy."""
+        self.judge.begin(step)
         is_flipped = uniform(batch.draws, 1, stream="cut-flip")[:, 0] < 0.5 if self.has_flips else None
         fake, same = self._translations(batch, is_flipped)
         logs = self.update_discriminator(fake, batch, update) if self.adversarial.is_on else {}
@@ -54,11 +62,13 @@ class CUT(GeneratorMethod):
 
     def update_discriminator(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
         """One update of D on real and translated pictures, with half of the sum as its loss."""
-        on_real, on_fake = self.discriminator(None, batch.target), self.discriminator(None, fake.detach())
+        on_real = self.judge(None, batch.target, batch.draws, role="real")
+        on_fake = self.judge(None, fake.detach(), batch.draws, role="fake")
+        self.judge.observe(on_real, threshold=self.adversarial.real_threshold)
         loss = self.adversarial.discriminator_loss(on_real, on_fake) / 2
         update({"discriminator": loss})
         right = accuracy(on_real, on_fake, threshold=self.adversarial.real_threshold)
-        return {"discriminator": loss.detach(), "health.accuracy": right}
+        return {"discriminator": loss.detach(), "health.accuracy": right, **self.judge.health(fake.device)}
 
     def generator_terms(
         self, fake: Tensor, same: Tensor | None, batch: Batch, is_flipped: Tensor | None
@@ -66,8 +76,8 @@ class CUT(GeneratorMethod):
         """The weighted terms of the generator's loss, by name."""
         terms = {}
         if self.adversarial.is_on:
-            output: DiscriminatorOutput = self.discriminator(None, fake)
-            terms["adversarial"] = self.adversarial.generator_loss(output)
+            on_fake = self.judge(None, fake, batch.draws, role="generator")
+            terms["adversarial"] = self.adversarial.generator_loss(on_fake)
         contrasts = [self.contrast(batch.source, fake, batch.draws, is_flipped)]
         if same is not None:
             contrasts.append(self.contrast(batch.target, same, batch.draws, is_flipped))
@@ -87,6 +97,14 @@ class CUT(GeneratorMethod):
         ]
         losses = [patch_nce(q, k, temperature=self.temperature) for q, k in zip(*described, strict=True)]
         return torch.stack(losses).mean()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the augmentations of the discriminator."""
+        return self.judge.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        self.judge.load_state_dict(state)
 
     def _translations(self, batch: Batch, is_flipped: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Of the sources, and with the identity term of the targets, in one pass."""

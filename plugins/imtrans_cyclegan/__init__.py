@@ -23,6 +23,7 @@ CYCLEGAN = MethodInfo(
         "adversarial": Slot(kind="adversarial", many=True),
         "cycle": Slot(kind="loss", many=True),
         "identity": Slot(kind="loss", many=True),
+        "discriminator_augmentation": Slot(kind="discriminator_augmentation", many=True),
     },
     policy=InferenceOptions(dropout=False),
     needs_pairs=False,

@@ -1,16 +1,17 @@
 """One training step of CycleGAN, and translation in both directions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, Context, DiscriminatorOutput, Update
+from imtrans.interfaces import Batch, Context, DataSpec, DiscriminatorAugmentation, DiscriminatorOutput, Update
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
 from imtrans.kit.nn import ImagePool
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator
 
 SIDES = ("source", "target")
 
@@ -32,8 +33,10 @@ class CycleGAN(GeneratorMethod):
         adversarial: AdversarialTerms,
         cycle: Terms,
         identity: Terms,
+        discriminator_augmentation: Sequence[DiscriminatorAugmentation] | None = None,
         policy: InferenceOptions | None = None,
         pool_size: int = 50,
+        context: Context | None = None,
     ) -> None:
         self.generator, self.backward_generator = generator, backward_generator
         self.discriminators = {"target": discriminator, "source": backward_discriminator}
@@ -45,11 +48,20 @@ class CycleGAN(GeneratorMethod):
         }
         self.adversarial, self.cycle, self.identity = adversarial, cycle, identity
         self.policy = policy or InferenceOptions(dropout=False)
+        # An augmentation each: how much a discriminator needs follows from the pictures of its own side.
+        spec = context.data_spec if context else DataSpec()
+        parts = {"target": (spec.target, "discriminator"), "source": (spec.source, "backward_discriminator")}
+        self.judges = {
+            side: AugmentedDiscriminator(self.discriminators[side], discriminator_augmentation, spec=spec, label=label)
+            for side, (spec, label) in parts.items()
+        }
         # A stream each: with the same draws both pools would swap at the same steps.
         self.pools = {side: ImagePool(pool_size, stream=f"image-pool-{side}") for side in SIDES}
 
-    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:
         """One step; returns the weighted losses, and the discriminators' accuracy."""
+        for judge in self.judges.values():
+            judge.begin(step)
         fakes = {"target": self.generator(batch.source), "source": self.backward_generator(batch.target)}
         terms = self.generator_terms(fakes, batch)
         update({"generator": sum(terms.values(), start=batch.source.new_zeros(()))})
@@ -60,7 +72,7 @@ class CycleGAN(GeneratorMethod):
         """The weighted terms of the generators' loss that are on, by name; each is the sum of both directions."""
         terms = {}
         if self.adversarial.is_on:
-            verdicts = [self.discriminators[side](None, fakes[side]) for side in SIDES]
+            verdicts = [self.judges[side](None, fakes[side], batch.draws, role="generator") for side in SIDES]
             terms["adversarial"] = _sum(self.adversarial.generator_loss(v) for v in verdicts)
         if self.cycle.is_on:
             back = self.backward_generator(fakes["target"]), self.generator(fakes["source"])
@@ -78,13 +90,16 @@ class CycleGAN(GeneratorMethod):
         loss = _sum(self.adversarial.discriminator_loss(*pair) / 2 for pair in outputs)
         update({"discriminator": loss})
         right = _sum(accuracy(*pair, threshold=self.adversarial.real_threshold) for pair in outputs) / len(outputs)
-        return {"discriminator": loss.detach(), "health.accuracy": right}
+        logs = {"discriminator": loss.detach(), "health.accuracy": right}
+        return logs | {k: v for judge in self.judges.values() for k, v in judge.health(loss.device).items()}
 
     def _judged(
         self, side: str, real: Tensor, fake: Tensor, draws: Tensor
     ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
-        judge = self.discriminators[side]
-        return judge(None, real), judge(None, self.pools[side](fake, draws))
+        judge, stored = self.judges[side], self.pools[side](fake, draws)
+        on_real, on_fake = judge(None, real, draws, role="real"), judge(None, stored, draws, role="fake")
+        judge.observe(on_real, threshold=self.adversarial.real_threshold)
+        return on_real, on_fake
 
     def reversed(self) -> "CycleGAN":
         """The same networks, that translate targets to sources."""
@@ -103,13 +118,16 @@ class CycleGAN(GeneratorMethod):
         return turned
 
     def state_dict(self) -> dict[str, Any]:
-        """The translations in both pools."""
-        return {k: v for side, pool in self.pools.items() for k, v in pool.state_dict(side).items()}
+        """The translations in both pools, and the state of the augmentations of the discriminators."""
+        pools = {k: v for side, pool in self.pools.items() for k, v in pool.state_dict(side).items()}
+        return pools | {k: v for judge in self.judges.values() for k, v in judge.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take what `state_dict` gave."""
         for side, pool in self.pools.items():
             pool.load_state_dict(state, side)
+        for judge in self.judges.values():
+            judge.load_state_dict(state)
 
 
 def cyclegan(*, context: Context, identity: Terms, **parts: Any) -> CycleGAN:
@@ -121,7 +139,7 @@ def cyclegan(*, context: Context, identity: Terms, **parts: Any) -> CycleGAN:
             "given a picture of its own kind",
             hint="Leave the term out: --set identity.weight=0",
         )
-    return CycleGAN(identity=identity, **parts)
+    return CycleGAN(identity=identity, context=context, **parts)
 
 
 def _sum(values: Any) -> Tensor:

@@ -37,6 +37,8 @@ def _health(history: History) -> Iterator[Chart]:
 
 _TITLES = {
     "accuracy": ("accuracy of D (0.5: guessing)", "share", True),
+    "augment_p": ("probability of the augmentation of D", "probability", True),
+    "augment_r": ("mean sign of D at real pictures (ADA)", "mean sign", False),
     "gradient": ("length of the gradients", "length", False),
     "lr": ("learning rate", "rate", False),
     "waiting": ("time waiting for data", "share", True),

@@ -35,6 +35,11 @@ def meanings(run: Run, history: History) -> Iterator[tuple[str, str]]:
         yield "discriminator", "its loss: near 0 it always knows which picture is real, and the generator learns little"
     if f"{HEALTH}accuracy" in shown:
         yield "accuracy of D", "share of the patches that it classifies correctly: 0.5 is guessing, 0.7 to 0.95 usual"
+    if any(name.startswith(f"{HEALTH}augment_p") for name in shown):
+        yield (
+            "probability of the augmentation of D",
+            "share in which each change of its pictures is made",
+        )
     for metric in run.config.metrics:
         info = metric.component.info
         for name in info.numbers or {metric.name: info.higher_is_better}:

@@ -35,6 +35,7 @@ CONDITIONAL_GAN = MethodInfo(
         "adversarial": Slot(kind="adversarial", many=True),
         "reconstruction": Slot(kind="loss", many=True),
         "penalty": Slot(kind="penalty", many=True),
+        "discriminator_augmentation": Slot(kind="discriminator_augmentation", many=True),
     },
     policy=InferenceOptions,
 )
@@ -50,6 +51,7 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         summary="a generator learns from a discriminator and a distance to the target (Isola et al. 2017)",
         options=ConditionalGANOptions,
         info=CONDITIONAL_GAN,
+        needs_context=True,
     )
     yield Component(
         kind="importer",

@@ -1,6 +1,6 @@
 """One training step of pix2pix, in the three orders that the field uses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from imtrans import InferenceOptions
 from imtrans.errors import ConfigError
-from imtrans.interfaces import Batch, DiscriminatorOutput, Update
+from imtrans.interfaces import Batch, Context, DiscriminatorAugmentation, DiscriminatorOutput, Update
 from imtrans.kit.bases import GeneratorMethod
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, accuracy
+from imtrans.kit.training.augmented_discriminator import AugmentedDiscriminator, Role
 
 
 class ConditionalGAN(GeneratorMethod):
@@ -28,18 +29,23 @@ class ConditionalGAN(GeneratorMethod):
         adversarial: AdversarialTerms,
         reconstruction: Terms,
         penalty: Terms | None = None,
+        discriminator_augmentation: Sequence[DiscriminatorAugmentation] | None = None,
         policy: InferenceOptions | None = None,
         discriminator_scale: float = 0.5,
         zero_biases: bool = False,
+        context: Context | None = None,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.adversarial, self.reconstruction, self.penalty = adversarial, reconstruction, penalty or Terms([])
         self.policy = policy or InferenceOptions()
+        spec = context.data_spec.target if context else None
+        self.judge = AugmentedDiscriminator(discriminator, discriminator_augmentation, spec=spec)
         self.discriminator_scale, self.zero_biases = discriminator_scale, zero_biases
 
-    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:  # noqa: ARG002 - the protocol's
+    def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:
         """One step; returns the weighted losses, and the discriminator's accuracy."""
+        self.judge.begin(step)
         # The authors' Torch code does this in both closures of a step (fDx and fGx in train.lua), before the pass.
         if self.zero_biases:
             without_biases(self.networks.values())
@@ -48,7 +54,7 @@ class ConditionalGAN(GeneratorMethod):
             fake = fake * batch.valid
         if not self.adversarial.is_on:
             return self.update_generator(fake, batch, update)
-        return self.update_both(fake, batch, update)
+        return {**self.update_both(fake, batch, update), **self.judge.health(fake.device)}
 
     def update_both(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
         """First D, then G against the D that has just learned, as in the paper (section 3.3)."""
@@ -71,16 +77,18 @@ class ConditionalGAN(GeneratorMethod):
 
     def discriminator_loss(self, fake: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The scaled loss of D(x, y) and D(x, G(x)), and what to log. `fake` is detached: G gets no gradient."""
-        on_real = self.discriminator(batch.source, batch.target)
-        return self._penalised(fake, batch, self._scaled_loss(on_real, self.discriminator(batch.source, fake.detach())))
+        on_real = self.judge(batch.source, batch.target, batch.draws, role="real")
+        on_fake = self.judge(batch.source, fake.detach(), batch.draws, role="fake")
+        self.judge.observe(on_real, threshold=self.adversarial.real_threshold)
+        return self._penalised(fake, batch, self._scaled_loss(on_real, on_fake))
 
     def generator_terms(self, fake: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The weighted terms of G's loss that are on, by name: "adversarial" and "reconstruction", scalars."""
         terms = {}
         if self.adversarial.is_on:
             # Another pass of D: here G gets a gradient, and D may have been updated since its own pass.
-            on_fake = self.discriminator(batch.source, fake)
-            on_real = self._output_on_real(batch) if self.adversarial.needs_real else None
+            on_fake = self.judge(batch.source, fake, batch.draws, role="generator")
+            on_real = self._output_on_real(batch, role="generator") if self.adversarial.needs_real else None
             terms["adversarial"] = self.adversarial.generator_loss(on_fake, on_real)
         if self.reconstruction.is_on:
             terms["reconstruction"] = self.reconstruction(fake, batch.target)
@@ -99,14 +107,22 @@ class ConditionalGAN(GeneratorMethod):
         """The same with the penalties of D's slope, which no scale halves: their weights are those of their papers."""
         if not self.penalty.is_on:
             return loss_and_logs
-        (loss_d, logs), penalty = loss_and_logs, self.penalty(self.discriminator, batch, fake.detach())
+        (loss_d, logs), seen = loss_and_logs, self.judge.seen(batch, fake.detach())
+        penalty = self.penalty(self.discriminator, *seen)
         return loss_d + penalty, {**logs, "penalty": penalty.detach()}
 
     # A pass without gradients: the output is only compared with, and D must not learn from it.
     @torch.no_grad()
-    def _output_on_real(self, batch: Batch) -> DiscriminatorOutput:
-        output: DiscriminatorOutput = self.discriminator(batch.source, batch.target)
-        return output
+    def _output_on_real(self, batch: Batch, *, role: Role) -> DiscriminatorOutput:
+        return self.judge(batch.source, batch.target, batch.draws, role=role)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the augmentations of the discriminator."""
+        return self.judge.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        self.judge.load_state_dict(state)
 
 
 class GeneratorFirst(ConditionalGAN):
@@ -136,10 +152,11 @@ class SeparateUpdates(ConditionalGAN):
     def update_discriminator(self, fake: Tensor, batch: Batch, update: Update) -> dict[str, Tensor]:
         """Two updates. Each time the other output is detached: it adds to the loss, but no gradient."""
         # The fake goes first, as in the project that the recipe pencil2color follows.
-        on_fake = self.discriminator(batch.source, fake.detach())
-        loss_d, _ = self._scaled_loss(self._output_on_real(batch), on_fake)
+        on_fake = self.judge(batch.source, fake.detach(), batch.draws, role="fake")
+        loss_d, _ = self._scaled_loss(self._output_on_real(batch, role="real"), on_fake)
         update({"discriminator": loss_d})
-        on_real = self.discriminator(batch.source, batch.target)
+        on_real = self.judge(batch.source, batch.target, batch.draws, role="real")
+        self.judge.observe(on_real, threshold=self.adversarial.real_threshold)
         loss_d, logs = self._penalised(fake, batch, self._scaled_loss(on_real, detach(on_fake)))
         update({"discriminator": loss_d})
         return logs

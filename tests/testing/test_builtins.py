@@ -32,6 +32,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("generator", "pix2pixhd-global"): {**HD, "exports": False},
     ("generator", "pix2pixhd-local"): {**HD, "local_blocks": 1, "exports": False},
     ("discriminator", "multiscale"): {"width": 4},
+    ("discriminator_augmentation", "ada"): {"start": 0.5, "kimg": 0.3},
     ("dataset", "toy"): {"pairs": 4},
     ("dataset", "cad"): {"pairs": 4},
     ("dataset", "day2night"): {"days": 4, "nights": 3},

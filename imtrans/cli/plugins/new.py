@@ -26,6 +26,7 @@ USES = {
     "activation": "imtrans run pix2pix --set generator.encoder_activation={name}",
     "loss": "imtrans run pix2pix --set reconstruction+={name}",
     "adversarial": "imtrans run pix2pix --set adversarial={name}",
+    "discriminator_augmentation": "imtrans run pix2pix --set discriminator_augmentation={name}",
     "augmentation": "imtrans run pix2pix --set augment+={name}",
     "dataset": "imtrans run pix2pix --dataset {name}",
     "metric": "imtrans run pix2pix --set metrics+={name}",

@@ -9,17 +9,19 @@ import pytest
 
 from imtrans.plugins.catalog import LISTED_KINDS
 
+NAMES = {kind: f"my-{kind.replace('_', '-')}" for kind in LISTED_KINDS}
+
 
 @pytest.fixture
 def made(cli, plugin_dist, tmp_path, monkeypatch):
     """A plugin of every kind, called my-KIND, as if each were installed; the folders for PYTHONPATH."""
     folders = []
-    for kind in LISTED_KINDS:
-        ended = cli("plugins", "new", f"my-{kind}", "--kind", kind)
+    for kind, name in NAMES.items():
+        ended = cli("plugins", "new", name, "--kind", kind)
         assert ended.code == 0, ended.err
-        folders.append(tmp_path / f"imtrans-my-{kind}" / "src")
+        folders.append(tmp_path / f"imtrans-{name}" / "src")
         monkeypatch.syspath_prepend(str(folders[-1]))
-        folders.append(plugin_dist(f"imtrans-my-{kind}", points={f"my-{kind}": f"imtrans_my_{kind}"}))
+        folders.append(plugin_dist(f"imtrans-{name}", points={name: f"imtrans_my_{kind}"}))
     yield [*map(str, dict.fromkeys(folders))]
     for module in [m for m in sys.modules if m.startswith("imtrans_my_")]:
         del sys.modules[module]
@@ -45,11 +47,12 @@ def test_the_tests_of_every_kind_pass_and_its_code_is_formatted(made, tmp_path):
 @pytest.mark.slow
 def test_all_kinds_are_listed_and_train_together(made, cli, tmp_path):
     listed = {(c["kind"], c["name"], c["distribution"]) for c in json.loads(cli("list", "--json").out)}
-    for kind in LISTED_KINDS:
-        assert (kind, f"my-{kind}", f"imtrans-my-{kind}") in listed
+    for kind, name in NAMES.items():
+        assert (kind, name, f"imtrans-{name}") in listed
     small = "--steps 2 --set data.size=32 --set data.batch_size=2 --set train.num_samples=1 --set train.log_every=1"
     networks = "--set generator=my-generator --set generator.width=4 --set discriminator=my-discriminator"
     losses = "--set adversarial=my-adversarial --set reconstruction+=my-loss --set discriminator.width=4"
+    losses += " --set discriminator_augmentation=my-discriminator-augmentation"
     others = "--dataset my-dataset --set dataset.pairs=5 --set augment+=my-augmentation --set metrics=my-metric"
     watched = "--set observers=my-observer --name together"
     ended = cli("run", "pix2pix", *f"{small} {networks} {losses} {others} {watched}".split())

@@ -1,0 +1,1 @@
+"""What methods and components use in a step of training."""
