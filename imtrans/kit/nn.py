@@ -93,10 +93,11 @@ def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 
 def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None = None) -> None:
     """Draw convolution weights from N(0, std) and norm weights from N(1, norm_std), and zero the biases (paper, 3.3).
 
-    `norm_std` defaults to `std`; with 0 all norm weights are 1. Uses torch's global generator. The original weights
-    under a parametrisation (spectral norm) are drawn as well, and their largest singular values estimated again.
+    `norm_std` defaults to `std`; with 0 all norm weights are 1. A `std` of 0 leaves torch's own initialisation. Uses
+    torch's global generator. The original weights under a parametrisation (spectral norm) are drawn as well, and their
+    largest singular values estimated again.
     """
-    for layer in module.modules():
+    for layer in module.modules() if std else ():
         if isinstance(layer, nn.modules.conv._ConvNd):
             parametrised = getattr(layer, "parametrizations", None)
             weight = parametrised.weight.original if parametrised else layer.weight
@@ -131,6 +132,21 @@ def inference(modules: Iterable[nn.Module], *, norm: str = "batch", dropout: boo
             layer.training = was_training
             if tracked is not None:
                 layer.track_running_stats = tracked
+
+
+class BlurDown(nn.Module):
+    """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
+        # Sums of strided views: a convolution of each channel by itself takes several times as long on a CPU.
+        for axis in (2, 3):
+            size, border = x.shape[axis], (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1)
+            padded = nn.functional.pad(x, border, mode="reflect")
+            first, middle, last = (padded.narrow(axis, k, size) for k in range(3))
+            every_second = (slice(None),) * axis + (slice(None, None, 2),)
+            x = (first[every_second] + 2 * middle[every_second] + last[every_second]) / 4
+        return x
 
 
 class ImagePool:

@@ -22,6 +22,7 @@ class ResnetOptions:
     antialias: bool = option(
         False, "blur where the size is halved and doubled, instead of strided convolutions, as in CUT"
     )
+    antialias_stages: Literal["both", "down", "up"] = option("both", "where antialias blurs: both ways, or one alone")
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
 
 

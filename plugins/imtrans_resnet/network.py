@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imtrans.interfaces import Context
-from imtrans.kit.nn import BatchNorm, initialise
+from imtrans.kit.nn import BatchNorm, BlurDown, initialise
 
 
 def resnet(*, context: Context, **options: Any) -> "Resnet":
@@ -19,8 +19,8 @@ class Resnet(nn.Module):
 
     (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 4, at least 8.
     Layers in order: `first`, two of `down`, `blocks`, two of `up`, `last`. With `antialias` (Park et al. 2020) sizes
-    are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the weights are
-    as many, and have the same names.
+    are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it, unless
+    `antialias_stages` names one of the two alone; the weights are as many, and have the same names.
     """
 
     stride = 4
@@ -37,6 +37,7 @@ class Resnet(nn.Module):
         padding: Literal["reflect", "zero"] = "reflect",
         dropout: float = 0.0,
         antialias: bool = False,
+        antialias_stages: Literal["both", "down", "up"] = "both",
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -54,15 +55,16 @@ class Resnet(nn.Module):
             drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
+        is_smooth_down, is_smooth_up = (antialias and antialias_stages in ("both", stage) for stage in ("down", "up"))
         self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
-        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=antialias), 2 * w) for w in (width, 2 * width))
-        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if antialias else [])) for down in downs)
+        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=is_smooth_down), 2 * w) for w in (width, 2 * width))
+        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if is_smooth_down else [])) for down in downs)
         self.blocks = nn.ModuleList(block(4 * width) for _ in range(blocks))
-        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in (2 * width, width))
+        ups = ((_up(2 * w, w, bias=has_bias, is_smooth=is_smooth_up), w) for w in (2 * width, width))
+        self.up = nn.ModuleList(layer(*up) for up in ups)
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
-        if init_std:
-            initialise(self, std=init_std)
+        initialise(self, std=init_std)
 
     def forward(self, source: Tensor) -> Tensor:
         """The translation, (B, target_channels, H, W), in (-1, 1)."""
@@ -91,21 +93,6 @@ class Resnet(nn.Module):
             x = x + block(x)
             maps += [x] if number in (0, 4) else []
         return maps
-
-
-class BlurDown(nn.Module):
-    """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
-        # Sums of strided views: a convolution of each channel by itself takes several times as long on a CPU.
-        for axis in (2, 3):
-            size, border = x.shape[axis], (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1)
-            padded = functional.pad(x, border, mode="reflect")
-            first, middle, last = (padded.narrow(axis, k, size) for k in range(3))
-            every_second = (slice(None),) * axis + (slice(None, None, 2),)
-            x = (first[every_second] + 2 * middle[every_second] + last[every_second]) / 4
-        return x
 
 
 class SmoothUpConv(nn.Conv2d):
