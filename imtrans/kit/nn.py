@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from imtrans.kit.random import uniform
 from imtrans.kit.spectral_norm import update_spectral_norms
 
+InitType = Literal["normal", "xavier"]
 NormName = Literal["batch", "instance", "plain-instance", "none"]
 
 
@@ -90,9 +91,13 @@ def norm(name: NormName, channels: int, *, eps: float = 1e-5, momentum: float = 
     return nn.Identity() if name == "none" else InstanceNorm(channels, eps=eps, affine=name == "instance")
 
 
-def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None = None) -> None:
+def initialise(
+    module: nn.Module, *, std: float = 0.02, norm_std: float | None = None, init_type: InitType = "normal"
+) -> None:
     """Draw convolution weights from N(0, std) and norm weights from N(1, norm_std), and zero the biases (paper, 3.3).
 
+    `init_type` "xavier": convolution weights from N(0, std * sqrt(2 / (fan in + fan out))), with `std` as the gain
+    (Glorot and Bengio 2010), which is much narrower: 0.0004 for a 3x3 convolution of 256 channels and a gain of 0.02.
     `norm_std` defaults to `std`; with 0 all norm weights are 1. A `std` of 0 leaves torch's own initialisation. Uses
     torch's global generator. The original weights under a parametrisation (spectral norm) are drawn as well, and their
     largest singular values estimated again.
@@ -101,7 +106,7 @@ def initialise(module: nn.Module, *, std: float = 0.02, norm_std: float | None =
         if isinstance(layer, nn.modules.conv._ConvNd):
             parametrised = getattr(layer, "parametrizations", None)
             weight = parametrised.weight.original if parametrised else layer.weight
-            nn.init.normal_(weight, 0.0, std)
+            nn.init.xavier_normal_(weight, std) if init_type == "xavier" else nn.init.normal_(weight, 0.0, std)
         elif isinstance(layer, _NormBase | InstanceNorm) and layer.weight is not None:
             nn.init.normal_(layer.weight, 1.0, std if norm_std is None else norm_std)
         else:

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
-from imtrans.kit.nn import BlurDown, NormName, initialise
+from imtrans.kit.nn import BlurDown, InitType, NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
 from imtrans_patchgan import DiscriminatorOptions
 
@@ -50,6 +50,7 @@ def _from_options(options: DiscriminatorOptions, context: Context, plan: Plan) -
         spectral_norm=options.spectral_norm,
         padding=options.padding,
         antialias=options.antialias,
+        init_type=options.init_type,
         init_std=options.init_std,
         init_norm_std=options.init_norm_std,
     )
@@ -80,6 +81,7 @@ class PatchGAN(nn.Module):
         spectral_norm: bool = False,
         padding: Sequence[Padding] = ("zero",),
         antialias: bool = False,
+        init_type: InitType = "normal",
         init_std: float = 0.02,
         init_norm_std: float = 0.02,
     ) -> None:
@@ -93,8 +95,7 @@ class PatchGAN(nn.Module):
             # Appendix 6.1: the first block has no norm layer. The last convolution gives the logits.
             is_normed = 0 < i < last and norm != "none"
             has_bias = i == last or bias == "everywhere" or (bias == "no-norm" and not is_normed)
-            outputs, kernel, stride = layer
-            is_smooth = antialias and stride == 2
+            (outputs, kernel, stride), is_smooth = layer, antialias and layer[2] == 2
             sizes = inputs, outputs, kernel, 1 if is_smooth else stride
             block = _convolution(sizes, padding=paddings[i], bias=has_bias, is_spectral=spectral_norm)
             block += [norm_layer(norm, outputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
@@ -103,7 +104,7 @@ class PatchGAN(nn.Module):
             inputs = outputs
         # Searched: each stride rounds down, so there is no simple formula.
         self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, paddings, is_smooth=antialias))
-        initialise(self, std=init_std, norm_std=init_norm_std)
+        initialise(self, std=init_std, norm_std=init_norm_std, init_type=init_type)
 
     def forward(self, source: Tensor | None, image: Tensor) -> DiscriminatorOutput:
         """Logits and features. ShapeError for images smaller than `smallest`."""

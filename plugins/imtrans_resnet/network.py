@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imtrans.interfaces import Context
-from imtrans.kit.nn import BatchNorm, BlurDown, initialise
+from imtrans.kit.nn import BatchNorm, BlurDown, InitType, initialise
 
 
 def resnet(*, context: Context, **options: Any) -> "Resnet":
@@ -38,6 +38,7 @@ class Resnet(nn.Module):
         dropout: float = 0.0,
         antialias: bool = False,
         antialias_stages: Literal["both", "down", "up"] = "both",
+        init_type: InitType = "normal",
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -55,16 +56,15 @@ class Resnet(nn.Module):
             drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
-        is_smooth_down, is_smooth_up = (antialias and antialias_stages in ("both", stage) for stage in ("down", "up"))
+        smooth_down, smooth_up = (antialias and antialias_stages in ("both", stage) for stage in ("down", "up"))
         self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
-        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=is_smooth_down), 2 * w) for w in (width, 2 * width))
-        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if is_smooth_down else [])) for down in downs)
+        downs = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=smooth_down), 2 * w) for w in (width, 2 * width))
+        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if smooth_down else [])) for down in downs)
         self.blocks = nn.ModuleList(block(4 * width) for _ in range(blocks))
-        ups = ((_up(2 * w, w, bias=has_bias, is_smooth=is_smooth_up), w) for w in (2 * width, width))
-        self.up = nn.ModuleList(layer(*up) for up in ups)
+        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=smooth_up), w) for w in (2 * width, width))
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
-        initialise(self, std=init_std)
+        initialise(self, std=init_std, init_type=init_type)
 
     def forward(self, source: Tensor) -> Tensor:
         """The translation, (B, target_channels, H, W), in (-1, 1)."""
