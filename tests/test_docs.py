@@ -115,6 +115,10 @@ def layouts(top, pictures):
         halves[1].save(top / "plate" / f"{number}_fluor.png")
         halves[0].save(top / "streets" / "A" / f"{number}.png")
         halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
+        things = np.array(halves[1].convert("L")) // 8  # below 35
+        for place, picture in (("A", things), ("B", halves[0]), ("instance", things.astype(np.uint16) * 999)):
+            (top / "city" / place).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(picture)).save(top / "city" / place / f"{number}.png")
         halves[0].save(top / "masks" / "A" / f"{number}.png")
         halves[1].convert("1").save(top / "masks" / "B" / f"{number}.png")
         row = {"source": f"sketches/{number}.png", "target": f"shop/photos/{number}.png", "split": split}

@@ -146,7 +146,13 @@ def model(
     seed: int,
     purpose: Purpose = "train",
 ) -> Model:
-    """The method with its slots filled, freshly initialised from `seed` alone."""
+    """The method with its slots filled, freshly initialised from `seed` alone.
+
+    ConfigError for targets with instance maps: nothing translates to edges.
+    """
+    if data_spec.target.instances:
+        what = f"the targets ({config.direction}) are label maps with instance maps, which only sources can have"
+        raise ConfigError(what, hint="Turn it round (data.direction), or leave dataset.instances out.")
     # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
