@@ -130,13 +130,15 @@ def evaluate(
     *,
     protocol: str = "",
     split: "Split | None" = None,
+    direction: "Direction | None" = None,
     device: str = "auto",
     keeps_pictures: bool = False,
     plugins: Plugins | None = None,
 ) -> dict[str, Any]:
     """Measure a run (as `load` takes it) by a protocol, without a name by that of its data, as `imtrans evaluate` does.
 
-    Gives the record that evaluation/ in the run holds: "numbers" by name with their values and intervals, and the hash.
+    `direction` is as for `load`. Gives the record that evaluation/ in the run holds: "numbers" by name with their
+    values and intervals, and the hash.
     """
     import dataclasses
 
@@ -147,12 +149,14 @@ def evaluate(
     plugins = plugins or discover()
     catalog, checkpoint = Catalog(plugins.records), checkpoint_paths.find(Path(run))
     model = load(run, device=device, plugins=plugins).model
-    chosen = find(catalog, protocol or protocol_of_run(model, catalog), [], model=model)
+    turned = model.towards(direction) if direction else model
+    chosen = find(catalog, protocol or protocol_of_run(turned, catalog), [], model=turned)
     return evaluate_run(
         model,
         checkpoint,
         dataclasses.replace(chosen, split=split or chosen.split),
         catalog=catalog,
+        direction=direction,
         keeps_pictures=keeps_pictures,
     ).record
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imtrans.engine.evaluation.evaluator import Evaluation
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
     from imtrans.kit.report.image_grid import Grid
+    from imtrans.plugins.component import Direction
 
 MAX_GRID = 100  # columns or rows of a grid
 
@@ -40,6 +41,7 @@ class EvaluateOptions:
     labels: str | None
     void: int | None
     size: str | None
+    direction: "Direction | None"
     settings: tuple[str, ...]
     pictures: bool
     grid: str | None
@@ -70,6 +72,11 @@ class EvaluateOptions:
 @click.option("--source", metavar="DIR", help="With two folders: what was translated, for protocols that need it.")
 @click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
 @click.option("--void", type=click.IntRange(0, 255), help="With two folders of label maps: the class to leave out.")
+@click.option(
+    "--direction",
+    type=click.Choice(["AtoB", "BtoA"]),
+    help="Measure this way; without it that of training. Only a model of both ways, as a CycleGAN, has both.",
+)
 @click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash depends on it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
 @click.option("--pictures", is_flag=True, help="Keep all pictures, and a page that shows them.")
@@ -116,8 +123,9 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
         raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
     factory, device = build.ComponentFactory(session.catalog), devices.choose(options.device)
     model = checkpoints_io.load(folder, catalog=session.catalog, factory=factory, device=device)
-    for name in options.names or [protocol_of_run(model, session.catalog)]:
-        protocol = _protocol(session, name, options, model)
+    turned = model.towards(options.direction) if options.direction else model
+    for name in options.names or [protocol_of_run(turned, session.catalog)]:
+        protocol = _protocol(session, name, options, turned)
         config = _configured(session, model.config, protocol, options)
         with progress(protocol.name) as tick:
             # One protocol at a time is printed as soon as it is measured; each can take minutes.
@@ -126,6 +134,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
                 folder,
                 protocol,
                 catalog=session.catalog,
+                direction=options.direction,
                 base=Path(options.output) if options.output else None,
                 keeps_pictures=options.keeps_pictures,
                 grid=options.grid_shape,
@@ -136,7 +145,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
 def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
     from imtrans.engine.evaluation.run_evaluation import evaluate_folders
 
-    flag = next((k for k in ("split", "dataset", "data_root") if getattr(options, k)), None)
+    flag = next((k for k in ("split", "dataset", "data_root", "direction") if getattr(options, k)), None)
     if flag:
         raise ConfigError(f"--{flag.replace('_', '-')} goes with a run; two folders are taken as they are")
     beside = {"source": options.source, "labels": options.labels}
