@@ -11,6 +11,9 @@ from PIL import Image
 from torch import nn
 
 import imtrans
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.evaluation.model_samples import samples_of_model
+from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DataSpec, ImageSpec
@@ -275,6 +278,30 @@ def test_the_way_back_is_measured_on_the_other_side_and_kept_beside_the_first(an
     changed = cli("evaluate", "both", "--direction", "BtoA", "--set", "inference.dropout=true", "--json")
     number = json.loads(changed.out)["numbers"]["cycle_l1"]["value"]
     assert number == pytest.approx(records["BtoA"]["numbers"]["cycle_l1"]["value"])  # these networks have no dropout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_of_sides_of_five_and_three_pictures_each_counts_once(direction, animals, cli):
+    """Of what is no repeat the samples have each source and each target a single time."""
+    for number in (3, 4):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(animals / "testA" / f"testA{number}.png")
+    flags = [f"--set={way}generator.{key}" for way in ("", "backward_") for key in ("blocks=1", "width=2")]
+    flags += [f"--set={way}discriminator.width=2" for way in ("", "backward_")]
+    made = cli("run", "cyclegan", "--dataset", str(animals), "--name", "both", "--steps", "1", "--set=data.size=32",
+               "--device", "cpu", *flags)  # fmt: skip
+    assert made.code == 0, made.err
+    model = imtrans.load("both", direction=direction).model
+    loading = open_split(model.config, "val", data_spec=model.data_spec)
+    each = [*samples_of_model(model, loading, AT_MODEL_SIZE).each()]
+    assert len(each) == 5
+    sides = {"A": 5, "B": 3} if direction == "AtoB" else {"B": 3, "A": 5}
+    for place, (side, count) in enumerate(sides.items()):
+        kept = [getattr(s.batch, ("source", "target")[place]) for s in each if not s.is_repeat[place]]
+        stored = [np.array(Image.open(f)) for f in sorted((animals / f"test{side}").glob("*.png"))]
+        assert len(kept) == len(stored) == count
+        shown = {((k[0] + 1) * 127.5).round().byte().movedim(0, -1).numpy().tobytes() for k in kept}
+        assert shown == {picture.tobytes() for picture in stored}
 
 
 @pytest.mark.slow
