@@ -130,15 +130,16 @@ def evaluate(
     *,
     protocol: str = "",
     split: "Split | None" = None,
+    direction: "Direction | None" = None,
     device: str = "auto",
     keeps_pictures: bool = False,
     plugins: Plugins | None = None,
 ) -> dict[str, Any]:
     """Measure a run (as `load` takes it) by a protocol, without a name by that of its data, as `imtrans evaluate` does.
 
-    Gives the record that evaluation/ in the run holds: "numbers" by name with their values and intervals, and the hash.
-    They are those of the last checkpoint; where the run keeps another as its best, "best" has the record of that, and
-    "choice" says how it was chosen.
+    `direction` is as for `load`. Gives the record that evaluation/ in the run holds: "numbers" by name with their
+    values and intervals, and the hash. They are those of the last checkpoint; where the run keeps another as its best,
+    "best" has the record of that, and "choice" says how it was chosen.
     """
     import dataclasses
 
@@ -150,9 +151,18 @@ def evaluate(
     catalog, results = Catalog(plugins.records), list[EvaluationResult]()
     for checkpoint in checkpoint_paths.last_and_best(Path(run)):
         model = load(checkpoint, device=device, plugins=plugins).model
-        chosen = find(catalog, protocol or protocol_of_run(model, catalog), [], model=model)
-        chosen = dataclasses.replace(chosen, split=split or chosen.split)
-        results.append(evaluate_run(model, checkpoint, chosen, catalog=catalog, keeps_pictures=keeps_pictures))
+        turned = model.towards(direction) if direction else model
+        chosen = find(catalog, protocol or protocol_of_run(turned, catalog), [], model=turned)
+        results.append(
+            evaluate_run(
+                model,
+                checkpoint,
+                dataclasses.replace(chosen, split=split or chosen.split),
+                catalog=catalog,
+                direction=direction,
+                keeps_pictures=keeps_pictures,
+            )
+        )
     return results[0]._replace(best=results[1] if len(results) > 1 else None).record
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from films import moving, substitute_camera, write_film
+from foreign_networks import patch_critic, residual_net
 from hub_server import served
 from PIL import Image
 from web_runtime import web_flags
@@ -82,6 +84,17 @@ def unpaired(top):
             Image.fromarray(np.kron(blocks, np.ones((9, 9, 1), np.uint8))).save(path)
 
 
+def checkpoints(top):
+    """What other programs leave: a CycleGAN of both directions, a generator alone, a generator and its critic."""
+    networks = {f"day2night_cyclegan/latest_net_G_{way}.pth": residual_net(6, width=2) for way in "AB"}
+    smooth = residual_net(6, width=2, smooth_down=True, smooth_up=True)
+    networks |= {"horse2zebra.pth": residual_net(6, width=2), "cat2dog_CUT_pretrained/latest_net_G.pth": smooth}
+    networks |= {"cat2dog_CUT_pretrained/latest_net_D.pth": patch_critic(width=2, smooth=True)}
+    for name, network in networks.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(network.state_dict(), top / name)
+
+
 def layouts(top, pictures):
     """The same pairs as docs/data.md lays them out, and label maps of four classes."""
     more = ("streets/A", "streets/B", "masks/A", "masks/B", "deep/A", "deep/B")
@@ -102,6 +115,10 @@ def layouts(top, pictures):
         halves[1].save(top / "plate" / f"{number}_fluor.png")
         halves[0].save(top / "streets" / "A" / f"{number}.png")
         halves[1].quantize(4).save(top / "streets" / "B" / f"{number}.png")
+        things = np.array(halves[1].convert("L")) // 8  # below 35
+        for place, picture in (("A", things), ("B", halves[0]), ("instance", things.astype(np.uint16) * 999)):
+            (top / "city" / place).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(picture)).save(top / "city" / place / f"{number}.png")
         halves[0].save(top / "masks" / "A" / f"{number}.png")
         halves[1].convert("1").save(top / "masks" / "B" / f"{number}.png")
         row = {"source": f"sketches/{number}.png", "target": f"shop/photos/{number}.png", "split": split}
@@ -118,6 +135,7 @@ def desk(tmp_path, monkeypatch, pairs):
     shutil.copytree(pairs(size=128), tmp_path / "data" / "facades")
     shutil.copytree(tmp_path / "pairs", tmp_path / "photos")
     unpaired(tmp_path / "animals")
+    checkpoints(tmp_path / "checkpoints")
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")

@@ -39,7 +39,12 @@ KIT = {
     "Several networks as one": ("kit/ensemble.py",),
     "Random numbers": ("kit/random.py",),
     "Loss terms": ("kit/loss_terms.py",),
-    "Reading and writing pictures": ("kit/images/decode.py", "kit/images/encode.py", "kit/images/header.py"),
+    "Reading and writing pictures": (
+        "kit/images/decode.py",
+        "kit/images/encode.py",
+        "kit/images/header.py",
+        "kit/images/instances.py",
+    ),
     "Resizing and ranges": ("kit/images/resize.py", "kit/images/convert.py"),
     "timm and torchvision": ("kit/torchvision_compat.py",),
     "Pretrained networks and files of weights": (

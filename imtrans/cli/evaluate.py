@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imtrans.engine.evaluation.over_time.history import CheckpointHistory
     from imtrans.engine.evaluation.run_evaluation import EvaluationResult
     from imtrans.kit.report.image_grid import Grid
+    from imtrans.plugins.component import Direction
 
 MAX_GRID = 100  # columns or rows of a grid
 
@@ -41,6 +42,7 @@ class EvaluateOptions:
     labels: str | None
     void: int | None
     size: str | None
+    direction: "Direction | None"
     all_checkpoints: bool
     settings: tuple[str, ...]
     pictures: bool
@@ -72,6 +74,11 @@ class EvaluateOptions:
 @click.option("--source", metavar="DIR", help="With two folders: what was translated, for protocols that need it.")
 @click.option("--labels", metavar="DIR", help="With two folders: exact class numbers, for protocols that use them.")
 @click.option("--void", type=click.IntRange(0, 255), help="With two folders of label maps: the class to leave out.")
+@click.option(
+    "--direction",
+    type=click.Choice(["AtoB", "BtoA"]),
+    help="Measure this way; without it that of training. Only a model of both ways, as a CycleGAN, has both.",
+)
 @click.option("--size", metavar="N|H,W", help="Compare at this size; the protocol's hash depends on it.")
 @click.option("--all-checkpoints", is_flag=True, help="Measure every checkpoint of the run: quality over time.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="metrics.METRIC.OPTION or inference.KEY.")
@@ -116,7 +123,8 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
         raise ConfigError("--source, --labels and --void go with two folders; a run has its own data set")
     several = checkpoint_paths.all_of if options.all_checkpoints else checkpoint_paths.last_and_best
     checkpoints = several(run, is_offline=options.offline)
-    for name in options.names or [protocol_of_run(_loaded(session, checkpoints[-1], options), session.catalog)]:
+    first = _turned(_loaded(session, checkpoints[0], options), options)
+    for name in options.names or [protocol_of_run(first, session.catalog)]:
         # One protocol at a time is printed as soon as it is measured; each can take minutes.
         results = [_of_checkpoint(session, each, name, options) for each in checkpoints]
         if options.all_checkpoints:
@@ -134,12 +142,16 @@ def _loaded(session: Session, checkpoint: Path, options: EvaluateOptions) -> "Mo
     return checkpoints_io.load(checkpoint, catalog=session.catalog, factory=factory, device=device)
 
 
+def _turned(model: "Model", options: EvaluateOptions) -> "Model":
+    return model.towards(options.direction) if options.direction else model
+
+
 def _of_checkpoint(session: Session, checkpoint: Path, name: str, options: EvaluateOptions) -> "EvaluationResult":
     from imtrans.engine import build
     from imtrans.engine.evaluation.run_evaluation import evaluate_run
 
     model = _loaded(session, checkpoint, options)
-    protocol = _protocol(session, name, options, model)
+    protocol = _protocol(session, name, options, _turned(model, options))
     config = _configured(session, model.config, protocol, options)
     with progress(f"{protocol.name} {checkpoint.name}") as tick:
         return evaluate_run(
@@ -147,6 +159,7 @@ def _of_checkpoint(session: Session, checkpoint: Path, name: str, options: Evalu
             checkpoint,
             protocol,
             catalog=session.catalog,
+            direction=options.direction,
             base=Path(options.output) if options.output else None,
             keeps_pictures=options.keeps_pictures,
             grid=options.grid_shape,
@@ -157,7 +170,8 @@ def _of_checkpoint(session: Session, checkpoint: Path, name: str, options: Evalu
 def _of_folders(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationResult]":
     from imtrans.engine.evaluation.run_evaluation import evaluate_folders
 
-    flag = next((k for k in ("split", "dataset", "data_root", "all_checkpoints") if getattr(options, k)), None)
+    run_alone = ("split", "dataset", "data_root", "direction", "all_checkpoints")
+    flag = next((k for k in run_alone if getattr(options, k)), None)
     if flag:
         raise ConfigError(f"--{flag.replace('_', '-')} goes with a run; two folders are taken as they are")
     beside = {"source": options.source, "labels": options.labels}

@@ -10,12 +10,14 @@ from imtrans.errors import printable
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER...")
 @click.option("--name", metavar="NAME", help="Name of the new run; without it: the file's, or its folder's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, as inference.dropout.")
 @click.pass_obj
 def command(session: Session, /, files: tuple[str, ...], name: str | None, settings: tuple[str, ...]) -> None:
-    """Make a run from another program's weights: a generator, and also its discriminator if given.
+    """Make a run from another program's weights: a generator, and what it was trained with if that is given.
+
+    CycleGAN's two generators make one run that translates both ways. Of a folder the latest weights are taken.
 
     From pickled files (.pth) only tensors are read; a file that holds anything else is refused, and none of it runs.
     """

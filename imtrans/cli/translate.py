@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--source-range", metavar="LOW,HIGH", help="Values of the pictures that mean the ends of training's range."
 )
+@click.option("--instances", metavar="DIR", help="Folder of the instance maps of label maps, of the same names.")
 @click.option(
     "--size",
     default="train",

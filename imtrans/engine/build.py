@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -82,7 +82,10 @@ def load_target(component: Component) -> Any:
 
 @dataclass(kw_only=True)
 class Model:
-    """A method with its networks on a device: what the loop trains and what translates."""
+    """A method with its networks on a device: what the loop trains and what translates.
+
+    `untrained` names the networks that were not in the files that a run was imported from.
+    """
 
     config: RunConfig
     data_spec: DataSpec
@@ -91,6 +94,7 @@ class Model:
     device: torch.device
     averages: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, Any] = field(default_factory=dict)  # what fills the slots of the method
+    untrained: Sequence[str] = ()
 
     def with_config(self, config: RunConfig, *, factory: ComponentFactory) -> "Model":
         """The same model with another configuration of its data and its inference policy, which its method is given."""
@@ -104,19 +108,28 @@ class Model:
         return dataclasses.replace(self, config=config, method=method, networks=dict(method.networks))
 
     def reversed(self) -> "Model | None":
-        """The same model that translates targets to sources; None where its method learns one direction alone."""
+        """The same model that translates targets to sources; None where it has learned one direction alone."""
         turn = getattr(self.method, "reversed", None)
-        if turn is None:
+        if turn is None or self._untrained_backwards:
             return None
         direction: Direction = "BtoA" if self.config.direction == "AtoB" else "AtoB"
         config = dataclasses.replace(self.config, data=dataclasses.replace(self.config.data, direction=direction))
         return dataclasses.replace(self, config=config, data_spec=self.data_spec.reversed(), method=turn())
+
+    @property
+    def _untrained_backwards(self) -> list[str]:
+        """The generators of the way back that nothing has trained."""
+        slots = self.config.info.slots
+        return [n for n in self.untrained if n in slots and slots[n].kind == "generator" and slots[n].reverse]
 
     def towards(self, direction: Direction) -> "Model":
         """The model that translates so. ConfigError where it learned the other direction alone."""
         if direction == self.config.direction:
             return self
         other = self.reversed()
+        if other is None and self._untrained_backwards:
+            what = f"--direction {direction}: {', '.join(self._untrained_backwards)} was not in the imported files"
+            raise ConfigError(what, hint="Import the generators of both directions: imtrans import FILE FILE")
         if other is None:
             what = f"--direction {direction}: the model translates {self.config.direction} alone"
             fix = f"imtrans run {self.config.recipe} --set data.direction={direction}"
@@ -133,7 +146,13 @@ def model(
     seed: int,
     purpose: Purpose = "train",
 ) -> Model:
-    """The method with its slots filled, freshly initialised from `seed` alone."""
+    """The method with its slots filled, freshly initialised from `seed` alone.
+
+    ConfigError for targets with instance maps: nothing translates to edges.
+    """
+    if data_spec.target.instances:
+        what = f"the targets ({config.direction}) are label maps with instance maps, which only sources can have"
+        raise ConfigError(what, hint="Turn it round (data.direction), or leave dataset.instances out.")
     # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -22,7 +22,9 @@ class ImageSpec:
     "labels" are whole numbers below `classes`, one channel; networks see them one-hot, as `classes` planes of 0 and 1,
     and pixels of the value `void` as planes of 0, which losses and metrics leave out. "image" can be shown as a
     picture, "data" cannot. `bits` is the depth when written; `palette` gives labels colours; `values` are the numbers
-    that stand for the classes in files, where these are not 0, 1, 2 and so on. Values of pictures beyond the range are
+    that stand for the classes in files, where these are not 0, 1, 2 and so on. Labels with `instances` have a second
+    channel, the number of the thing that a pixel belongs to; networks see a further plane for it, 1 where that differs
+    from a neighbour's (`imtrans.kit.images.instances`). Values of pictures beyond the range are
     refused, unless the side `clips` them. So many `pages` of a file are its channels, one after the other; of a stack
     (`is_stack`) each page is a picture of its own, as a slice of depth. Transparent
     pictures are laid on the colour `background` when they are read (None: their hidden colours are taken).
@@ -40,6 +42,7 @@ class ImageSpec:
     palette: Sequence[Sequence[int]] | None = None
     values: Sequence[int] | None = None
     void: int | None = None
+    instances: bool = False
     clips: bool = False
     pages: int = 1
     is_stack: bool = False
@@ -49,7 +52,7 @@ class ImageSpec:
     @property
     def num_channels(self) -> int:
         """The channels that a network sees."""
-        return self.classes if self.kind == "labels" and self.classes else self.channels
+        return self.classes + self.instances if self.kind == "labels" and self.classes else self.channels
 
 
 class StoredSizes(NamedTuple):

@@ -156,7 +156,12 @@ class Penalty(Protocol):
 
 
 class Metric(Protocol):
-    """`compute` gives a row for each picture, (B, *S); `aggregate` makes numbers of all rows, (N, *S)."""
+    """`compute` gives a row for each picture, (B, *S); `aggregate` makes numbers of all rows, (N, *S).
+
+    One that compares two sets, with rows (B, 2, *S) of the prediction and of the target, may also have
+    `aggregate_sets(predictions, targets)`, (N, *S) and (M, *S): of unpaired sides of unequal numbers each picture then
+    counts once.
+    """
 
     def compute(self, prediction: "Tensor", batch: Batch) -> "Tensor":
         """A row for each picture, (B, *S), which depends on that picture alone."""

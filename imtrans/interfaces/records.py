@@ -108,8 +108,9 @@ class ImportedNetwork(NamedTuple):
 class Imported:
     """What an importer makes of files of weights: a recipe, what fills its slots, and the channels of either side.
 
-    A slot that is left out keeps what the recipe says, freshly initialised. `inference` holds values for the keys of
-    that section, `notes` lines for people.
+    A slot that is left out keeps what the recipe says, freshly initialised; where that is the generator of the way
+    back, the run translates one way alone. `inference` holds values for the keys of that section, `settings` for any
+    others, as {"identity.weight": 0}; `notes` are lines for people.
     """
 
     recipe: str
@@ -117,6 +118,7 @@ class Imported:
     source: int
     target: int
     inference: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 

@@ -31,6 +31,9 @@ def opened(
     """The name of a model and its application; its folder of temporary files, which only this user reads, goes away."""
     checkpoint = checkpoint_paths.find(run, is_offline=is_offline)
     translator = load(checkpoint, device=device, plugins=plugins)
+    if translator.source.instances:
+        what = f"{checkpoint}: the model takes instance maps beside label maps, and a request holds one picture"
+        raise ConfigError(what, hint="Use imtrans translate.")
     folder = Path(tempfile.mkdtemp(prefix="imtrans-serve-"))
     try:
         service = PictureService(translator, folder, limits)

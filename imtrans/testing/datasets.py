@@ -122,7 +122,7 @@ def _check_labels(array: "np.ndarray[Any, Any]", spec: ImageSpec, what: str) -> 
 
     require(array.dtype.kind in "iub", f"{what} are labels of {array.dtype}, not whole numbers")
     allowed = [*range(spec.classes or 0), *([] if spec.void is None else [spec.void])]
-    others = sorted(set(np.unique(array).tolist()) - set(allowed))
+    others = sorted(set(np.unique(array[..., :1] if spec.instances else array).tolist()) - set(allowed))
     require(not others, f"{what} has the labels {others[:3]}; there are {spec.classes} classes")
 
 

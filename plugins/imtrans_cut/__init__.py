@@ -36,7 +36,12 @@ CUT = MethodInfo(
     policy=InferenceOptions(dropout=False),
     needs_pairs=False,
 )
-DISCRIMINATOR: Mapping[str, Any] = {"conditional": False, "norm": "plain-instance", "bias": "everywhere"}
+DISCRIMINATOR: Mapping[str, Any] = {
+    "conditional": False,
+    "norm": "plain-instance",
+    "bias": "everywhere",
+    "init_type": "xavier",
+}
 
 
 @hookimpl
@@ -69,7 +74,7 @@ def _recipe(name: str, summary: str, options: Mapping[str, Any], *, falls: float
         summary=summary,
         method=ComponentRef("cut", options),
         networks={
-            "generator": ComponentRef("resnet9", {"antialias": True}),
+            "generator": ComponentRef("resnet9", {"antialias": True, "init_type": "xavier"}),
             "discriminator": ComponentRef("patchgan70", DISCRIMINATOR),
             "patch_network": ComponentRef("patch-mlp"),
         },

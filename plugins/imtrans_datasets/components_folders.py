@@ -35,6 +35,11 @@ class FolderOptions:
     classes: int | None = option(None, "number of classes of the label maps", low=2, high=4096)
     values: tuple[int, ...] = option((), "stored value of each class, where these are not 0, 1, 2 and so on: [0, 255]")
     void: int | None = option(None, "stored value of pixels of no class, which losses and metrics leave out", low=0)
+    instances: str = option(
+        "",
+        "folder of instance maps, of the names of the label maps: a further channel has the edges of things",
+        is_path=True,
+    )
     background: tuple[int, ...] = option(
         (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
     )

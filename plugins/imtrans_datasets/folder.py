@@ -13,6 +13,7 @@ from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
+from imtrans.kit.images.instances import instance_file
 from imtrans.kit.images.survey import Survey
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
@@ -53,7 +54,8 @@ class FolderOfPairs(BaseDataset):
         self._resize_hint = "Resize the target: --set dataset.resize_pairs=true" if options else "Make them one size."
         self.description: DatasetDescription = listing
         self.data_spec = data_spec or self._surveyed(listing)
-        self._readers = [_reader(side, getattr(self.data_spec, side)) for side in SIDES]
+        folder = Path(self._options.instances).expanduser() if self._options.instances else None
+        self._readers = [_reader(side, getattr(self.data_spec, side), folder) for side in SIDES]
         if options:
             self.description = replace(self.description, doubts=cache(lambda: (*listing.doubts(), *self._doubts())))
 
@@ -72,8 +74,9 @@ class FolderOfPairs(BaseDataset):
         return self.items[index].key
 
     def files(self, index: int) -> Sequence[Path]:
-        """The files of a pair."""
-        return self.items[index].files
+        """The files of a pair; an instance map between the two."""
+        files = self.items[index].files
+        return (files[0], *_instance_files(files, self._readers), *files[1:])
 
     def check(self, index: int, pair: Pair) -> Iterable[Issue]:
         """That source and target are not one picture, from which nothing is learned."""
@@ -116,6 +119,7 @@ class FolderOfPairs(BaseDataset):
             survey = survey.majority(as_labels=options.labels in (side, "both"))
         if options.labels in (side, "both"):
             spec = labels_spec(survey, files, classes=options.classes, values=options.values, void=options.void)
+            spec = replace(spec, instances=True, channels=2) if options.instances else spec
             return spec, survey.text(kind_of(spec))
         option = f"dataset.{side}_range"
         range_ = getattr(options, f"{side}_range")
@@ -146,13 +150,26 @@ class FolderOfPairs(BaseDataset):
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
 
 
-def _reader(side: str, spec: ImageSpec) -> Side:
-    return Labels(spec=spec) if spec.kind == "labels" else Pictures(spec=spec, option=f"dataset.{side}_range")
+def _instance_files(files: Sequence[Path], readers: Sequence[Side]) -> Iterator[Path]:
+    """The instance maps of the label maps among the files of a pair, as far as they are there."""
+    for file, reader in zip((files[0], files[-1]), readers, strict=True):
+        if isinstance(reader, Labels) and reader.spec.instances:
+            with contextlib.suppress(DataError):  # reading the pair says so
+                yield instance_file(file, reader.instances)
+
+
+def _reader(side: str, spec: ImageSpec, instances: Path | None) -> Side:
+    if spec.instances and instances is None:
+        what = "the model was trained with instance maps of its label maps, and the data set names none"
+        raise ConfigError(what, hint="Name their folder: --set dataset.instances=DIR")
+    is_labels = spec.kind == "labels"
+    return Labels(spec=spec, instances=instances) if is_labels else Pictures(spec=spec, option=f"dataset.{side}_range")
 
 
 def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
     """The data set `folder`."""
     options = FolderOptions(**given)
+    _check_instances(options)
     path = Path(options.path).expanduser()
     try:
         listing = _listing(options, context, path)
@@ -181,6 +198,15 @@ def _listing(options: FolderOptions, context: DatasetContext, path: Path) -> Lis
         source, target = (Path(p).expanduser() for p in two)
         return find_two(source, target, context.split, skip_invalid=skip)
     return find(path, context.split, skip_invalid=skip, parts=PARTS.get(options.layout))
+
+
+def _check_instances(options: FolderOptions) -> None:
+    """Errors unless instance maps are those of label maps of one side, and their folder is there."""
+    if options.instances and options.labels not in ("source", "target"):
+        what = f"dataset.instances goes with label maps of one side, and dataset.labels is {options.labels}"
+        raise ConfigError(what, hint="Say which side they are: --set dataset.labels=source")
+    if options.instances and not Path(options.instances).expanduser().is_dir():
+        raise DataError(f"dataset.instances {options.instances}: no such folder", hint="Give the folder of the maps.")
 
 
 def _check_places(options: FolderOptions) -> None:

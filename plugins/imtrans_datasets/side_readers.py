@@ -11,6 +11,7 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import label_map
 from imtrans.kit.images.conform import conform, decode_with_bits
+from imtrans.kit.images.instances import instance_file, with_instances
 from imtrans.kit.images.labels import highest_class, read_classes
 from imtrans.kit.images.survey import FileKind, Survey
 from imtrans.kit.pairing.parts import Part
@@ -40,19 +41,24 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """A side of label maps: all with palettes or none, and within the classes."""
+    """A side of label maps: all with palettes or none, and within the classes; with the `instances` in a folder."""
 
     spec: ImageSpec
+    instances: Path | None = None
 
     def read(self, file: Path, part: Part | None = None) -> Array:
-        """The classes in a file, (H, W, 1); void pixels keep the value `spec.void`. DataError names a bad file."""
+        """The classes in a file, (H, W, 1), void pixels as `spec.void`; with instances their numbers beside them.
+
+        DataError names a bad file, or a label map without its instance map.
+        """
         ids, is_indexed = read_classes(file, self.spec, page=part.page if part else None)
         if is_indexed != (self.spec.palette is not None):
             raise DataError(
                 f"{file}: {_kind(is_indexed)}, where {_kind(not is_indexed)} is read",
                 hint="Save all label maps in one way: their numbers need not mean the same.",
             )
-        return self._checked(ids, file)
+        ids = self._checked(ids, file)
+        return with_instances(ids, instance_file(file, self.instances)) if self.spec.instances else ids
 
     def is_like(self, other: "Side") -> bool:
         """Whether the other side would read the same from one file."""
@@ -156,5 +162,5 @@ def _kind(is_indexed: bool) -> str:
 def kind_of(spec: ImageSpec) -> str:
     """What a side is read as, in words."""
     if spec.kind == "labels":
-        return f"labels of {spec.classes} classes"
+        return f"labels of {spec.classes} classes" + (" with instance maps" if spec.instances else "")
     return str(FileKind(spec.channels, spec.bits))

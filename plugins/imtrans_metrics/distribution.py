@@ -1,6 +1,7 @@
 """Distances between two sets of features; each row holds the features of a prediction and of its target."""
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +30,8 @@ class Extractor(Protocol):
         """Identifies the network's weights."""
 
 
-class FeatureMetric:
-    """A metric whose rows, (B, 2, features), are the features of prediction and target."""
+class FeatureMetric(ABC):
+    """A metric whose rows, (B, 2, features), are the features of prediction and target: two sets that are compared."""
 
     def __init__(self, extractor: Extractor, name: str) -> None:
         self.extractor, self.name = extractor, name
@@ -41,6 +42,14 @@ class FeatureMetric:
         with torch.no_grad():
             sides = [self.extractor.pooled(side) for side in (prediction, batch.target)]
         return nan_where_broken(torch.stack(sides, 1), prediction, batch.target)
+
+    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
+        """The number of rows in which each picture is a single time."""
+        return self.aggregate_sets(rows[:, 0], rows[:, 1])
+
+    @abstractmethod
+    def aggregate_sets(self, predictions: Tensor, targets: Tensor) -> Mapping[str, float]:
+        """The distance of two sets of features, (N, features) and (M, features), of any numbers."""
 
     def notes(self, rows: Tensor) -> Sequence[str]:  # noqa: ARG002 - what an evaluation calls
         """The resizing, which other programs do in another way: their numbers are not comparable."""
@@ -57,17 +66,17 @@ class Frechet(FeatureMetric):
     0 or more. It falls with the number of images: compare sets of the same size only. No number for a single image.
     """
 
-    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The distance; NaN if any image is not finite, nothing for fewer than two images."""
-        if len(rows) < 2:
+    def aggregate_sets(self, predictions: Tensor, targets: Tensor) -> Mapping[str, float]:
+        """The distance; NaN if any image is not finite, nothing for fewer than two images on either side."""
+        if min(len(predictions), len(targets)) < 2:
             return {}
-        if not rows.isfinite().all():
+        if not (predictions.isfinite().all() and targets.isfinite().all()):
             return {self.name: torch.nan}
         metric = package("torchmetrics.image.fid", metric=self.name).FrechetInceptionDistance(
-            _Precomputed(rows.shape[-1])
+            _Precomputed(targets.shape[-1])
         )
         # float64 on the CPU: the matrix square root loses too many digits in float32, and MPS has no float64.
-        _update(metric, rows.cpu().double())
+        _update(metric, predictions.cpu().double(), targets.cpu().double())
         return {self.name: max(0.0, float(metric.compute()))}  # rounding can make it negative
 
 
@@ -82,25 +91,26 @@ class Kernel(FeatureMetric):
         super().__init__(extractor, name)
         self.subsets, self.subset_size = subsets, subset_size
 
-    def aggregate(self, rows: Tensor) -> Mapping[str, float]:
-        """The distance and its deviation; NaN if any image is not finite, nothing for fewer than two images."""
-        count = len(rows)
+    def aggregate_sets(self, predictions: Tensor, targets: Tensor) -> Mapping[str, float]:
+        """The distance and its deviation; NaN if any image is not finite, nothing for fewer than two images on either
+        side. A draw takes as many of both."""
+        count = min(len(predictions), len(targets))
         if count < 2:
             return {}
-        if not rows.isfinite().all():
+        if not (predictions.isfinite().all() and targets.isfinite().all()):
             return {self.name: torch.nan}
         # A draw of all images is the same every time: one is enough, and its deviation says nothing.
-        is_whole = count <= self.subset_size
+        is_whole = max(len(predictions), len(targets)) <= self.subset_size and len(predictions) == len(targets)
         metric_class = package("torchmetrics.image.kid", metric=self.name).KernelInceptionDistance
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.filterwarnings("ignore", message=".*will save all extracted features.*")
             torch.default_generator.manual_seed(0)  # not torch.manual_seed: it would reseed the accelerators, too
             metric = metric_class(
-                _Precomputed(rows.shape[-1]),
+                _Precomputed(targets.shape[-1]),
                 subsets=1 if is_whole else self.subsets,
                 subset_size=min(count, self.subset_size),
             )
-            _update(metric, rows.cpu().float())
+            _update(metric, predictions.cpu().float(), targets.cpu().float())
             mean, deviation = metric.compute()
         return {self.name: float(mean)} if is_whole else {self.name: float(mean), f"{self.name}_std": float(deviation)}
 
@@ -134,6 +144,6 @@ def lite0_kernel(*, subsets: int, subset_size: int) -> Kernel:
     return Kernel(Lite0("lite0-kernel"), "lite0_kernel", subsets=subsets, subset_size=subset_size)
 
 
-def _update(metric: nn.Module, rows: Tensor) -> None:
-    for side, is_real in enumerate((False, True)):
-        metric.update(rows[:, side], real=is_real)  # type: ignore[operator]
+def _update(metric: nn.Module, predictions: Tensor, targets: Tensor) -> None:
+    for side, is_real in ((predictions, False), (targets, True)):
+        metric.update(side, real=is_real)  # type: ignore[operator]

@@ -48,7 +48,7 @@ def _of_sets() -> Iterable[EvalProtocol]:
     )
     yield EvalProtocol(
         name="unpaired",
-        version=1,
+        version=2,  # 1: pictures of the smaller side counted as often as they came
         summary="all translations compared with pictures of the other kind; and, both ways, each source with its cycle",
         metrics=[],
         optional=[

@@ -37,6 +37,10 @@ class DiscriminatorOptions:
         ("zero",),
         "border of the convolutions, one for all or a list; same: as Keras does it (at stride 1 one before, two after)",
     )
+    antialias: bool = option(False, "blur where the size is halved, instead of strided convolutions, as in CUT's code")
+    init_type: Literal["normal", "xavier"] = option(
+        "normal", "rule of the initial weights: normal, or Xavier's with init_std as its gain, as in CUT's code"
+    )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
     init_norm_std: float = option(
         0.02, "standard deviation of the initial norm weights around 1; 0: all 1, as Keras begins", low=0

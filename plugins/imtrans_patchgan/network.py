@@ -11,9 +11,8 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
-from imtrans.kit.nn import NormName, initialise
+from imtrans.kit.nn import BlurDown, InitType, NormName, initialise
 from imtrans.kit.nn import norm as norm_layer
-from imtrans.kit.spectral_norm import update_spectral_norms
 from imtrans_patchgan import DiscriminatorOptions
 
 Padding = Literal["zero", "reflect", "none", "same"]
@@ -50,6 +49,8 @@ def _from_options(options: DiscriminatorOptions, context: Context, plan: Plan) -
         bias=options.bias,
         spectral_norm=options.spectral_norm,
         padding=options.padding,
+        antialias=options.antialias,
+        init_type=options.init_type,
         init_std=options.init_std,
         init_norm_std=options.init_norm_std,
     )
@@ -60,7 +61,8 @@ class PatchGAN(nn.Module):
 
     Called with source (B, S, H, W) and image (B, C, H, W); the source is ignored where source_channels is 0. Gives
     logits (B, 1, h, w) and the outputs of all inner blocks. The first and last convolution have no norm. A `plan`
-    (outputs, kernel and stride of each convolution) takes precedence over `layers` and `width`.
+    (outputs, kernel and stride of each convolution) takes precedence over `layers` and `width`. With `antialias` (the
+    code of Park et al. 2020) sizes are halved by a blur of [1, 2, 1] at the end of a block, not by a stride.
     """
 
     def __init__(
@@ -78,31 +80,31 @@ class PatchGAN(nn.Module):
         bias: Literal["last", "no-norm", "everywhere"] = "no-norm",
         spectral_norm: bool = False,
         padding: Sequence[Padding] = ("zero",),
+        antialias: bool = False,
+        init_type: InitType = "normal",
         init_std: float = 0.02,
         init_norm_std: float = 0.02,
     ) -> None:
         super().__init__()
         self.is_conditional = source_channels > 0
         plan = plan or _plan(layers, width)
-        paddings, last = _for_each(padding, plan), len(plan) - 1
+        paddings, last, inputs = _for_each(padding, plan), len(plan) - 1, source_channels + image_channels
         activations = activations or [partial(nn.LeakyReLU, 0.2)] * last
         self.blocks = nn.ModuleList()
-        inputs = source_channels + image_channels
         for i, layer in enumerate(plan):
             # Appendix 6.1: the first block has no norm layer. The last convolution gives the logits.
             is_normed = 0 < i < last and norm != "none"
             has_bias = i == last or bias == "everywhere" or (bias == "no-norm" and not is_normed)
-            block = _convolution(inputs, layer, padding=paddings[i], bias=has_bias, is_spectral=spectral_norm)
-            inputs = layer[0]
-            block += [norm_layer(norm, inputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
+            (outputs, kernel, stride), is_smooth = layer, antialias and layer[2] == 2
+            sizes = inputs, outputs, kernel, 1 if is_smooth else stride
+            block = _convolution(sizes, padding=paddings[i], bias=has_bias, is_spectral=spectral_norm)
+            block += [norm_layer(norm, outputs, eps=norm_eps, momentum=norm_momentum)] if is_normed else []
             block += [activations[i]()] if i < last else []
-            self.blocks.append(nn.Sequential(*block))
+            self.blocks.append(nn.Sequential(*block, *([BlurDown()] if is_smooth else [])))
+            inputs = outputs
         # Searched: each stride rounds down, so there is no simple formula.
-        self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, paddings))
-        if init_std:
-            initialise(self, std=init_std, norm_std=init_norm_std)
-        else:
-            update_spectral_norms(self)
+        self.smallest = next(n for n in itertools.count(1) if _fits(n, plan, paddings, is_smooth=antialias))
+        initialise(self, std=init_std, norm_std=init_norm_std, init_type=init_type)
 
     def forward(self, source: Tensor | None, image: Tensor) -> DiscriminatorOutput:
         """Logits and features. ShapeError for images smaller than `smallest`."""
@@ -129,13 +131,15 @@ def _for_each(padding: Sequence[Padding], plan: Plan) -> Sequence[Padding]:
     return padding if len(padding) == len(plan) else [*padding] * len(plan)
 
 
-def _fits(size: int, plan: Plan, paddings: Sequence[Padding]) -> bool:
-    """Whether every convolution has at least one position in an image of this size."""
-    for (_, kernel, stride), padding in zip(plan, paddings, strict=True):
+def _fits(size: int, plan: Plan, paddings: Sequence[Padding], *, is_smooth: bool) -> bool:
+    """Whether every convolution has at least one position in an image of this size, and every blur two pixels."""
+    for (_, kernel, halving), padding in zip(plan, paddings, strict=True):
+        stride = 1 if is_smooth else halving
         border = {"none": 0, "same": kernel - stride}.get(padding, 2) if kernel > 1 else 0
         size = (size + border - kernel) // stride + 1
-        if size < 1:
+        if size < halving // stride:
             return False
+        size = -(-size // (halving // stride))
     return True
 
 
@@ -152,9 +156,9 @@ def _plan(layers: int, width: int) -> Plan:
 
 
 def _convolution(
-    inputs: int, layer: tuple[int, int, int], *, padding: Padding, bias: bool, is_spectral: bool
+    sizes: tuple[int, int, int, int], *, padding: Padding, bias: bool, is_spectral: bool
 ) -> list[nn.Module]:
-    outputs, kernel, stride = layer
+    inputs, outputs, kernel, stride = sizes
     # A 1x1 convolution needs no border to keep the size.
     border = int(kernel > 1 and padding in ("zero", "reflect"))
     mode: Literal["reflect", "zeros"] = "reflect" if padding == "reflect" else "zeros"

@@ -53,10 +53,4 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         info=CONDITIONAL_GAN,
         needs_context=True,
     )
-    yield Component(
-        kind="importer",
-        name="junyanz",
-        target="imtrans_pix2pix.junyanz:JunyanzImporter",
-        summary="networks of junyanz/pytorch-CycleGAN-and-pix2pix: unet_*, resnet_*blocks, basic and n_layers",
-    )
     yield from recipes()

@@ -23,6 +23,10 @@ class ResnetOptions:
     antialias: bool = option(
         False, "blur where the size is halved and doubled, instead of strided convolutions, as in CUT"
     )
+    antialias_stages: Literal["both", "down", "up"] = option("both", "where antialias blurs: both ways, or one alone")
+    init_type: Literal["normal", "xavier"] = option(
+        "normal", "rule of the initial weights: normal, or Xavier's with init_std as its gain, as in CUT's code"
+    )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
 
 

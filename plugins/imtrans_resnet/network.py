@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imtrans.interfaces import Context
-from imtrans.kit.nn import BatchNorm, initialise
+from imtrans.kit.nn import BatchNorm, BlurDown, InitType, initialise
 
 
 def resnet(*, context: Context, **options: Any) -> "Resnet":
@@ -20,8 +20,8 @@ class Resnet(nn.Module):
 
     (B, source_channels, H, W) float32 to (B, target_channels, H, W) in (-1, 1); H and W multiples of 2 ** `downs`, at
     least twice as much. Layers in order: `first`, `down`, `blocks`, `up`, `last`. With `antialias` (Park et al. 2020)
-    sizes are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it; the
-    weights are as many, and have the same names.
+    sizes are halved by a blur of [1, 2, 1] after a convolution, and doubled by one of [1, 3, 3, 1] before it, unless
+    `antialias_stages` names one of the two alone; the weights are as many, and have the same names.
     """
 
     def __init__(
@@ -37,6 +37,8 @@ class Resnet(nn.Module):
         dropout: float = 0.0,
         antialias: bool = False,
         downs: int = 2,
+        antialias_stages: Literal["both", "down", "up"] = "both",
+        init_type: InitType = "normal",
         init_std: float = 0.02,
     ) -> None:
         super().__init__()
@@ -54,16 +56,16 @@ class Resnet(nn.Module):
             drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
+        smooth_down, smooth_up = (antialias and antialias_stages in ("both", stage) for stage in ("down", "up"))
         self.border = mode.replace("zeros", "constant")
         self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
         self.stride, widths = 2**downs, [width * 2**n for n in range(downs)]
-        halved = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=antialias), 2 * w) for w in widths)
-        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if antialias else [])) for down in halved)
+        halved = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=smooth_down), 2 * w) for w in widths)
+        self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if smooth_down else [])) for down in halved)
         self.blocks = nn.ModuleList(block(width * self.stride) for _ in range(blocks))
-        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=antialias), w) for w in widths[::-1])
+        self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=smooth_up), w) for w in widths[::-1])
         self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
-        if init_std:
-            initialise(self, std=init_std)
+        initialise(self, std=init_std, init_type=init_type)
 
     def forward(self, source: Tensor) -> Tensor:
         """The translation, (B, target_channels, H, W), in (-1, 1)."""
@@ -92,21 +94,6 @@ class Resnet(nn.Module):
             x = x + block(x)
             maps += [x] if number in (0, 4) else []
         return maps
-
-
-class BlurDown(nn.Module):
-    """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
-        # Sums of strided views: a convolution of each channel by itself takes several times as long on a CPU.
-        for axis in (2, 3):
-            size, border = x.shape[axis], (1, 1, 0, 0) if axis == 3 else (0, 0, 1, 1)
-            padded = functional.pad(x, border, mode="reflect")
-            first, middle, last = (padded.narrow(axis, k, size) for k in range(3))
-            every_second = (slice(None),) * axis + (slice(None, None, 2),)
-            x = (first[every_second] + 2 * middle[every_second] + last[every_second]) / 4
-        return x
 
 
 class SmoothUpConv(nn.Conv2d):

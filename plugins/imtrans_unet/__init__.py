@@ -52,6 +52,9 @@ class UNetOptions:
         "transposed", "transposed convolution, or nearest resize and 3x3 convolution, which leaves no checkerboard"
     )
     skips: bool = option(True, "join each encoder output to the decoder block of its size")
+    init_type: Literal["normal", "xavier"] = option(
+        "normal", "rule of the initial weights: normal, or Xavier's with init_std as its gain, as in CUT's code"
+    )
     init_std: float = option(0.02, "standard deviation of the initial weights; 0: torch's own initialisation", low=0)
     init_norm_std: float = option(
         0.02, "standard deviation of the initial norm weights around 1; 0: all 1, as Keras begins", low=0

@@ -46,8 +46,7 @@ class UNet(nn.Module):
         self.output = nn.Sequential(
             *([last()] if last else []), blocks.upsample(joined[-1], target_channels, has_bias=True), nn.Tanh()
         )
-        if options.init_std:
-            initialise(self, std=options.init_std, norm_std=options.init_norm_std)
+        initialise(self, std=options.init_std, norm_std=options.init_norm_std, init_type=options.init_type)
 
     def forward(self, source: Tensor) -> Tensor:
         """The translation of a source."""

@@ -12,7 +12,9 @@ from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError, PluginError
 from imtrans.interfaces import Batch, Context, DataSpec, DiscriminatorOutput, ImageSpec
 from imtrans.kit.loss_terms import AdversarialTerms, Weighted
+from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
+from imtrans.plugins.discovery import Selection, discover
 from imtrans.testing import check_method, make
 from imtrans_cut.method import CUT
 from imtrans_cut.patches import PatchMLP, patch_nce, places, taken
@@ -80,8 +82,6 @@ def test_the_patch_network_has_the_known_number_of_weights():
 
 def test_the_networks_of_the_recipe_have_the_known_numbers_of_weights():
     from imtrans.engine import build
-    from imtrans.plugins.catalog import Catalog
-    from imtrans.plugins.discovery import Selection, discover
 
     catalog = Catalog(discover(Selection(others=False)).records)
     named = {
@@ -95,6 +95,31 @@ def test_the_networks_of_the_recipe_have_the_known_numbers_of_weights():
     model = build.model(whole, DataSpec(), factory=build.ComponentFactory(catalog), device=torch.device("cpu"), seed=0)
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in model.networks.items()}
     assert counts == {"generator": 11_378_179, "discriminator": 2_764_737, "patch_network": 560_384}
+
+
+def test_the_weights_of_all_three_networks_begin_by_xaviers_rule_with_a_gain_of_002():
+    """0.02 * sqrt(2 / (fan in + fan out)), written out for each; biases are 0."""
+    from imtrans.engine import build
+
+    small = {"generator.depth": "", "generator.blocks": "5", "generator.width": "32", "discriminator.width": "32"}
+    for recipe in ("cut", "fastcut"):
+        whole = config({**small, "dataset.pairs": ""}, recipe=recipe)
+        factory = build.ComponentFactory(Catalog(discover(Selection(others=False)).records))
+        networks = build.model(whole, DataSpec(), factory=factory, device=torch.device("cpu"), seed=0).networks
+        for weight, fans in (
+            (networks["generator"].blocks[1][0].weight, (128 * 9, 128 * 9)),
+            (networks["generator"].down[1][0].weight, (64 * 9, 128 * 9)),
+            (networks["generator"].up[0][0].weight, (128 * 9, 64 * 9)),
+            (networks["discriminator"].blocks[1][0].weight, (32 * 16, 64 * 16)),
+            (networks["patch_network"].layers[2][0].weight, (128, 256)),
+            (networks["patch_network"].layers[2][2].weight, (256, 256)),
+        ):
+            wanted = 0.02 * math.sqrt(2 / sum(fans))
+            # Of n draws the standard deviation is uncertain by 1 / sqrt(2 n) of itself: less than 0.5 % here.
+            assert weight.std().item() == pytest.approx(wanted, rel=0.02), fans
+            assert abs(weight.mean().item()) < 0.02 * wanted
+        biases = [p for n in networks.values() for name, p in n.named_parameters() if name.endswith("bias")]
+        assert not any(b.any() for b in biases)
 
 
 def test_the_features_are_those_of_the_pass_that_translates():

@@ -1,14 +1,19 @@
 """CycleGAN: a step by hand, the pools, both directions, kills, processes, and the recipe."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 import torch
 from factories import job
+from PIL import Image
 from torch import nn
 
 import imtrans
+from imtrans.engine.data.pair_loader import open_split
+from imtrans.engine.evaluation.model_samples import samples_of_model
+from imtrans.engine.evaluation.protocol import AT_MODEL_SIZE
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError
 from imtrans.interfaces import Batch, Context, DataSpec, ImageSpec
@@ -227,6 +232,76 @@ def test_a_run_learns_to_come_back_and_its_model_translates_both_ways(tmp_path):
     assert "cycle_l1" in record["numbers"]
     grid = samples.newest(tmp_path / "run")
     assert [*grid.samples[0].others] == ["cycle", "back", "back cycle"]
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """Two kinds of pictures of 32 pixels, of each kind three for validation."""
+    random = np.random.default_rng(0)
+    for side in ("trainA", "trainB", "testA", "testB"):
+        (tmp_path / "animals" / side).mkdir(parents=True)
+        for number in range(3):
+            low, high = (0, 160) if side.endswith("A") else (90, 256)
+            picture = Image.fromarray(random.integers(low, high, (32, 32, 3), dtype=np.uint8))
+            picture.save(tmp_path / "animals" / side / f"{side}{number}.png")
+    return tmp_path / "animals"
+
+
+@pytest.mark.slow
+def test_the_way_back_is_measured_on_the_other_side_and_kept_beside_the_first(animals, cli):
+    flags = [f"--set={way}generator.{key}" for way in ("", "backward_") for key in ("blocks=1", "width=4")]
+    flags += [f"--set={way}discriminator.width=4" for way in ("", "backward_")]
+    flags += ["--steps", "1", "--set=data.size=32", "--device", "cpu"]
+    flags += ["--set=generator.init_std=0.3", "--set=backward_generator.init_std=0.3"]
+    made = cli("run", "cyclegan", "--dataset", str(animals), "--name", "both", *flags)
+    assert made.code == 0, made.err
+    told = {d: cli("evaluate", "both", "--direction", d, "--json") for d in ("AtoB", "BtoA")}
+    assert [t.code for t in told.values()] == [0, 0], told["BtoA"].err
+    records = {d: json.loads(t.out) for d, t in told.items()}
+    networks = imtrans.load("both").model.networks
+    ways = {"AtoB": ("generator", "backward_generator"), "BtoA": ("backward_generator", "generator")}
+    for direction, (first, second) in ways.items():
+        record, errors = records[direction], []
+        for file in sorted(animals.glob(f"test{direction[0]}/*.png")):
+            stored = torch.from_numpy(np.array(Image.open(file))).movedim(-1, 0)[None].float()
+            with torch.no_grad():
+                again = networks[second](networks[first](stored / 127.5 - 1))
+            rounded = ((again + 1) * 127.5).clamp(0, 255).round()
+            errors.append(((rounded - stored).abs() / 127.5).mean())
+        wanted = torch.stack(errors).mean().item()
+        assert record["numbers"]["cycle_l1"]["value"] == pytest.approx(wanted, rel=1e-4)
+        assert record["direction"] == direction
+    assert records["AtoB"]["hash"] != records["BtoA"]["hash"]
+    plain = cli("evaluate", "both", "--json")
+    assert json.loads(plain.out)["hash"] == records["AtoB"]["hash"]
+    assert "BtoA" in cli("evaluate", "both", "--direction", "BtoA").out
+    changed = cli("evaluate", "both", "--direction", "BtoA", "--set", "inference.dropout=true", "--json")
+    number = json.loads(changed.out)["numbers"]["cycle_l1"]["value"]
+    assert number == pytest.approx(records["BtoA"]["numbers"]["cycle_l1"]["value"])  # these networks have no dropout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+def test_of_sides_of_five_and_three_pictures_each_counts_once(direction, animals, cli):
+    """Of what is no repeat the samples have each source and each target a single time."""
+    for number in (3, 4):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(animals / "testA" / f"testA{number}.png")
+    flags = [f"--set={way}generator.{key}" for way in ("", "backward_") for key in ("blocks=1", "width=2")]
+    flags += [f"--set={way}discriminator.width=2" for way in ("", "backward_")]
+    made = cli("run", "cyclegan", "--dataset", str(animals), "--name", "both", "--steps", "1", "--set=data.size=32",
+               "--device", "cpu", *flags)  # fmt: skip
+    assert made.code == 0, made.err
+    model = imtrans.load("both", direction=direction).model
+    loading = open_split(model.config, "val", data_spec=model.data_spec)
+    each = [*samples_of_model(model, loading, AT_MODEL_SIZE).each()]
+    assert len(each) == 5
+    sides = {"A": 5, "B": 3} if direction == "AtoB" else {"B": 3, "A": 5}
+    for place, (side, count) in enumerate(sides.items()):
+        kept = [getattr(s.batch, ("source", "target")[place]) for s in each if not s.is_repeat[place]]
+        stored = [np.array(Image.open(f)) for f in sorted((animals / f"test{side}").glob("*.png"))]
+        assert len(kept) == len(stored) == count
+        shown = {((k[0] + 1) * 127.5).round().byte().movedim(0, -1).numpy().tobytes() for k in kept}
+        assert shown == {picture.tobytes() for picture in stored}
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ class TranslateOptions:
     compare: bool
     grid: str | None
     source_range: str | None
+    instances: str | None
     size: str
     tile: int
     memory: str | None
@@ -80,7 +81,8 @@ class TranslateOptions:
         from imtrans.engine.inference.source_reader import ReadOptions
 
         limits = _range(self.source_range) if self.source_range else None
-        return ReadOptions(source_range=limits, is_whole=self.whole, size=size_of(self.size))
+        instances = Path(self.instances) if self.instances else None
+        return ReadOptions(source_range=limits, is_whole=self.whole, size=size_of(self.size), instances=instances)
 
     @property
     def limits(self) -> "TileLimits":

@@ -92,6 +92,7 @@ def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str
         "signals": dataclasses.asdict(model.data_spec),
         "plugins": required_plugins.without_paths(plugins),
         "parameters": counts,
+        **({"untrained": [*model.untrained]} if model.untrained else {}),
         "licence": model.config.train.licence,
         "terms": {"dataset": info.terms or None, "is_public": info.archive is not None},
     }
@@ -107,6 +108,7 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     # The seed does not matter: every weight is overwritten.
     data_spec = _data_spec(metadata, folder)
     model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
+    model = dataclasses.replace(model, untrained=[str(n) for n in metadata.get("untrained") or ()])
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)
     if rank_state:

@@ -65,8 +65,8 @@ def _pair(training: PairLoader, index: int, *, folder: Path | None, sides: Seque
     names = [os.path.relpath(file, folder) if folder else str(file) for file in files]
     source, target = _kind(pair.source, training.data_spec.source), _kind(pair.target, training.data_spec.target)
     target = "the same" if source == target else target
-    if len(names) == 2:
-        return f"{names[0]}: {source}; {names[1]}: {target}"
+    if len(names) > 1:  # what lies between, as an instance map, belongs to one of them
+        return f"{names[0]}: {source}; {names[-1]}: {target}"
     first, second = sides if all(sides) else ("source", "target")
     return f"{names[0] if names else pair.key}: {first} {source}; {second} {target}"
 
@@ -74,7 +74,7 @@ def _pair(training: PairLoader, index: int, *, folder: Path | None, sides: Seque
 def _kind(array: "np.ndarray[Any, Any]", spec: ImageSpec) -> str:
     size = " x ".join(str(n) for n in (array.shape[1::-1] if array.ndim == 3 else array.shape[:-1]))
     if spec.kind == "labels":
-        return f"{size}, labels of {spec.classes} classes"
+        return f"{size}, labels of {spec.classes} classes" + (" with instance maps" if spec.instances else "")
     channels = array.shape[-1]
     return f"{size}, {channels} channel{'s' * (channels != 1)}, {BITS.get(str(array.dtype), str(array.dtype))}"
 

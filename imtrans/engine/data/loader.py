@@ -17,6 +17,7 @@ from imtrans.engine.data.workers import LOOK, iter_with_timeout, reset_worker_si
 from imtrans.errors import ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, DataSpec, ImageSpec, Pair
 from imtrans.kit.images import Array, to_range
+from imtrans.kit.images.instances import instance_edges
 
 
 class Samples(TorchDataset[Any]):
@@ -123,9 +124,13 @@ def prepare(
 
 
 def one_hot(values: Tensor, spec: ImageSpec) -> Tensor:
-    """(B, 1, *spatial) labels as (B, classes, *spatial) of 0 and 1, void pixels of 0; anything else as it is."""
+    """(B, C, *spatial) labels as (B, classes, *spatial) of 0 and 1, void pixels of 0, and a further plane for edges of
+    instances; anything else as it is."""
     if spec.kind != "labels" or not spec.classes:
         return values
+    if spec.instances:  # after all that moves pixels: edges are of the width of one pixel at every size
+        classes = one_hot(values[:, :1], replace(spec, instances=False))
+        return torch.cat([classes, instance_edges(values[:, 1:])], 1)
     if spec.void is None:
         return torch.nn.functional.one_hot(values[:, 0], spec.classes).movedim(-1, 1).float()
     is_void = values == spec.void

@@ -143,7 +143,7 @@ class Conformed(DatasetWrapper):
         super().__init__(inner)
         for side in ("source", "target"):
             present, wanted = getattr(inner.data_spec, side), getattr(data_spec, side)
-            labels = [(s.kind == "labels", s.classes, s.space) for s in (present, wanted)]
+            labels = [(s.kind == "labels", s.classes, s.space, s.instances) for s in (present, wanted)]
             if labels[0] != labels[1]:
                 raise DataError(
                     f"the {side}s are {_kind(present)}, and the model was trained with {_kind(wanted)}",
@@ -193,7 +193,9 @@ def _conformed(array: Array, present: ImageSpec, wanted: ImageSpec, *, name: str
 
 
 def _kind(spec: ImageSpec) -> str:
-    return f"labels of {spec.classes} classes" if spec.kind == "labels" else spec.space or "pictures"
+    if spec.kind == "labels":
+        return f"labels of {spec.classes} classes" + (" with instance maps" if spec.instances else "")
+    return spec.space or "pictures"
 
 
 def _no_components(kind: Kind, use: ComponentRef) -> Any:

@@ -24,7 +24,8 @@ class EvalSample:
 
     `upper_bound` is the target as the model was given it: the best that a prediction can be. `predicted_size` is the
     spatial size of the prediction before it was resized. `pictures` gives source, prediction and target for display,
-    (H, W, 3) uint8, before they were resized.
+    (H, W, 3) uint8, before they were resized. `is_repeat` says whether an earlier sample had this source already, and
+    this target: of unpaired pictures the smaller side begins again.
     """
 
     prediction: Tensor
@@ -32,6 +33,7 @@ class EvalSample:
     upper_bound: Tensor
     predicted_size: tuple[int, ...]
     pictures: Callable[[], Mapping[str, Array]]
+    is_repeat: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,8 @@ def samples_of_model(
     def each() -> Iterator[EvalSample]:
         as_stored = batches(model, stored, chosen) if protocol.size and stored else [None] * len(chosen)
         for index, batch, other in zip(chosen, batches(model, loading, chosen), as_stored, strict=True):
-            yield _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
+            sample = _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
+            yield dataclasses.replace(sample, is_repeat=_repeats(loading, index))
 
     is_paired = loading.source.is_paired
     return EvalSamples(count=len(chosen), data_spec=metric_spec(model.data_spec), each=each, is_paired=is_paired)
@@ -118,6 +119,15 @@ def _both_ways(model: Model, batch: Batch, predicted: Tensor) -> dict[str, tuple
         there = translate(back, batch.target, seed=seed)
         cycle, again = translate(back, predicted, seed=seed), translate(model, there, seed=seed)
     return {CYCLE: (rounded(cycle, source), source), "back": (there, source), "back cycle": (again, target)}
+
+
+def _repeats(loading: PairLoader, index: int) -> tuple[bool, bool]:
+    """Whether the source, and the target, of a sample as it is trained on are those of an earlier one."""
+    lengths = loading.source.dataset.description.lengths
+    if loading.source.is_paired or not lengths:
+        return False, False
+    source, target = (index >= count for count in lengths)
+    return (target, source) if loading.is_reversed else (source, target)
 
 
 def _as_compared(image: Tensor, source: Tensor, data_spec: DataSpec) -> Tensor:

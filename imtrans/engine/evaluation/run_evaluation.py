@@ -27,6 +27,7 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import Split, Tick
 from imtrans.kit.report.image_grid import Grid
 from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import Direction
 from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.options import values
 from imtrans.plugins.recipe import EvalProtocol
@@ -62,6 +63,7 @@ def evaluate_run(
     protocol: EvalProtocol,
     *,
     catalog: Catalog,
+    direction: Direction | None = None,
     base: Path | None = None,
     keeps_pictures: bool = False,
     grid: Grid | None = None,
@@ -69,10 +71,14 @@ def evaluate_run(
 ) -> EvaluationResult:
     """Evaluate a loaded checkpoint on the data of its configuration, and write the results below `base`.
 
-    Without it that is evaluation/ in the run, or here where a model's file lies alone.
+    Without it that is evaluation/ in the run, or here where a model's file lies alone. `direction` chooses one of those
+    that the model has learned, as a CycleGAN both; the numbers of the way back have a hash of their own. ConfigError
+    for one that it has not learned.
     """
     own = Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation"
-    config = model.config
+    name, trained = name_of(checkpoint) if checkpoint.is_file() else checkpoint.name, model.config.direction
+    model = model.towards(direction) if direction else model
+    config, is_way_back = model.config, model.config.direction != trained
     loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
     choice = choice_of(checkpoint.parent, config=config, loading=loading, split=protocol.split)
     samples = samples_of_model(model, loading, protocol, stored=_stored(loading, protocol))
@@ -80,17 +86,29 @@ def evaluate_run(
         protocol,
         dataclasses.replace(samples, notes=[*samples.notes, *_chosen(checkpoint, choice)]),
         catalog=catalog,
-        conditions={"split": protocol.split, "inference": values(config.inference)},
+        conditions={"split": protocol.split, "inference": values(config.inference)}
+        | ({"direction": config.direction} if is_way_back else {}),
         mean=_mean(model, protocol, run=checkpoint.parent),
-        about=_about(config, checkpoint, protocol.split),
+        about=_about(checkpoint, config, protocol.split, is_way_back=is_way_back),
         missing=[] if model.reversed() else [CYCLE],
         base=base or own,
-        name=name_of(checkpoint) if checkpoint.is_file() else checkpoint.name,
+        name=f"{name}-{config.direction}" if is_way_back else name,
         keeps_pictures=keeps_pictures,
         grid=grid,
         tick=tick,
     )
     return result._replace(choice=choice)
+
+
+def _about(checkpoint: Path, config: RunConfig, split: Split, *, is_way_back: bool) -> dict[str, Any]:
+    dataset = run_summary.dataset_name(config)
+    return {
+        "evaluated": f"{checkpoint} on {dataset} ({split}{f', {config.direction}' if is_way_back else ''})",
+        "checkpoint": str(checkpoint),
+        "data set": dataset,
+        "direction": config.direction,
+        "split": split,
+    }
 
 
 def evaluate_folders(
@@ -156,17 +174,6 @@ def _evaluated(
     evaluation = evaluate(protocol, metrics, samples, conditions=conditions, mean=mean, tick=tick, on_sample=on_sample)
     table = eval_report.write(base, name, evaluation, about=about)
     return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
-
-
-def _about(config: RunConfig, checkpoint: Path, split: Split) -> dict[str, Any]:
-    dataset = run_summary.dataset_name(config)
-    return {
-        "evaluated": f"{checkpoint} on {dataset} ({split})",
-        "checkpoint": str(checkpoint),
-        "data set": dataset,
-        "direction": config.direction,
-        "split": split,
-    }
 
 
 def _chosen(checkpoint: Path, choice: Choice | None) -> list[str]:

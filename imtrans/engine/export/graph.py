@@ -69,8 +69,11 @@ class Translation(nn.Module):
 def export_graph(model: Model, *, dtype: str = "fp32", about: Mapping[str, Any] | None = None) -> ExportGraph:
     """The model as an exporter gets it; `about` (run, step, licence) is added to its metadata.
 
-    ConfigError for a model of volumes, and for layers that cannot be exported.
+    ConfigError for a model of volumes or with instance maps, and for layers that cannot be exported.
     """
+    if model.data_spec.source.instances:
+        what = "the model takes instance maps beside label maps"
+        raise ConfigError(what, hint="Files for other programs hold models of one picture: use imtrans translate.")
     if len(model.config.data.size) > 2:
         raise ConfigError("the model translates volumes", hint="Files for other programs hold models of pictures.")
     module = Translation(model, half=dtype == "fp16").eval()

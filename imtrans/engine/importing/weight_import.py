@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from imtrans import atomic_io
 from imtrans.config import io as config_io
+from imtrans.config.dataset_argument import needs_pairs
 from imtrans.config.resolve import resolve
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
@@ -18,9 +19,10 @@ from imtrans.engine import build
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints import required_plugins
 from imtrans.engine.importing import pickle_sandbox
+from imtrans.engine.importing.weight_files import STATE, weight_files
 from imtrans.engine.runs import run_dir
 from imtrans.errors import CheckpointError, join_names
-from imtrans.interfaces import DataSpec, ImageSpec, Imported, ImportedNetwork
+from imtrans.interfaces import DataSpec, ImageSpec, Imported
 from imtrans.kit.state_dict import without_wrappers
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef
@@ -45,20 +47,21 @@ def import_run(
 ) -> ImportResult:
     """Read the files, let the installed importers recognise them, and write a run with one checkpoint.
 
-    `layers` override the configuration that the importer suggests. CheckpointError for files that are unsafe, broken,
-    unknown or incomplete; ConfigError if the run's name is taken.
+    A folder stands for the latest weights in it. `layers` override the configuration that the importer suggests.
+    CheckpointError for files that are unsafe, broken, unknown or incomplete; ConfigError if the run's name is taken.
     """
     factory = build.ComponentFactory(catalog)
+    files = [file for path in files for file in weight_files(path)]
     folder = _new_folder(files[0], name)
     imported = _recognise({str(f): _read(f) for f in files}, catalog=catalog, factory=factory)
     config = _config(imported, catalog, layers)
     data_spec = DataSpec(source=_image_spec(imported.source), target=_image_spec(imported.target))
-    for slot, part in imported.parts.items():
-        _check(config, slot, part, data_spec=data_spec, factory=factory)
+    _check(imported, config, data_spec=data_spec, factory=factory)
     # The seed matters only for a network that is not in the files, such as the discriminator.
     model = build.model(config, data_spec, factory=factory, device=torch.device("cpu"), seed=0)
     for slot, part in imported.parts.items():
         model.networks[slot].load_state_dict(dict(part.weights))
+    model = replace(model, untrained=sorted(set(model.networks) - set(imported.parts)))
     checkpoint = checkpoints_io.save(model, folder, step=0, plugins=required_plugins.record(config, plugins, catalog))
     atomic_io.replace_text(folder / "config.toml", config_io.write(config))
     atomic_io.replace_json(folder / run_dir.RECORD, _record(folder, files))
@@ -90,26 +93,30 @@ def _recognise(
 def _config(imported: Imported, catalog: Catalog, layers: Sequence[Layer]) -> RunConfig:
     parts = [Assignment((slot,), part.use, f"import: {slot}") for slot, part in imported.parts.items()]
     policy = [Assignment(("inference", k), v, f"import: inference.{k}") for k, v in imported.inference.items()]
+    others = [Assignment.of(k, v, f"import: {k}") for k, v in imported.settings.items()]
     # The data are unknown; the data set of folders is a placeholder, so that the configuration is complete.
-    dataset = ComponentRef(dataset_of_path(catalog)[0])
-    return resolve(catalog, imported.recipe, dataset=dataset, layers=[Layer("import", [*parts, *policy]), *layers])
+    is_paired = needs_pairs(catalog, imported.recipe)
+    dataset = ComponentRef(dataset_of_path(catalog, is_paired=is_paired)[0])
+    return resolve(
+        catalog, imported.recipe, dataset=dataset, layers=[Layer("import", [*parts, *policy, *others]), *layers]
+    )
 
 
-def _check(
-    config: RunConfig, slot: str, part: ImportedNetwork, *, data_spec: DataSpec, factory: build.ComponentFactory
-) -> None:
-    """Compare names and shapes with those of the network, built without memory: a file may claim any size."""
-    with torch.device("meta"):
-        network = factory.from_resolved(config.parts[slot][0], data_spec=data_spec, weights_follow=True)
-        state = network.state_dict()
-    misfits = sorted(set(state) ^ set(part.weights)) or [
-        k for k, v in state.items() if v.shape != part.weights[k].shape
-    ]
-    if misfits:
-        raise CheckpointError(
-            f"{len(misfits)} weights do not fit {slot} {config.parts[slot][0].name}: {', '.join(misfits[:3])}",
-            hint="The importer and the network differ: is a plugin older than imtrans?",
-        )
+def _check(imported: Imported, config: RunConfig, *, data_spec: DataSpec, factory: build.ComponentFactory) -> None:
+    """Compare names and shapes with those of the networks, built without memory: a file may claim any size."""
+    device = torch.device("meta")
+    with device:
+        model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
+    for slot, part in imported.parts.items():
+        state = model.networks[slot].state_dict()
+        misfits = sorted(set(state) ^ set(part.weights)) or [
+            k for k, v in state.items() if v.shape != part.weights[k].shape
+        ]
+        if misfits:
+            raise CheckpointError(
+                f"{len(misfits)} weights do not fit {slot} {config.parts[slot][0].name}: {', '.join(misfits[:3])}",
+                hint="The importer and the network differ: is a plugin older than imtrans?",
+            )
 
 
 def _new_folder(file: Path, name: str | None) -> Path:
@@ -117,7 +124,7 @@ def _new_folder(file: Path, name: str | None) -> Path:
         return run_dir.named_folder(name)
     # junyanz' programs call every file latest_net_G.pth; there the folder has the name of the experiment.
     parent = file.resolve().parent.name
-    label = parent if parent and re.fullmatch(r"(latest|\d+)_net_\w+", file.stem) else file.stem
+    label = parent if parent and STATE.fullmatch(file.stem) else file.stem
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-._")[:80] or "imported"
     folder = run_dir.first_free(stem)
     run_dir.check_name(folder.name)

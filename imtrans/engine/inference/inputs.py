@@ -10,6 +10,7 @@ from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.kit.images import Array, ImageHeader
 from imtrans.kit.images.color import into_space
 from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_bits, rescale
+from imtrans.kit.images.instances import instance_file, with_instances
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
 
 Range = tuple[float, float]
@@ -33,11 +34,15 @@ def read_file(
     page: int | None = None,
     source_range: Range | None = None,
     fit: Fit | None = None,
+    instances: Path | None = None,
 ) -> Array:
     """A picture file, or its page from 0 on, as the model's source, (H, W, C); of a whole pair only the `half` "left"
-    or "right"."""
+    or "right". `instances` is the folder of instance maps, for models that take them."""
     if spec.kind == "labels":
-        return _fitted(_checked_labels(_half(read_classes(path, spec, page=page)[0], half), spec, name=str(path)), fit)
+        labels = read_classes(path, spec, page=page)[0]
+        if spec.instances:
+            labels = with_instances(labels, instance_file(path, instances))
+        return _fitted(_checked_labels(_half(labels, half), spec, name=str(path)), fit)
     array, bits = decode_with_bits(path, background=spec.background, page=page, pages=spec.pages)
     array = _half(array, half)
     return read_array(array, spec, bits=bits, name=str(path), is_file=True, source_range=source_range, fit=fit)
@@ -60,9 +65,13 @@ def read_array(
     for other channels, DataError for values that the model does not know.
     """
     if spec.kind == "labels":
-        if array.shape[-1] != 1:
-            raise ShapeError(f"{name}: {array.shape[-1]} channels where class numbers are wanted")
-        return _fitted(_checked_labels(classes_of(array, spec), spec, name=name), fit)
+        if array.shape[-1] != spec.channels:
+            wanted_channels = "class and instance numbers" if spec.instances else "class numbers"
+            raise ShapeError(f"{name}: {array.shape[-1]} channels where {wanted_channels} are wanted")
+        labels = classes_of(array[..., :1], spec)
+        if spec.instances:
+            labels = np.concatenate([labels.astype(np.int32), array[..., 1:].astype(np.int32)], axis=-1)
+        return _fitted(_checked_labels(labels, spec, name=name), fit)
     wanted = spec
     if spec.space and not (spec.space == "lab-l" and array.shape[-1] == 1 and array.dtype.kind == "f"):
         wanted = ImageSpec()  # a picture, which is converted to the colour space below

@@ -16,11 +16,13 @@ from imtrans.kit.images.picture_types import as_array, is_pillow
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How pictures are read: the values that mean the ends of training's range, pairs as a whole, and their size."""
+    """How pictures are read: the values that mean the ends of training's range, pairs as a whole, their size, and the
+    folder of the instance maps of label maps (None: beside them)."""
 
     source_range: tuple[float, float] | None = None
     is_whole: bool = False
     size: SizeChoice = "train"
+    instances: Path | None = None
 
 
 class SourceReader:
@@ -36,6 +38,7 @@ class SourceReader:
         pages = range(images.header(path).pages) if is_stack else [None]
         fit, limits = self._fit(options), options.source_range
         read = partial(read_file, path, self.data_spec.source, half=half, source_range=limits, fit=fit)
+        read = partial(read, instances=options.instances)
         return [read(page=page) for page in pages]
 
     def converted(self, picture: Any, options: ReadOptions) -> Array:

@@ -61,7 +61,7 @@ def to_display(image: Tensor, spec: ImageSpec) -> Array:
     while image.dim() > 3:
         image = image[:, image.shape[1] // 2]
     if spec.kind == "labels":
-        return _colorize(image.argmax(0).cpu(), spec)
+        return _colorize(image[: spec.classes].argmax(0).cpu(), spec)  # without the edges of instances
     rgb = image if image.shape[0] == 3 else image[:1].expand(3, *image.shape[1:])
     return from_range(rgb, ImageSpec())
 

@@ -46,6 +46,7 @@ def values_of(classes: Array, spec: ImageSpec) -> Array:
 
 
 def highest_class(classes: Array, spec: ImageSpec) -> int:
-    """The highest class of a label map, void pixels apart; -1 where all are void."""
+    """The highest class of a label map (..., C), void pixels apart; -1 where all are void."""
+    classes = classes[..., :1] if spec.instances else classes
     counted = classes if spec.void is None else classes[classes != spec.void]
     return int(counted.max()) if counted.size else -1

@@ -31,7 +31,7 @@ def as_array(picture: Any, spec: ImageSpec, *, is_flat: bool = False) -> Array:
         raise ShapeError(f"a {type(picture).__name__} is no picture", hint=f"Give {KINDS}.")
     if array.ndim == 2:
         array = array[None] if is_tensor else array[..., None]
-    wanted = 1 if spec.kind == "labels" else 3 if spec.space in ("grey", "lab-l") else spec.channels
+    wanted = 3 if spec.space in ("grey", "lab-l") else spec.channels
     channels = array.shape[0 if is_tensor else -1] if array.ndim > 2 and array.size else 0
     is_taken = channels == wanted or (channels == 1 and (wanted == 3 or spec.space == "lab-l"))
     if is_taken and not (is_flat and array.ndim > 3):

@@ -260,12 +260,12 @@ def test_weights_that_are_missing_or_too_many_are_named_and_counted(cli, tmp_pat
 def test_what_is_no_generator_alone_is_told(cli, tmp_path):
     alone = cli("import", saved(tmp_path / "d.pth", patchgan()))
     other = cli("import", saved(tmp_path / "x.pth", nn.Linear(2, 2)))
-    two = cli("import", saved(tmp_path / "g.pth", resnet(6)), saved(tmp_path / "h.pth", resnet(6)))
+    three = cli("import", *(saved(tmp_path / f"{n}.pth", resnet(6)) for n in "ghi"))
     odd = cli("import", saved(tmp_path / "g.pth", resnet(6)), saved(tmp_path / "e.pth", patchgan(inputs=5)))
-    assert [d.code for d in (alone, other, two, odd)] == [4, 4, 4, 4]
+    assert [d.code for d in (alone, other, three, odd)] == [4, 4, 4, 4]
     assert "imtrans import latest_net_G.pth" in alone.err
     assert "none of the importers (junyanz) knows these weights: bias, weight" in other.err
-    assert "two generators" in two.err
+    assert "3 generators" in three.err
     assert "takes 5 channels" in odd.err
 
 

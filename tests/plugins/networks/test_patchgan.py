@@ -129,3 +129,29 @@ def test_a_picture_that_is_too_small_is_refused_and_the_next_size_is_not(layers,
 def test_a_padding_list_of_the_wrong_length_names_the_right_one():
     with pytest.raises(ConfigError, match="padding: 2 given; there are 5 convolutions"):
         make("discriminator", "patchgan70", padding=["zero", "none"])
+
+
+@pytest.mark.parametrize(("layers", "smallest"), [(1, 6), (3, 24)])
+def test_smooth_sampling_has_the_same_weights_and_sizes_and_its_own_smallest_picture(layers, smallest):
+    plain, smooth = (PatchGAN(0, 3, layers=layers, width=2, antialias=a) for a in (False, True))
+    smooth.load_state_dict(plain.state_dict())
+    assert smooth.smallest == smallest
+    for size in (smallest, 33, 64):
+        x = torch.rand(1, 3, size, size)
+        judged, by_stride = smooth(None, x).logits[0], plain(None, x).logits[0]
+        assert judged.shape == by_stride.shape
+        assert not torch.equal(judged, by_stride)
+    with pytest.raises(ShapeError, match=f"needs {smallest} pixels"):
+        smooth(None, x[..., : smallest - 1, : smallest - 1])
+
+
+def test_smooth_sampling_is_a_convolution_then_a_blur():
+    network = PatchGAN(0, 1, layers=1, width=1, norm="none", antialias=True)
+    x = torch.rand(1, 1, 8, 8)
+    convolved = torch.nn.functional.leaky_relu(
+        torch.nn.functional.conv2d(x, network.blocks[0][0].weight, network.blocks[0][0].bias, padding=1), 0.2
+    )
+    row = torch.tensor([1.0, 2.0, 1.0]) / 4
+    padded = torch.nn.functional.pad(convolved, (1, 1, 1, 1), mode="reflect")
+    blurred = torch.nn.functional.conv2d(padded, torch.outer(row, row)[None, None], stride=2)
+    torch.testing.assert_close(network(None, x).features[0][0], blurred)

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from imtrans.kit.nn import BlurDown
 from imtrans.testing import check_generator, make
-from imtrans_resnet.network import BlurDown, Resnet, SmoothUpConv
+from imtrans_resnet.network import Resnet, SmoothUpConv
 
 
 @pytest.mark.parametrize(("name", "count"), [("resnet6", 7_837_699), ("resnet9", 11_378_179)])
@@ -45,6 +46,7 @@ def test_doubling_blurs_by_1_3_3_1():
     "options",
     [
         {"antialias": True},
+        {"antialias": True, "antialias_stages": "up"},
         {"norm": "batch", "bias": "no-norm"},
         {"norm": "none"},
         {"padding": "zero"},
