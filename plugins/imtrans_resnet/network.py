@@ -1,5 +1,6 @@
 """The residual generator of CycleGAN."""
 
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -44,27 +45,25 @@ class Resnet(nn.Module):
         super().__init__()
         mode: Literal["reflect", "zeros"] = "reflect" if padding == "reflect" else "zeros"
         # A norm layer cancels the bias before it; CycleGAN's code has it all the same, and its checkpoints hold it.
-        has_bias = bias == "everywhere" or norm == "none"
+        has_bias, bordered = bias == "everywhere" or norm == "none", partial(nn.Conv2d, padding_mode=mode)
 
         def layer(convolution: nn.Module, channels: int) -> nn.Sequential:
             return nn.Sequential(convolution, _norm(norm, channels), nn.ReLU())
 
         def block(channels: int) -> nn.Sequential:
-            first, second = (
-                nn.Conv2d(channels, channels, 3, padding=1, padding_mode=mode, bias=has_bias) for _ in range(2)
-            )
+            first, second = (bordered(channels, channels, 3, padding=1, bias=has_bias) for _ in range(2))
             drop = [nn.Dropout(dropout)] if dropout else []
             return nn.Sequential(*layer(first, channels), *drop, second, _norm(norm, channels))
 
         smooth_down, smooth_up = (antialias and antialias_stages in ("both", stage) for stage in ("down", "up"))
         self.border = mode.replace("zeros", "constant")
-        self.first = layer(nn.Conv2d(source_channels, width, 7, padding=3, padding_mode=mode, bias=has_bias), width)
+        self.first = layer(bordered(source_channels, width, 7, padding=3, bias=has_bias), width)
         self.stride, widths = 2**downs, [width * 2**n for n in range(downs)]
         halved = (layer(_down(w, 2 * w, bias=has_bias, is_smooth=smooth_down), 2 * w) for w in widths)
         self.down = nn.ModuleList(nn.Sequential(*down, *([BlurDown()] if smooth_down else [])) for down in halved)
         self.blocks = nn.ModuleList(block(width * self.stride) for _ in range(blocks))
         self.up = nn.ModuleList(layer(_up(2 * w, w, bias=has_bias, is_smooth=smooth_up), w) for w in widths[::-1])
-        self.last = nn.Sequential(nn.Conv2d(width, target_channels, 7, padding=3, padding_mode=mode), nn.Tanh())
+        self.last = nn.Sequential(bordered(width, target_channels, 7, padding=3), nn.Tanh())
         initialise(self, std=init_std, init_type=init_type)
 
     def forward(self, source: Tensor) -> Tensor:

@@ -75,7 +75,6 @@ def evaluate_run(
     that the model has learned, as a CycleGAN both; the numbers of the way back have a hash of their own. ConfigError
     for one that it has not learned.
     """
-    own = Path("evaluation") if checkpoint.is_file() else checkpoint.parent / "evaluation"
     name, trained = name_of(checkpoint) if checkpoint.is_file() else checkpoint.name, model.config.direction
     model = model.towards(direction) if direction else model
     config, is_way_back = model.config, model.config.direction != trained
@@ -91,7 +90,7 @@ def evaluate_run(
         mean=_mean(model, protocol, run=checkpoint.parent),
         about=_about(checkpoint, config, protocol.split, is_way_back=is_way_back),
         missing=[] if model.reversed() else [CYCLE],
-        base=base or own,
+        base=base or (Path() if checkpoint.is_file() else checkpoint.parent) / "evaluation",
         name=f"{name}-{config.direction}" if is_way_back else name,
         keeps_pictures=keeps_pictures,
         grid=grid,
