@@ -101,7 +101,13 @@ def test_the_weights_of_all_three_networks_begin_by_xaviers_rule_with_a_gain_of_
     """0.02 * sqrt(2 / (fan in + fan out)), written out for each; biases are 0."""
     from imtrans.engine import build
 
-    small = {"generator.depth": "", "generator.blocks": "5", "generator.width": "32", "discriminator.width": "32"}
+    small = {
+        "generator.depth": "",
+        "generator.blocks": "5",
+        "generator.downs": "2",
+        "generator.width": "32",
+        "discriminator.width": "32",
+    }
     for recipe in ("cut", "fastcut"):
         whole = config({**small, "dataset.pairs": ""}, recipe=recipe)
         factory = build.ComponentFactory(Catalog(discover(Selection(others=False)).records))
