@@ -78,6 +78,7 @@ def _options(weights: Weights, numbers: Numbers, norm: NormKind) -> dict[str, An
     return {
         "blocks": len(numbers.blocks),
         "width": weights["model.1.weight"].shape[0],
+        "downs": 2,  # the authors have no other number
         "norm": norm,
         "bias": "everywhere" if norm == "instance" else "no-norm",
         "dropout": 0.5 if numbers.has_dropout else 0.0,
