@@ -46,7 +46,7 @@ def test_it_trains_each_measures_all_alike_and_goes_on_with_more_steps(bench, tm
     assert "| recipe | steps | batch | parameters | ms a step | memory, MB |" in table
     assert "![cut: source, prediction, target](cut.png)" in table
     page = (tmp_path / "bench/bench.html").read_text()
-    assert page.count("<img") == 2
+    assert page.count("<img") == 2 * 4, "of each of two pictures the source, both predictions, and the target"
     assert "★" in page
     assert (tmp_path / "bench/pix2pix.png").exists()
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imtrans import atomic_io
+from imtrans.cli.comparison import run_comparison
 from imtrans.cli.comparison.bench_runs import BenchRun
+from imtrans.cli.comparison.same_samples import panels_of, same_samples
 
 if TYPE_CHECKING:
     from imtrans.interfaces import Sample
@@ -28,7 +30,7 @@ def write(folder: Path, runs: Sequence[BenchRun]) -> Path:
             Image.fromarray(picture).save(folder / f"{recipe}.png")
     atomic_io.replace_json(folder / "bench.json", record(runs))
     atomic_io.replace_text(folder / "bench.md", _markdown(runs, pictures))
-    atomic_io.replace_text(folder / "bench.html", _page(runs, pictures))
+    atomic_io.replace_text(folder / "bench.html", _page(runs))
     return folder / "bench.html"
 
 
@@ -120,21 +122,22 @@ def _markdown(runs: Sequence[BenchRun], pictures: "dict[str, Array | None]") -> 
     return "\n".join(lines) + "\n"
 
 
-def _page(runs: Sequence[BenchRun], pictures: "dict[str, Array | None]") -> str:
+def _page(runs: Sequence[BenchRun]) -> str:
     from imtrans.kit.report.html_report import embedded, render
 
     heads, rows = cells(runs)
-    known = {recipe: picture for recipe, picture in pictures.items() if picture is not None}
-    shown = dict(zip(known, embedded([*known.values()]), strict=True))
-    about = [(r.recipe, r.evaluations[0].get("data set", ""), r.evaluations[0].get("split", "")) for r in runs]
-    data = ", ".join(dict.fromkeys(f"{name} ({split})" for _, name, split in about))
+    about = [(r.evaluations[0].get("data set", ""), r.evaluations[0].get("split", "")) for r in runs]
+    strips, of_samples = same_samples([run_comparison.read(str(r.folder)) for r in runs])
+    images = iter(embedded([p for strip in strips for p in panels_of(strip)]))
     return render(
         TEMPLATE,
         {
-            "title": f"{len(runs)} recipes on {data}",
+            "title": f"{len(runs)} recipes on {', '.join(dict.fromkeys(f'{name} ({split})' for name, split in about))}",
             "heads": heads,
             "rows": [[(c.removesuffix(" *"), c.endswith(" *")) for c in row] for row in rows],
-            "notes": [LEGEND, *notes(runs)],
-            "pictures": [(recipe, shown[recipe]) for recipe in shown],
+            "notes": [*notes(runs), *of_samples],
+            "names": [r.recipe for r in runs],
+            "strips": [(strip[0].key, [next(images) for _ in panels_of(strip)]) for strip in strips],
+            "has_targets": any(strip[0].target is not None for strip in strips),
         },
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imtrans.cli.comparison.run_comparison import RunSummary
+from imtrans.cli.comparison.same_samples import panels_of, same_samples
 from imtrans.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[str, str, list[str], list[bool]]]
 TEMPLATE = Path(__file__).with_name("compare.html.j2")
-MAX_SAMPLES, MAX_IN_PICTURE = 12, 6  # rows of samples: every picture is embedded, and a page must stay small
+MAX_IN_PICTURE = 6  # rows of samples
 
 
 def write(path: Path, runs: Sequence[RunSummary], *, rows: Rows, notes: Sequence[str]) -> None:
     """Write the page or, for .png, the picture. ResourceError if it cannot be written."""
     from imtrans.atomic_io import replace_text
 
-    strips, notes_on_samples = _strips(runs)
+    strips, notes_on_samples = same_samples(runs)
     if path.suffix.lower() == ".png":
         _write_picture(path, runs, strips)
     else:
@@ -45,7 +46,7 @@ def _page(runs: Sequence[RunSummary], strips: "list[list[Sample]]", *, rows: Row
     from imtrans.kit.report import html_report as pages
 
     # All at once: the page takes each picture in the order of the strips.
-    panels = [p for strip in strips for p in _panels(strip)]
+    panels = [p for strip in strips for p in panels_of(strip)]
     images = iter(pages.embedded(panels))
     return pages.render(
         TEMPLATE,
@@ -55,7 +56,7 @@ def _page(runs: Sequence[RunSummary], strips: "list[list[Sample]]", *, rows: Row
             "notes": notes,
             "verdicts": [(r.name, r.verdict) for r in runs if r.verdict["name"]],
             "charts": pages.charts_of(charts(runs)),
-            "strips": [(strip[0].key, [next(images) for _ in _panels(strip)]) for strip in strips],
+            "strips": [(strip[0].key, [next(images) for _ in panels_of(strip)]) for strip in strips],
             "has_targets": any(strip[0].target is not None for strip in strips),
         },
     )
@@ -66,40 +67,9 @@ def _write_picture(path: Path, runs: Sequence[RunSummary], strips: "list[list[Sa
     from imtrans.kit.report.plots import plots, stacked
 
     heads = ["source", *(r.name for r in runs), "target"]
-    samples = [sheet([_panels(strip)]) for strip in strips[:MAX_IN_PICTURE]]
+    samples = [sheet([panels_of(strip)]) for strip in strips[:MAX_IN_PICTURE]]
     image = stacked(plots(list(charts(runs))), samples, heads=heads)
     try:
         image.save(path)
     except OSError as error:
         raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _strips(runs: Sequence[RunSummary]) -> "tuple[list[list[Sample]], list[str]]":
-    """For each picture that all runs show, its sample of each run; and notes: the steps, or why there are none."""
-    from imtrans.kit.report import samples
-
-    newest = [(r.name, samples.newest(r.folder)) for r in runs]
-    without = [name for name, grid in newest if grid is None]
-    if without:
-        return [], [f"no samples side by side: none in {', '.join(without)}"]
-    by_key = [{s.key: s for s in grid.samples} for _, grid in newest if grid]
-    common = [key for key in by_key[0] if all(key in samples_of_run for samples_of_run in by_key)]
-    # Keys alone do not do: in two data sets they may be the same file names.
-    strips = [[samples_of_run[key] for samples_of_run in by_key] for key in common]
-    strips = [strip for strip in strips if _have_same_source(strip)]
-    if not strips:
-        return [], ["no samples side by side: the runs show different pictures"]
-    steps = ", ".join(f"{name} at step {grid.step:,}" for name, grid in newest if grid)
-    return strips[:MAX_SAMPLES], [f"samples: {steps}"]
-
-
-def _have_same_source(samples: "Sequence[Sample]") -> bool:
-    import numpy as np
-
-    first = samples[0].source
-    return all(s.source.shape == first.shape and np.array_equal(s.source, first) for s in samples)
-
-
-def _panels(strip: "Sequence[Sample]") -> list[Any]:
-    target = [strip[0].target] if strip[0].target is not None else []
-    return [strip[0].source, *(s.prediction for s in strip), *target]
