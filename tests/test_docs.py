@@ -50,6 +50,8 @@ def commands(page):
 def small(arguments):
     """The same command, of two steps on a narrow network; a run that is extended gets two more."""
     arguments = [a.replace("step-000300", "step-000002") for a in arguments]  # the 300 steps of a whole run
+    if arguments[0] == "bench":
+        return small_bench(arguments)
     if arguments[0] not in ("run", "resume") or "--dry-run" in arguments:
         return arguments
     rest = list(arguments)
@@ -71,6 +73,18 @@ def small(arguments):
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]
     return [*rest, *SMALL, *([] if "--dataset" in rest else TOY)]
+
+
+def small_bench(arguments):
+    """The same recipes, of two steps on narrow networks."""
+    settings = ["data.size=64", "generator.width=2", "discriminator.width=2", "train.num_samples=1"]
+    settings += ["dataset.pairs=6"] if "toy" in arguments else []
+    named = arguments[arguments.index("--recipes") + 1].split(",")
+    own = {"pix2pix": ["generator.depth=6"], "cyclegan": CYCLE[7::2], "pix2pixhd": ["generator.blocks=1"]}
+    settings += [f"{recipe}:{key}" for recipe in named for key in own.get(recipe, ["generator.blocks=1"])]
+    rest = list(arguments)
+    rest[rest.index("--steps") + 1] = "2"
+    return [*rest, *(word for key in settings for word in ("--set", key))]
 
 
 def unpaired(top):

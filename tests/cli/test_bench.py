@@ -7,7 +7,7 @@ import pytest
 from imtrans.cli.comparison.bench_runs import settings_for
 from imtrans.errors import ConfigError
 
-FOR_ALL = ["data.size=32", "dataset.pairs=6", "train.num_samples=2", "generator.width=2", "discriminator.width=2"]
+FOR_ALL = ["data.size=32", "train.num_samples=2", "generator.width=2", "discriminator.width=2"]
 OF_ONE = [
     "pix2pix:generator.depth=3",
     "pix2pix:metrics=l1",
@@ -20,11 +20,12 @@ OF_ONE = [
 
 
 @pytest.fixture
-def bench(subprocess_cli):
+def bench(subprocess_cli, pairs):
+    path = str(pairs(size=64))
     flags = [part for text in (*FOR_ALL, *OF_ONE) for part in ("--set", text)]
 
     def call(*arguments):
-        return subprocess_cli("bench", "--recipes", "pix2pix,cut", "--dataset", "toy", *flags, *arguments)
+        return subprocess_cli("bench", "--recipes", "pix2pix,cut", "--dataset", path, *flags, *arguments)
 
     return call
 

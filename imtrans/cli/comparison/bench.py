@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import ConfigFlags, as_record, configured
 from imtrans.cli.shared.mistakes import check_recipe
 from imtrans.cli.shared.table import table, width_of_output
-from imtrans.config.dataset_argument import needs_pairs
+from imtrans.config.dataset_argument import dataset_layer, needs_pairs
 from imtrans.config.schema import RunConfig
 from imtrans.errors import ConfigError
 
@@ -81,6 +81,7 @@ def command(session: Session, options: BenchOptions) -> None:
     from imtrans.cli.comparison import bench_page
     from imtrans.engine.runs.run_dir import check_name
 
+    options = _with_one_dataset(session, options)
     configs = {recipe: _config(session, recipe, options) for recipe in options.names}
     for recipe, config in configs.items():
         name = check_name(f"{options.name}-{recipe}")
@@ -94,9 +95,19 @@ def command(session: Session, options: BenchOptions) -> None:
     click.echo(json.dumps(bench_page.record(runs), indent=1) if options.as_json else "\n".join(_lines(runs, page)))
 
 
+def _with_one_dataset(session: Session, options: BenchOptions) -> BenchOptions:
+    """The same, a path as the data set and its options: methods that need no pairs would read it as something else."""
+    for recipe in options.names:
+        check_recipe(session.catalog, recipe)
+    if options.dataset is None or not any(needs_pairs(session.catalog, recipe) for recipe in options.names):
+        return options
+    given = {a.path: a.value for a in dataset_layer(session.catalog, options.dataset).assignments}
+    own = tuple(f"{'.'.join(path)}={value}" for path, value in given.items() if len(path) > 1)
+    return replace(options, dataset=str(given["dataset",]), settings=(*own, *options.settings))
+
+
 def _config(session: Session, recipe: str, options: BenchOptions) -> RunConfig:
     """What a recipe would be trained with: all that can be refused is refused before the first of them is trained."""
-    check_recipe(session.catalog, recipe)
     settings = tuple(bench_runs.settings_for(recipe, options.settings, options.names)[1::2])
     given = {k: getattr(options, k) for k in ("dataset", "data_root", "steps", "seed", "device")}
     config = configured(session.catalog, recipe, ConfigFlags(**given, settings=settings))

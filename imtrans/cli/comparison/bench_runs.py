@@ -137,7 +137,7 @@ def settings_for(recipe: str, settings: Sequence[str], recipes: Sequence[str]) -
     """The flags of a recipe: every KEY=VALUE, and of those with RECIPE: before them its own."""
     found = list[str]()
     for text in settings:
-        before, colon, _ = text.partition("=")[0].partition(":")
+        before, colon, _ = text.partition("=")[0].partition(":")  # a value may have a colon of its own
         if colon and before not in recipes:
             raise ConfigError(f"--set {text}: {before!r} is none of --recipes", hint=f"They are: {', '.join(recipes)}")
         if not colon:
