@@ -89,7 +89,7 @@ def command(session: Session, options: BenchOptions) -> None:
             click.echo(f"{recipe}: {name} is finished", err=True)
         else:
             click.echo(f"{recipe}: {name}", err=True)
-            bench_runs.trained(session, recipe, options.flags(recipe), name=name)
+            bench_runs.trained(session, recipe, options.flags(recipe), name=name, is_quiet=options.as_json)
     runs = [bench_runs.measured(session, recipe, name=f"{options.name}-{recipe}") for recipe in configs]
     page = bench_page.write(Path(options.output), runs)
     click.echo(json.dumps(bench_page.record(runs), indent=1) if options.as_json else "\n".join(_lines(runs, page)))

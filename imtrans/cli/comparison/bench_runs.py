@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imtrans.kit.report.metric_history import History
 
 USE = "bench.json"  # in a run's folder: the memory that its training took
-KIB = 1024
+KIB, STDERR = 1024, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,14 @@ class BenchRun:
         return {r["protocol"]: {k: v for k, v in r["choices"].items() if k not in own} for r in self.evaluations}
 
 
-def trained(session: Session, recipe: str, arguments: Sequence[str], *, name: str) -> None:
-    """Train a recipe as `imtrans run` does, in a process of its own, from where it stopped the last time."""
+def trained(session: Session, recipe: str, arguments: Sequence[str], *, name: str, is_quiet: bool) -> None:
+    """Train a recipe as `imtrans run` does, in a process of its own, from where it stopped the last time.
+
+    With `is_quiet` nothing of it goes to stdout.
+    """
     folder = _folder(name)
     line = [*_before(session.arguments), "run", recipe, *arguments, "--name", name, "--resume"]
-    code, peak = _run([sys.executable, "-m", "imtrans", *line])
+    code, peak = _run([sys.executable, "-m", "imtrans", *line], output=STDERR if is_quiet else None)
     if code:
         raise click.exceptions.Exit(code)
     known = atomic_io.read_json(folder / USE).get("memory") or 0
@@ -90,9 +93,9 @@ def measured(session: Session, recipe: str, *, name: str) -> BenchRun:
     )
 
 
-def _run(line: Sequence[str]) -> tuple[int, int]:
+def _run(line: Sequence[str], *, output: int | None) -> tuple[int, int]:
     """Run a command; its exit code, and the most memory in bytes that it had (0: the system does not tell)."""
-    process = subprocess.Popen(line)
+    process = subprocess.Popen(line, stdout=output)
     try:
         if not hasattr(os, "wait4"):
             return process.wait(), 0
