@@ -69,16 +69,19 @@ def fitting(recipe: str) -> dict[str, str]:
         "sketch2anime": {"data.size": "64"},  # its discriminator takes no less
         "label-scorer": {"generator.depth": ""},  # its network has none
         "pix2pixhd": {"generator.depth": "", "generator.downs": "2", "generator.blocks": "1"},
-        "cyclegan": {
-            "generator.depth": "",
-            "generator.blocks": "1",
-            "backward_generator.blocks": "1",
-            "backward_generator.width": "4",
-            "backward_discriminator.width": "4",
+        **{
+            name: {
+                "generator.depth": "",
+                "generator.blocks": "1",
+                "backward_generator.blocks": "1",
+                "backward_generator.width": "4",
+                "backward_discriminator.width": "4",
+            }
+            for name in ("cyclegan", "cyclegan-small")
         },
         **{
             name: {"generator.depth": "", "generator.blocks": "2", "method.patches": "16", "patch_network.width": "8"}
-            for name in ("cut", "fastcut")
+            for name in ("cut", "fastcut", "cut-small")
         },
         "regression": {
             "generator.depth": "",

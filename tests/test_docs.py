@@ -67,8 +67,8 @@ def small(arguments):
     rest += ["--batch-size", "1"] if "--folds" in rest else []
     if "generator=unet-timm" in rest:
         rest += ["--set", "data.size=64"]
-    if rest[1] in ("cyclegan", "cut", "fastcut"):
-        return [*rest, *(CYCLE if rest[1] == "cyclegan" else CUT)]
+    if rest[1].startswith(("cyclegan", "cut", "fastcut")):
+        return [*rest, *(CYCLE if rest[1].startswith("cyclegan") else CUT)]
     if rest[1] == "regression":  # which has no discriminator
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]

@@ -11,7 +11,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from imtrans.kit.random import uniform
 from imtrans.kit.spectral_norm import update_spectral_norms
-from imtrans.kit.training.distributed import is_distributed, sum_over_processes
+from imtrans.kit.training.distributed import gather_samples, is_distributed, sum_over_processes
 
 InitType = Literal["normal", "xavier"]
 NormName = Literal["batch", "instance", "plain-instance", "none"]
@@ -159,7 +159,8 @@ class ImagePool:
 
     Until it holds `size` images, each is stored and returned; then each is swapped for a stored one with probability
     1/2. The random numbers follow from the `draws` of the batch; two pools of one method need a `stream` each. A pool
-    of size 0 gives each image as it is.
+    of size 0 gives each image as it is. Several processes have one pool, each a copy of it: what is shown is what one
+    process with all of the batch would show.
     """
 
     def __init__(self, size: int = 50, *, stream: str = "image-pool") -> None:
@@ -168,14 +169,18 @@ class ImagePool:
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
         """(B, C, *spatial) in and out, detached; `draws` (B,) as in a Batch."""
-        numbers = uniform(draws, 2, stream=self.stream)
-        return torch.stack([self._swap(i, u) for i, u in zip(images.detach(), numbers, strict=True)])
+        if not self.size:
+            return images.detach()
+        gathered, own = gather_samples(images)
+        numbers = uniform(gather_samples(draws.to(images.device)).values.cpu(), 2, stream=self.stream)
+        shown = [self._swap(i, u) for i, u in zip(gathered, numbers, strict=True)]
+        return torch.stack([shown[i] for i in own])
 
     def _swap(self, image: Tensor, numbers: Tensor) -> Tensor:
         if len(self.images) < self.size:
             self.images.append(image)
             return image
-        if numbers[0] < 0.5 or not self.size:
+        if numbers[0] < 0.5:
             return image
         index = int(numbers[1] * self.size)
         stored, self.images[index] = self.images[index], image

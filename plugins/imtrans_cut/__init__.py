@@ -66,6 +66,18 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
     yield _recipe("cut", "unpaired translation, one way: contrast of patches, with identity", {}, falls=0.5)
     fast = {"nce_weight": 10.0, "identity": False, "flips": True}
     yield _recipe("fastcut", "as cut, faster and with less memory: no identity, mirrored", fast, falls=0.75)
+    yield Recipe(
+        name="cut-small",
+        base="cut",
+        summary="cut for a laptop: 128 px, a narrow ResNet of 6 blocks that halves sizes once",
+        networks={
+            "generator": ComponentRef("resnet6", {"width": 24, "downs": 1, "antialias": True, "init_type": "xavier"}),
+            "discriminator": ComponentRef("patchgan34", {**DISCRIMINATOR, "width": 32}),
+        },
+        data={"size": (128,)},
+        # So short trainings as a laptop's need the mean of the last weights.
+        train={"ema": 0.995},
+    )
 
 
 def _recipe(name: str, summary: str, options: Mapping[str, Any], *, falls: float) -> Recipe:

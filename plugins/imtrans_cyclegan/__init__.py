@@ -68,3 +68,19 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         reference="cyclegan",
         reference_dataset="horse2zebra",
     )
+    narrow = ComponentRef("resnet6", {"width": 24, "downs": 1, "antialias": True})
+    critic = ComponentRef("patchgan34", {**DISCRIMINATOR, "width": 32})
+    yield Recipe(
+        name="cyclegan-small",
+        base="cyclegan",
+        summary="cyclegan for a laptop: 128 px, narrow ResNets of 6 blocks that halve sizes once",
+        networks={
+            "generator": narrow,
+            "backward_generator": narrow,
+            "discriminator": critic,
+            "backward_discriminator": critic,
+        },
+        data={"size": (128,)},
+        # So short trainings as a laptop's need the mean of the last weights.
+        train={"ema": 0.995},
+    )

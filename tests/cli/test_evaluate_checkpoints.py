@@ -130,3 +130,11 @@ def test_of_one_checkpoint_there_is_no_time(evaluate):
     outcome = evaluate("falling@6", "--all-checkpoints")
     assert outcome.code == 4
     assert "falling@6 is one checkpoint, not a run" in outcome.err
+
+
+def test_the_card_of_the_best_says_what_chose_it(evaluate, desk, best, cli):
+    assert evaluate("falling@best").code == 0
+    outcome = cli("card", "falling@best")
+    assert outcome.code == 0, outcome.err
+    written = outcome.out + "".join(path.read_text() for path in (desk / "runs/falling").rglob("*.md"))
+    assert f"The checkpoint of step {best['step']} was chosen by l1 on these pictures" in written.replace("\\", "")

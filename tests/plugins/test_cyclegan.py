@@ -207,9 +207,7 @@ def test_an_identity_between_different_channels_is_refused_with_what_to_set():
 def test_the_recipe_survives_kills_with_a_full_pool_and_is_the_same_in_two_processes():
     check = {k: v for k, v in SMALL.items() if v} | {"generator.width": "4", "discriminator.width": "4"}
     check |= {"discriminator.layers": "1"}
-    check_run("cyclegan", {**check, "method.pool_size": "3"}, dataset="day2night", shares=False)
-    # Until the pool is full, each process shows its own pictures, as one alone does.
-    check_run("cyclegan", check, dataset="day2night", resumes=False)
+    check_run("cyclegan", {**check, "method.pool_size": "3"}, dataset="day2night")
 
 
 @pytest.mark.slow

@@ -43,8 +43,14 @@ DEPTH = {"generator.depth": 4}
 ENCODER = {"generator.encoder": "test_resnet", "generator.pretrained": False, "generator.width": 4}
 CYCLE = {f"{way}{slot}.width": 2 for way in ("", "backward_") for slot in ("generator", "discriminator")}
 RECIPES = {
-    **{name: {**KINDS["recipe"], "generator.blocks": 1, "method.patches": 16} for name in ("cut", "fastcut")},
-    "cyclegan": {**CYCLE, "generator.blocks": 1, "backward_generator.blocks": 1},
+    **{
+        name: {**KINDS["recipe"], "generator.blocks": 1, "method.patches": 16}
+        for name in ("cut", "fastcut", "cut-small")
+    },
+    **{
+        name: {**CYCLE, "generator.blocks": 1, "backward_generator.blocks": 1}
+        for name in ("cyclegan", "cyclegan-small")
+    },
     "pix2pixhd": {"generator.downs": 2, "generator.blocks": 1, **KINDS["recipe"]},
     "regression": ENCODER,
     "label-scorer": {"generator": "unet64", **DEPTH, **KINDS["recipe"]},

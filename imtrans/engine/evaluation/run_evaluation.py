@@ -81,14 +81,14 @@ def evaluate_run(
     loading = open_split(config, protocol.split, run=checkpoint.parent, data_spec=model.data_spec)
     choice = choice_of(checkpoint.parent, config=config, loading=loading, split=protocol.split)
     samples = samples_of_model(model, loading, protocol, stored=_stored(loading, protocol))
+    chosen = choice if choice and _is_chosen(checkpoint, choice) else None
     result = _evaluated(
         protocol,
-        dataclasses.replace(samples, notes=[*samples.notes, *_chosen(checkpoint, choice)]),
+        dataclasses.replace(samples, notes=[*samples.notes, *([chosen.note] if chosen else [])]),
         catalog=catalog,
-        conditions={"split": protocol.split, "inference": values(config.inference)}
-        | ({"direction": config.direction} if is_way_back else {}),
+        conditions=_conditions(config, protocol.split, is_way_back=is_way_back),
         mean=_mean(model, protocol, run=checkpoint.parent),
-        about=_about(checkpoint, config, protocol.split, is_way_back=is_way_back),
+        about=_about(checkpoint, config, protocol.split, is_way_back=is_way_back) | _fact(chosen),
         missing=[] if model.reversed() else [CYCLE],
         base=base or (Path() if checkpoint.is_file() else checkpoint.parent) / "evaluation",
         name=f"{name}-{config.direction}" if is_way_back else name,
@@ -97,6 +97,14 @@ def evaluate_run(
         tick=tick,
     )
     return result._replace(choice=choice)
+
+
+def _conditions(config: RunConfig, split: Split, *, is_way_back: bool) -> dict[str, Any]:
+    return {
+        "split": split,
+        "inference": values(config.inference),
+        **({"direction": config.direction} if is_way_back else {}),
+    }
 
 
 def _about(checkpoint: Path, config: RunConfig, split: Split, *, is_way_back: bool) -> dict[str, Any]:
@@ -175,11 +183,14 @@ def _evaluated(
     return EvaluationResult(evaluation, about, table, page.close(evaluation, about=about) if page else None)
 
 
-def _chosen(checkpoint: Path, choice: Choice | None) -> list[str]:
-    """What to say of a checkpoint that was chosen. The last one was not, even where it is the best."""
+def _fact(chosen: Choice | None) -> dict[str, str]:
+    return {"chosen": chosen.fact} if chosen else {}
+
+
+def _is_chosen(checkpoint: Path, choice: Choice) -> bool:
+    """Whether the checkpoint is the one that was chosen. The last one was not, even where it is the best."""
     is_last = [checkpoint] == checkpoint_paths.newest_first(checkpoint.parent)[:1]
-    is_chosen = choice is not None and checkpoint_paths.number_of(checkpoint) == choice.step
-    return [choice.note] if choice and is_chosen and not is_last else []
+    return checkpoint_paths.number_of(checkpoint) == choice.step and not is_last
 
 
 def _as_classes(protocol: str | None) -> str:

@@ -127,6 +127,7 @@ def _figures(evaluations: Sequence[StoredEvaluation]) -> Iterator[str]:
         yield (
             f"Protocol {escaped(each.protocol)}, hash {code(each.hash)}, {each.pictures:,} "
             f"{'picture' if each.pictures == 1 else 'pictures'} of the split {escaped(each.split)}."
+            + (f" The checkpoint of {escaped(each.chosen)}." if each.chosen else "")
             + (" In brackets: 95 % intervals." if any(m.interval for m in each.numbers.values()) else "")
         )
         yield ""

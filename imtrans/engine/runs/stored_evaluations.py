@@ -29,13 +29,14 @@ class StoredNumber:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredEvaluation:
-    """One evaluation; `protocol` is its name with its version."""
+    """One evaluation; `protocol` is its name with its version, `chosen` says how its checkpoint was, if it was."""
 
     protocol: str
     hash: str
     split: str
     pictures: int
     numbers: Mapping[str, StoredNumber]
+    chosen: str = ""
 
 
 def stored_evaluations(checkpoint: Path) -> list[StoredEvaluation]:
@@ -56,6 +57,7 @@ def _evaluation(record: Mapping[str, Any]) -> StoredEvaluation | None:
             hash=str(record["hash"]),
             split=str(record["split"]),
             pictures=int(record["pictures"]),
+            chosen=str(record.get("chosen") or ""),
             numbers={str(n): number for n, m in record["numbers"].items() if (number := _number(m)) is not None},
         )
     except (KeyError, TypeError, ValueError, AttributeError):

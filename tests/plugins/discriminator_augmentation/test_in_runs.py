@@ -49,10 +49,10 @@ def test_ada_killed_within_an_interval_and_in_two_processes():
 
 
 @pytest.mark.slow
-def test_ada_of_cyclegan_killed_within_an_interval():
+def test_ada_of_cyclegan_killed_within_an_interval_and_in_two_processes():
     networks = {f"{way}{slot}.width": 4 for way in ("", "backward_") for slot in ("generator", "discriminator")}
     blocks = {"generator.blocks": 1, "backward_generator.blocks": 1, "method.pool_size": 2}
-    check_run("cyclegan", {**networks, **blocks, **STEERED}, dataset="day2night", shares=False)
+    check_run("cyclegan", {**networks, **blocks, **STEERED}, dataset="day2night")
 
 
 @pytest.mark.slow

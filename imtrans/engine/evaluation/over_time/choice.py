@@ -30,12 +30,17 @@ class Choice:
         return asdict(self)
 
     @property
-    def note(self) -> str:
+    def fact(self) -> str:
         """What has to be said beside the numbers of the chosen checkpoint."""
         chosen = f"step {self.step:,} was chosen by {self.metric} on "
         if not self.is_same:
             return f"{chosen}the pictures of {self.split}, which are others than these"
-        return f"{chosen}these pictures ({self.split}): its numbers are too good. For others: --split test"
+        return f"{chosen}these pictures ({self.split}): its numbers are too good"
+
+    @property
+    def note(self) -> str:
+        """The same, and how to measure others."""
+        return f"{self.fact}. For others: --split test" if self.is_same else self.fact
 
 
 def choice_of(run: Path, *, config: RunConfig, loading: PairLoader, split: Split) -> Choice | None:
