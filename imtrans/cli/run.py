@@ -1,6 +1,7 @@
 """imtrans run"""
 
 import json
+import re
 from dataclasses import dataclass
 
 import click
@@ -139,5 +140,18 @@ def table(config: RunConfig) -> str:
         ]
     else:
         lines = fitted(rows, width=width, fixed=1)
-    dropped = (line for text in config.dropped for line in paragraph("left out:", text, width=width))
+    dropped = (line for text in _dropped(config) for line in paragraph("left out:", text, width=width))
     return "\n".join([*lines, *dropped])
+
+
+def _dropped(config: RunConfig) -> list[str]:
+    """The values that apply to nothing; in one line those that a data set advises for other networks than these."""
+    others, lines = dict[str, list[str]](), list[str]()
+    for text in config.dropped:
+        match = re.match(r"(\S+) \((dataset [^)]+)\): no (?:key|option) ", text)
+        if match:
+            others.setdefault(match[2], []).append(match[1])
+        else:
+            lines.append(text)
+    advice = (f"advice of {origin} for other networks: {', '.join(keys)}" for origin, keys in others.items())
+    return [*lines, *advice]

@@ -68,9 +68,13 @@ def imtrans_provide() -> Iterable[Component | Recipe]:
         reference="cyclegan",
         reference_dataset="horse2zebra",
     )
+    yield _small()
+
+
+def _small() -> Recipe:
     narrow = ComponentRef("resnet6", {"width": 24, "downs": 1, "antialias": True})
     critic = ComponentRef("patchgan34", {**DISCRIMINATOR, "width": 32})
-    yield Recipe(
+    return Recipe(
         name="cyclegan-small",
         base="cyclegan",
         summary="cyclegan for a laptop: 128 px, narrow ResNets of 6 blocks that halve sizes once",

@@ -161,7 +161,8 @@ def test_another_component_drops_what_the_recipe_said_of_the_first() -> None:
 def test_leaving_out_an_augmentation_drops_its_advice(catalog: Catalog) -> None:
     config = run(catalog, "augment=kornia-flip")
     assert [c.name for c in config.augment] == ["kornia-flip"]
-    assert "augment.kornia-jitter.scale (dataset toy): augment has no 'kornia-jitter'" in config.dropped[0]
+    left_out = "augment.kornia-jitter.scale (dataset toy): augment has no 'kornia-jitter'"
+    assert any(text.startswith(left_out) for text in config.dropped)
     assert run(catalog, "augment=[]").augment == ()
 
 

@@ -65,3 +65,11 @@ def test_a_longer_run_is_another_one(cli, tmp_path):
     assert cli(*line).code == 0
     longer = ["3" if text == "2" and line[i - 1] == "--steps" else text for i, text in enumerate(line)]
     assert cli(*longer).code == 0
+
+
+def test_what_a_data_set_advises_for_other_networks_is_one_line(cli):
+    lines = [line for line in cli("run", "pix2pix", "--dry-run").out.splitlines() if line.startswith("left out:")]
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "left out: advice of dataset toy for other networks: generator.blocks, generator.downs, "
+    )
