@@ -145,7 +145,7 @@ def evaluate(
 
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.evaluation.protocol import find, protocol_of_run
-    from imtrans.engine.evaluation.run_evaluation import EvaluationResult, evaluate_run
+    from imtrans.engine.evaluation.run_evaluation import EvaluationResult, evaluate_run, last_beside_best
 
     plugins = plugins or discover()
     catalog, results = Catalog(plugins.records), list[EvaluationResult]()
@@ -163,7 +163,7 @@ def evaluate(
                 keeps_pictures=keeps_pictures,
             )
         )
-    return results[0]._replace(best=results[1] if len(results) > 1 else None).record
+    return last_beside_best(results).record
 
 
 class Run:

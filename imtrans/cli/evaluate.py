@@ -117,6 +117,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
     from imtrans.engine.checkpoints import checkpoint_paths
     from imtrans.engine.evaluation.over_time.history import CheckpointHistory, write
     from imtrans.engine.evaluation.protocol import protocol_of_run
+    from imtrans.engine.evaluation.run_evaluation import last_beside_best
 
     run = Path(options.what[0])
     if options.source or options.labels or options.void is not None:
@@ -130,7 +131,7 @@ def _of_run(session: Session, options: EvaluateOptions) -> "Iterator[EvaluationR
         if options.all_checkpoints:
             yield write(CheckpointHistory(run=checkpoints[0].parent, results=results))
         else:
-            yield results[0]._replace(best=results[1] if len(results) > 1 else None)
+            yield last_beside_best(results)
 
 
 def _loaded(session: Session, checkpoint: Path, options: EvaluateOptions) -> "Model":

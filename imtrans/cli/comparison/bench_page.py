@@ -10,7 +10,6 @@ from imtrans.cli.comparison.bench_runs import BenchRun
 from imtrans.cli.comparison.same_samples import panels_of, same_samples
 
 if TYPE_CHECKING:
-    from imtrans.interfaces import Sample
     from imtrans.kit.images import Array
 
 TEMPLATE = Path(__file__).with_name("bench.html.j2")
@@ -99,16 +98,12 @@ def _text(value: float | None) -> str:
 
 
 def _picture(run: BenchRun) -> "Array | None":
-    """The first samples of a run on one sheet: source, prediction, target and what else it shows."""
+    """The first samples of a run on one sheet: source, prediction, target."""
     from imtrans.kit.report import samples
     from imtrans.kit.report.image_grid import sheet
 
     grid = samples.newest(run.folder)
-    return sheet([list(_panels(s)) for s in grid.samples[:ROWS]]) if grid and grid.samples else None
-
-
-def _panels(sample: "Sample") -> "Sequence[Array]":
-    return [p for p in (sample.source, sample.prediction, sample.target) if p is not None]
+    return sheet([panels_of([s]) for s in grid.samples[:ROWS]]) if grid and grid.samples else None
 
 
 def _markdown(runs: Sequence[BenchRun], pictures: "dict[str, Array | None]") -> str:

@@ -67,7 +67,9 @@ def trained(session: Session, recipe: str, arguments: Sequence[str], *, name: st
 
 def is_finished(name: str, *, steps: int | None) -> bool:
     """Whether a run of this name was trained to its end; it goes on where it is to have more `steps` than it had."""
-    record = atomic_io.read_json(_folder(name) / "run.json")
+    from imtrans.engine.runs import run_dir
+
+    record = run_dir.record(_folder(name))
     return record.get("status") == "finished" and int(record.get("step") or 0) >= (steps or 0)
 
 

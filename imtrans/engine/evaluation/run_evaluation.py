@@ -57,6 +57,11 @@ class EvaluationResult(NamedTuple):
         return {**numbers, "table": str(self.table), **page, **choice, **best}
 
 
+def last_beside_best(results: Sequence[EvaluationResult]) -> EvaluationResult:
+    """The first, that of the last checkpoint; with the second as its `best` where there is one."""
+    return results[0]._replace(best=results[1] if len(results) > 1 else None)
+
+
 def evaluate_run(
     model: Model,
     checkpoint: Path,

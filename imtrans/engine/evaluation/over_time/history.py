@@ -10,6 +10,7 @@ from typing import Any
 
 from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths
+from imtrans.engine.evaluation.eval_report import format_number
 from imtrans.engine.evaluation.evaluator import Number
 from imtrans.engine.evaluation.run_evaluation import EvaluationResult
 from imtrans.kit.report.html_report import Chart, Series, charts_of, render
@@ -122,9 +123,7 @@ def _rows(history: CheckpointHistory) -> list[tuple[str, list[tuple[str, bool]]]
 
 def shown(number: Number | None) -> str:
     """A number in a table; "-" for none."""
-    if number is None or math.isnan(number.value):
-        return "-"
-    return f"{number.value:.4g}" if abs(number.value) >= 1 else f"{number.value:.4f}"
+    return format_number(number.value if number else None)
 
 
 def _chart(history: CheckpointHistory, name: str) -> Chart:
