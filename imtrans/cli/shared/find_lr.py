@@ -94,7 +94,7 @@ def _write(stem: str, result: "LRRangeTest") -> Path:
 def _lines(config: RunConfig, result: "LRRangeTest", picture: Path) -> Iterator[str]:
     yield (
         f"{len(result.rates)} steps at learning rates from {result.rates[0]:.1e} to {result.rates[-1]:.1e}"
-        if (result.rates)
+        if result.rates
         else "No step had a loss that tells whether the model learns"
     )
     if result.suggestion is None:

@@ -1,6 +1,5 @@
 """How losses become steps of optimizers."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
 from imtrans.errors import ConfigError, PluginError, join_names, nearest
+from imtrans.kit.training.precision import full_precision
 
 
 @dataclass(kw_only=True)
@@ -89,7 +89,7 @@ class OptimizerStep:
             group = self.groups[name]
             # A loss that is not finite may have finite gradients: times zero it makes them NaN, without waiting.
             weight = self._weight + 0 * loss.detach()
-            with _full_precision(loss.device.type):
+            with full_precision(loss.device.type):
                 scaled = group.scaler.scale(loss.float() * weight)
                 torch.autograd.backward(scaled, inputs=list(group.parameters), retain_graph=left > 0)
         for name in real:
@@ -151,11 +151,6 @@ def _refuse_lost(losses: Mapping[str, Tensor]) -> None:
             f"the loss that the method gives for optimizer group {lost!r} has no gradient: it trains nothing",
             hint="Look for detach(), torch.no_grad() or a conversion to numbers. A loss that rests in a step is 0.",
         )
-
-
-def _full_precision(device: str) -> contextlib.AbstractContextManager[Any]:
-    is_there = torch.amp.is_autocast_available(device)
-    return torch.autocast(device, enabled=False) if is_there else contextlib.nullcontext()
 
 
 def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:

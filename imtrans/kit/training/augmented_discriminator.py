@@ -1,6 +1,5 @@
 """A discriminator that sees its images augmented: how methods use the slot `discriminator_augmentation`."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from imtrans.interfaces import Batch, Discriminator, DiscriminatorAugmentation, DiscriminatorOutput, ImageSpec
 from imtrans.kit.report.metric_history import HEALTH
+from imtrans.kit.training.precision import full_precision
 
 # Of whose update a pass is: the discriminator's own, on real or on generated images, or the generator's.
 Role = Literal["real", "fake", "generator"]
@@ -45,7 +45,7 @@ class AugmentedDiscriminator:
         """Source and image as it sees them; in float32 at least, whatever the precision of the run."""
         if not self.augmentations:
             return source, image
-        with _full_precision(image.device.type):
+        with full_precision(image.device.type):
             source, image = source if source is None else _at_least_float32(source), _at_least_float32(image)
             for each in self.augmentations:
                 source, image = each(source, image, draws, stream=f"{self.label}.{role}")
@@ -99,8 +99,3 @@ class AugmentedDiscriminator:
 
 def _at_least_float32(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
-
-
-def _full_precision(device: str) -> contextlib.AbstractContextManager[Any]:
-    is_there = torch.amp.is_autocast_available(device)
-    return torch.autocast(device, enabled=False) if is_there else contextlib.nullcontext()
