@@ -24,7 +24,7 @@ def command(session: Session, /, run: str, name: str | None, as_json: bool) -> N
 
     folder = checkpoint_paths.folder_of(Path(run))
     config = run_location.previous_config(session.catalog, folder, None, is_trained=True)
-    for line in differences(folder, provenance.environment("")):
+    for line in differences(folder, provenance.environment()):
         click.echo(f"Warning: {line}", err=True)
     resumes = run_dir.record(folder).get("resumes")
     if resumes:

@@ -93,7 +93,13 @@ class TrainOptions:
     init: str | None = option(
         None, "run, checkpoint or safetensors file whose weights to begin with, where they fit", example="runs/first"
     )
-    precision: Literal["float32", "bf16", "fp16"] = option("float32", "what the networks compute in (weights: float32)")
+    precision: Literal["float32", "bf16", "fp16", "auto"] = option(
+        "float32",
+        "what the networks compute in (weights: float32); auto: bf16 where the device has instructions for it",
+    )
+    speedups: tuple[Literal["auto", "none", "fused-adam", "small-maps", "kept-memory"], ...] = option(
+        ("auto",), "what makes the run faster without changing it: auto, all that fits the device; none; or by name"
+    )
     timeout: int = option(
         120, "seconds for which one of several devices may keep the others waiting", low=1, unit="seconds"
     )

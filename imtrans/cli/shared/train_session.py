@@ -37,8 +37,10 @@ def trained(session: Session, config: RunConfig, where: Where, *, is_quiet: bool
     """
     from imtrans.engine import device, distributed
     from imtrans.engine.runs import run_dir
+    from imtrans.engine.speedups import is_asked
 
-    device.tune_malloc()
+    if is_asked(config.train, "kept-memory"):
+        device.tune_malloc()
     locked: list[Path] = []
     try:
         with distributed.map_peer_errors():

@@ -7,6 +7,7 @@ from imtrans.config.schema import RunConfig
 from imtrans.engine.build import Model
 from imtrans.engine.data.data_summary import data_summary
 from imtrans.engine.data.pair_loader import PairLoader
+from imtrans.engine.speedups import precision, speedups
 
 
 def run_facts(model: Model, training: PairLoader, validation: PairLoader) -> dict[str, Any]:
@@ -16,7 +17,14 @@ def run_facts(model: Model, training: PairLoader, validation: PairLoader) -> dic
         **data_summary(model.config, training, validation),
         "parameters": ", ".join(f"{n} {c:,}" for n, c in counts.items()),
         "device": str(model.device),
+        "precision": _precision(model),
+        "speedups": ", ".join(speedups(model.config.train, model.device)) or "none",
     }
+
+
+def _precision(model: Model) -> str:
+    asked, used = model.config.train.precision, precision(model.config.train, model.device)
+    return f"{used} (train.precision=auto)" if asked == "auto" else used
 
 
 def dataset_name(config: RunConfig) -> str:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from imtrans.engine import device as devices
 from imtrans.engine.build import Model
+from imtrans.engine.fast_layers.inference import for_inference
 from imtrans.engine.inference.batches import is_same_alone, sample_by_sample
-from imtrans.engine.inference.fast_layers import fast_layers
 from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
@@ -79,7 +79,7 @@ class ModelRunner:
 
     @contextmanager
     def _state(self, seed: int) -> Iterator[None]:
-        with self._lock, inference_mode(self.model, seed=seed), fast_layers(self.model.networks.values()):
+        with self._lock, inference_mode(self.model, seed=seed), for_inference(self.model.networks.values()):
             yield
 
     def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:

@@ -12,6 +12,7 @@ from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
+from imtrans.engine.speedups import is_asked, precision
 from imtrans.errors import ConfigError, PluginError, join_names, nearest
 from imtrans.kit.training.precision import full_precision
 
@@ -132,6 +133,7 @@ class OptimizerStep:
             _step_if_finite(group.optimizer, is_bad)
             self.faults.append((name, is_bad))
         group.optimizer.zero_grad(set_to_none=True)
+        torch.clear_autocast_cache()  # it holds the weights of before the step, in half precision
         self.norms[name] = norm
 
     def _sum(self, group: Group) -> None:
@@ -169,14 +171,16 @@ def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
 def optimizer_step(model: Model, *, steps: int, epoch: int = 1, world: ProcessGroup | None = None) -> OptimizerStep:
     """The step of a model in a run of so many steps, with the optimizers that its configuration asks for; `epoch`: the
     steps of one."""
-    train, is_half = model.config.train, model.config.train.precision == "fp16"
-    groups = {}
+    train, groups = model.config.train, {}
+    is_half, is_fused = precision(train, model.device) == "fp16", is_asked(train, "fused-adam")
     for name, parameters in parameter_groups(model).items():
         divided, options = divided_groups(model, parameters, group=name), model.config.optimizers[name]
         begins = [first_step(part.pop(FIXED_FOR, None), epoch=epoch) for part in divided]  # no setting of torch's
         groups[name] = Group(
             parameters=[p for part in divided for p in part["params"]],
-            optimizer=create_optimizer(divided if len(divided) > 1 else parameters, options, group=name),
+            optimizer=create_optimizer(
+                divided if len(divided) > 1 else parameters, options, group=name, is_fused=is_fused
+            ),
             scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
             lrs=[part.get("lr", options.lr) for part in divided],
             begins=begins,

@@ -12,16 +12,21 @@ from imtrans.plugins.recipe import OptimizerOptions
 
 
 def create_optimizer(
-    parameters: Sequence[nn.Parameter] | Sequence[dict[str, Any]], options: OptimizerOptions, *, group: str = "GROUP"
+    parameters: Sequence[nn.Parameter] | Sequence[dict[str, Any]],
+    options: OptimizerOptions,
+    *,
+    group: str = "GROUP",
+    is_fused: bool = True,
 ) -> torch.optim.Optimizer:
     """Adam from torch (fused: a tenth faster on the CPU), any other from timm; it is given what it has a use for.
 
-    `parameters` may be torch's parameter groups, each with settings of its own.
+    `parameters` may be torch's parameter groups, each with settings of its own; without `is_fused` Adam steps one
+    parameter after another.
     """
-    first = parameters[0]["params"][0] if isinstance(parameters[0], dict) else parameters[0]
     shared: dict[str, Any] = {"lr": options.lr, "weight_decay": options.weight_decay}
     if options.name == "adam":
-        is_fused = first.device.type in ("cpu", "cuda")
+        first = parameters[0]["params"][0] if isinstance(parameters[0], dict) else parameters[0]
+        is_fused = is_fused and first.device.type in ("cpu", "cuda")
         return torch.optim.Adam(parameters, fused=is_fused, betas=_two(options), eps=options.eps, **shared)
     timm = optional_vision("timm.optim")
     known = timm.list_optimizers()

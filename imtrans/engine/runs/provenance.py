@@ -32,7 +32,7 @@ def write(run: Run, plugins: "Plugins") -> None:
         "samples": "counter-based, of (seed, epoch, index)",
     }
     records = {
-        "env.json": environment(str(run.facts["device"])),
+        "env.json": environment() | {k: run.facts[k] for k in ("device", "precision", "speedups")},
         "plugins.json": required_plugins.record(run.config, plugins.versions(), Catalog(plugins.records)),
         "seed.json": {"seed": seed, "streams": streams},
     }
@@ -64,7 +64,7 @@ def code(folder: Path) -> tuple[dict[str, Any], str]:
     return state, diff if is_whole else ""
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """The versions, the machine and the variables on which the numbers of a run may depend."""
     variables = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "IMTRANS_HOME", "WORLD_SIZE")
     cuda = {"cuda": torch.version.cuda, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
@@ -76,7 +76,6 @@ def environment(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         **cuda,
         "threads": torch.get_num_threads(),
-        "device": device,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "variables": {k: os.environ[k] for k in variables if k in os.environ},
         "packages": list(_installed()),

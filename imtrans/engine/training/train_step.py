@@ -10,6 +10,8 @@ from torch import Tensor
 from imtrans.engine.data.loader import prepare
 from imtrans.engine.data.pair_loader import HostBatch
 from imtrans.engine.data.sampler import StepSamples
+from imtrans.engine.fast_layers.training import for_training
+from imtrans.engine.speedups import precision, speedups
 from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.meters import LossMeter
@@ -23,6 +25,10 @@ class TrainStep:
 
     def __init__(self, job: TrainingJob, meter: LossMeter) -> None:
         self.job, self.model, self.meter = job, job.model, meter
+        self.precision = precision(job.model.config.train, job.model.device)
+        names = speedups(job.model.config.train, job.model.device)
+        networks = job.model.networks.values() if "small-maps" in names else ()
+        self.layers = for_training(networks)
         self.last_batch: HostBatch | None = None
 
     def __call__(self, samples: StepSamples, host_batches: Sequence[HostBatch]) -> None:
@@ -64,7 +70,7 @@ class TrainStep:
         batch = prepare(host_batch, self.model.data_spec, self.model.device, self.job.augment)
         self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial)
         self._terms()  # those of a pass that was no training are dropped
-        with _autocast(self.model.device, self.model.config.train.precision):
+        with _autocast(self.model.device, self.precision), self.layers:
             values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)
         self.meter.add({**values, **self._terms()}, len(host_batch.keys))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from imtrans.engine.inference.fast_layers import fast_layers
+from imtrans.engine.fast_layers.inference import for_inference
 
 LAYERS = {
     "strided, small map": (nn.Conv2d(5, 7, 4, 2, 1), (2, 5, 16, 12)),
@@ -31,7 +31,7 @@ def test_the_sums_are_equal_in_double_precision(name):
     layer = layer.double()
     x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = layer(x)
-    with fast_layers([layer, nn.Sequential(layer)]):  # networks may share it
+    with for_inference([layer, nn.Sequential(layer)]):  # networks may share it
         found = layer(x)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
     assert "forward" not in vars(layer)
@@ -50,11 +50,11 @@ def test_layers_with_ways_of_their_own_keep_them():
     layers = [Doubled(3, 4, 3), normed.eval(), replaced]
     x = torch.randn(1, 3, 8, 8)
     expected = [layer(x) for layer in layers]
-    with fast_layers([*layers, half]):
+    with for_inference([*layers, half]):
         assert all(torch.equal(layer(x), wanted) for layer, wanted in zip(layers, expected, strict=True))
         assert "forward" not in vars(half)
     assert replaced.forward is torch.neg
     upsampling = nn.ConvTranspose2d(3, 4, 4, 2, 1)
-    with fast_layers([upsampling]):
+    with for_inference([upsampling]):
         assert upsampling(torch.randn(1, 3, 4, 4), output_size=[9, 9]).shape == (1, 4, 9, 9)
         assert upsampling(torch.randn(3, 4, 4)).shape == (4, 8, 8)

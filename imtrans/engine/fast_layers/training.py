@@ -1,0 +1,47 @@
+"""The form of each convolution that is fastest for a training step on the CPU."""
+
+from collections.abc import Iterable
+from functools import partial
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from imtrans.engine.fast_layers import forms
+from imtrans.engine.fast_layers.patch import FastLayers
+
+# Columns of the product, over the whole batch, up to which it is faster, with its gradients, than the layer. Matrices
+# of bfloat16 are multiplied as fast as maps are convolved, those of float32 at half that speed.
+COLUMNS = {torch.bfloat16: 256}
+COLUMNS_ELSE = 1
+
+
+def for_training(modules: Iterable[nn.Module], *, columns: int | None = None) -> FastLayers:
+    """A block in which the convolutions of `modules` train fastest; `columns` instead of what the precision decides."""
+    made = {nn.Conv2d: partial(_conv, columns), nn.ConvTranspose2d: partial(_transposed, columns)}
+    return FastLayers(modules, made)
+
+
+def _conv(columns: int | None, layer: nn.Conv2d, x: Tensor) -> Tensor:
+    if x.dim() == 4 and _is_small(columns, len(x) * prod(forms.output_size(layer, x)), layer.out_channels, x):
+        return forms.conv_as_matrix(layer, x)
+    return nn.Conv2d.forward(layer, x)
+
+
+def _transposed(
+    columns: int | None, layer: nn.ConvTranspose2d, x: Tensor, output_size: list[int] | None = None
+) -> Tensor:
+    is_plain = not output_size and forms.is_doubling(layer, x)
+    if is_plain and _is_small(columns, len(x) * prod(x.shape[2:]), layer.in_channels, x):
+        return forms.doubling_as_matrix(layer, x)
+    return nn.ConvTranspose2d.forward(layer, x, output_size)
+
+
+def _is_small(columns: int | None, count: int, channels: int, x: Tensor) -> bool:
+    """Whether a product pays: few columns, and not more than the weights have rows."""
+    return count <= min(_limit(x) if columns is None else columns, channels)
+
+
+def _limit(x: Tensor) -> int:
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    return COLUMNS.get(dtype, COLUMNS_ELSE)

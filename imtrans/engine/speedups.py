@@ -1,0 +1,37 @@
+"""What makes a run faster without making it another one, and which of it a run uses."""
+
+import torch
+
+from imtrans.engine import device as devices
+from imtrans.plugins.recipe import TrainOptions
+
+
+def is_asked(options: TrainOptions, name: str) -> bool:
+    """Whether `train.speedups` has this one; "auto" stands for all."""
+    return "auto" in options.speedups or name in options.speedups
+
+
+def speedups(options: TrainOptions, device: torch.device) -> list[str]:
+    """Those of `train.speedups` that do something for a run on this device."""
+    is_cpu = device.type == "cpu"
+    does_something = {
+        "fused-adam": device.type in ("cpu", "cuda"),
+        "small-maps": is_cpu and not options.compile,
+        "kept-memory": is_cpu and devices.is_memory_kept(),
+    }
+    return [name for name, is_of_use in does_something.items() if is_of_use and is_asked(options, name)]
+
+
+def precision(options: TrainOptions, device: torch.device) -> str:
+    """What the networks compute in: for "auto" bfloat16 where the device has instructions for it."""
+    if options.precision != "auto":
+        return options.precision
+    return "bf16" if has_bf16(device) else "float32"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 by itself; where that is emulated it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    instructions = (torch.cpu._is_avx512_bf16_supported, torch.cpu._is_amx_tile_supported)
+    return device.type == "cpu" and any(bool(are_there()) for are_there in instructions)

@@ -1,0 +1,75 @@
+"""Which speedups and which precision a run uses, where it says so, and that a run can do without."""
+
+import json
+
+import pytest
+import torch
+from factories import job
+
+from imtrans.engine import speedups as engine_speedups
+from imtrans.engine.speedups import has_bf16, precision, speedups
+from imtrans.engine.training import trainer
+from imtrans.plugins.recipe import TrainOptions
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        (("auto",), ["fused-adam", "small-maps"]),
+        (("none",), []),
+        (("small-maps", "kept-memory"), ["small-maps"]),  # no command has set the allocator of this process up
+    ],
+)
+def test_those_that_fit_the_device_are_used(asked, used, monkeypatch):
+    monkeypatch.setattr("imtrans.engine.device._kept", [])
+    assert speedups(TrainOptions(speedups=asked), CPU) == used
+
+
+def test_a_compiled_network_keeps_its_layers():
+    assert "small-maps" not in speedups(TrainOptions(compile=True), CPU)
+
+
+def test_bf16_is_taken_where_the_device_has_instructions_for_it(monkeypatch):
+    assert precision(TrainOptions(), CPU) == "float32"
+    assert precision(TrainOptions(precision="auto"), torch.device("meta")) == "float32"
+    for has in (True, False):
+        monkeypatch.setattr(engine_speedups, "has_bf16", lambda device, has=has: has)
+        assert precision(TrainOptions(precision="auto"), CPU) == ("bf16" if has else "float32")
+    assert isinstance(has_bf16(CPU), bool)
+
+
+def run(folder, **settings):
+    training = job(folder, {f"train.{k}": v for k, v in settings.items()})
+    trainer.fit_recorded(training)
+    return training
+
+
+def test_a_run_says_what_it_uses_and_can_do_without(tmp_path):
+    with_all = run(tmp_path / "all")
+    without = run(tmp_path / "none", speedups="none")
+    assert with_all.run.facts["speedups"].startswith("fused-adam, small-maps")
+    record = json.loads((without.run.folder / "env.json").read_text())
+    assert (record["speedups"], record["precision"]) == ("none", "float32")
+    states = [j.model.networks["generator"].state_dict() for j in (with_all, without)]
+    torch.testing.assert_close(*states, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("asked", ["bf16", "float32"])
+def test_the_generators_loss_sees_the_discriminator_after_its_step(asked, tmp_path):
+    """torch keeps the half-precision copies of weights until its autocast block ends: within one block (torch 2.13)
+    a network would go on with the weights of before its step, and G's loss would be another one than in float32."""
+    training = job(tmp_path / "run", {"train.precision": asked, "train.steps": "1", "train.optimizer.lr": "0.1"})
+    discriminator, means = training.model.networks["discriminator"], []
+    layer = next(m for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d))
+    x = torch.ones(1, layer.in_channels, 8, 8)
+    layer.register_forward_hook(lambda module, _args, _output: means.append(_mean(module, x)))
+    trainer.fit_recorded(training)
+    made, real, made_again = means[:3]
+    assert made == real
+    assert abs(made_again - made) > 0.1 * abs(made)
+
+
+def _mean(layer, x):
+    return float(torch.nn.functional.conv2d(x, layer.weight).mean().detach())
