@@ -31,7 +31,8 @@ def choose(name: str) -> torch.device:
 
 def prepare(options: TrainOptions) -> None:
     """Set torch up as a run asks: deterministic algorithms, or the fastest ones."""
-    torch.use_deterministic_algorithms(options.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != options.deterministic:  # setting it imports torch's compiler
+        torch.use_deterministic_algorithms(options.deterministic)
     if options.deterministic:
         # cuBLAS is deterministic only with a fixed workspace, and reads this when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from imtrans.engine.optim.adam import Adam
 from imtrans.errors import ConfigError, nearest
 from imtrans.kit.torchvision_compat import optional_vision
 from imtrans.plugins.recipe import OptimizerOptions
@@ -27,7 +28,7 @@ def create_optimizer(
     if options.name == "adam":
         first = parameters[0]["params"][0] if isinstance(parameters[0], dict) else parameters[0]
         is_fused = is_fused and first.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(parameters, fused=is_fused, betas=_two(options), eps=options.eps, **shared)
+        return Adam(parameters, fused=is_fused, betas=_two(options), eps=options.eps, **shared)
     timm = optional_vision("timm.optim")
     known = timm.list_optimizers()
     if options.name not in known:

@@ -1,0 +1,48 @@
+"""Our training step alone: FOLDER of pairs, SIZE, BATCH, STEPS, PRECISION. One batch, no data, log or evaluation.
+
+Prints one line of JSON: the seconds of each step.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from imtrans.engine.device import tune_malloc
+from imtrans.engine.training import setup
+from imtrans.engine.training.meters import LossMeter
+from imtrans.engine.training.train_step import TrainStep
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.discovery import Selection, discover
+
+from benchmarks.speed.settings import run_config
+
+
+def main(folder: Path, size: int, batch: int, steps: int, precision: str) -> None:
+    tune_malloc()
+    plugins = discover(Selection(others=False))
+    catalog = Catalog(plugins.records)
+    config = run_config(catalog, folder, size=size, batch=batch, steps=steps, precision=precision)
+    with tempfile.TemporaryDirectory() as top:
+        job = setup.setup_training(config, catalog=catalog, plugins=plugins, folder=Path(top) / "run", is_quiet=True)
+        print(json.dumps({"seconds": seconds(job, steps)}))
+
+
+def seconds(job, steps: int) -> list[float]:
+    from imtrans.engine.training.job import remaining_samples
+    from imtrans.engine.data.prefetch import Prefetcher
+
+    step, taken = TrainStep(job, LossMeter(job.progress, job.world)), []
+    order = remaining_samples(job.model.config, len(job.training.source.dataset), job.progress)
+    samples, host_batches = next(iter(Prefetcher(loading=job.training, order=order, workers=0)))
+    for _ in range(steps):
+        began = time.perf_counter()
+        step(samples, host_batches)
+        job.update.faults = []
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5])
