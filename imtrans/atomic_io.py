@@ -238,8 +238,7 @@ def digest(path: Path) -> str:
 
 
 def _seal(stage: Path) -> None:
-    mask = os.umask(0)  # the only way to read it is to set it
-    os.umask(mask)
+    mask = _umask()
     files = sorted(p for p in stage.iterdir() if p.is_file())
     for path in files:
         path.chmod(0o666 & ~mask)  # safetensors makes its files private whatever the umask
@@ -250,6 +249,17 @@ def _seal(stage: Path) -> None:
     disk.write(manifest, lambda p: p.write_text(text, encoding="utf-8"))
     sync(manifest)
     sync_folder(stage)
+
+
+def _umask() -> int:
+    try:
+        fields = Path("/proc/self/status").read_text(encoding="utf-8").split()
+        return int(fields[fields.index("Umask:") + 1], 8)
+    except (OSError, ValueError, IndexError):
+        # The other way to read it sets it, for all threads.
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask
 
 
 def _remove_tree(folder: Path) -> None:

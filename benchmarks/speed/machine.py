@@ -20,8 +20,8 @@ def described() -> str:
     """Processor, cores, versions."""
     cpu = torch.backends.cpu.get_cpu_capability()
     half = "with" if has_bf16(torch.device("cpu")) else "without"
-    threads = f"{torch.get_num_threads()} threads"
-    return f"{platform.machine()}, {cpu} {half} bfloat16, {threads}; torch {torch.__version__}, Python {platform.python_version()}"
+    hardware = f"{platform.machine()}, {cpu} {half} bfloat16, {torch.get_num_threads()} threads"
+    return f"{hardware}; torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def best_seconds(call: Callable[[], object], times: int = 7) -> float:

@@ -35,7 +35,9 @@ def run(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str
     changed = {**os.environ, "PYTHONPATH": path, "IMTRANS_HOME": str(folder / "home"), **(environment or {})}
     began, clock = time.time(), time.perf_counter()
     with (folder / "stdout").open("w+") as out, (folder / "stderr").open("w+") as errors:
-        process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=folder, env=changed, stdout=out, stderr=errors)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments], cwd=folder, env=changed, stdout=out, stderr=errors
+        )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - clock

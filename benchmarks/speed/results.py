@@ -19,8 +19,8 @@ def _step(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
 PARTS: dict[str, Part] = {"step": _step}
 
 
-def run(names: Sequence[str], folder: Path, *, rounds: int, is_tiny: bool, is_kept: bool) -> None:
-    """Measure these parts and print their tables; `is_kept`: into RESULTS.md, too."""
+def run(names: Sequence[str], folder: Path, *, rounds: int, is_tiny: bool) -> None:
+    """Measure these parts and print their tables."""
     print(machine.described(), flush=True)
     for name in names:
         (folder / name).mkdir()

@@ -38,7 +38,9 @@ GOALS |= {("bf16", 64, 1): 2.5, ("bf16", 128, 1): 2.5}
 KINDS = {torch.float32: "float32", torch.bfloat16: "bf16"}
 
 
-def measure(folder: Path, *, rounds: int, steps: int, sizes: Sequence[tuple[int, int]] = ((256, 1), (256, 4))) -> list[Row]:
+def measure(
+    folder: Path, *, rounds: int, steps: int, sizes: Sequence[tuple[int, int]] = ((256, 1), (256, 4))
+) -> list[Row]:
     """Rows for each (size, batch): both precisions against the plain program, and against their steps alone."""
     check_equal_steps()
     kinds = ["float32", *(["bf16"] if has_bf16(torch.device("cpu")) else [])]
@@ -68,7 +70,9 @@ def _rows(top: Path, pairs: Path, size: int, batch: int, kinds: list[str], *, ro
     for kind in kinds:
         what = f"{size} px, batch {batch}, {kind}"
         floor = 1e3 * floor_of(size, batch, kind)
-        rows.append(Row(f"whole command, {what}", plain, whole[kind], goal=GOALS.get((kind, size, batch), 0), floor=floor))
+        rows.append(
+            Row(f"whole command, {what}", plain, whole[kind], goal=GOALS.get((kind, size, batch), 0), floor=floor)
+        )
         rows.append(Row(f"its step alone beside it, {what}", alone[kind], whole[kind], goal=0.95))
     return rows
 

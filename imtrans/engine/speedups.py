@@ -18,6 +18,7 @@ def speedups(options: TrainOptions, device: torch.device) -> list[str]:
         "fused-adam": device.type in ("cpu", "cuda"),
         "small-maps": is_cpu and not options.compile,
         "kept-memory": is_cpu and devices.is_memory_kept(),
+        "background-save": True,
     }
     return [name for name, is_of_use in does_something.items() if is_of_use and is_asked(options, name)]
 

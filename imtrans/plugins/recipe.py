@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 
+Speedup = Literal["auto", "none", "fused-adam", "small-maps", "kept-memory", "background-save"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """The keys `data.*`. The `former` names are those in run folders and checkpoints of format 1."""
@@ -97,7 +100,7 @@ class TrainOptions:
         "float32",
         "what the networks compute in (weights: float32); auto: bf16 where the device has instructions for it",
     )
-    speedups: tuple[Literal["auto", "none", "fused-adam", "small-maps", "kept-memory"], ...] = option(
+    speedups: tuple[Speedup, ...] = option(
         ("auto",), "what makes the run faster without changing it: auto, all that fits the device; none; or by name"
     )
     timeout: int = option(

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(
     ("asked", "used"),
     [
-        (("auto",), ["fused-adam", "small-maps"]),
+        (("auto",), ["fused-adam", "small-maps", "background-save"]),
         (("none",), []),
         (("small-maps", "kept-memory"), ["small-maps"]),  # no command has set the allocator of this process up
     ],

@@ -9,14 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.speed.settings import run_config
 from imtrans.engine.device import tune_malloc
 from imtrans.engine.training import setup
 from imtrans.engine.training.meters import LossMeter
 from imtrans.engine.training.train_step import TrainStep
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import Selection, discover
-
-from benchmarks.speed.settings import run_config
 
 
 def main(folder: Path, size: int, batch: int, steps: int, precision: str) -> None:
@@ -30,8 +29,8 @@ def main(folder: Path, size: int, batch: int, steps: int, precision: str) -> Non
 
 
 def seconds(job, steps: int) -> list[float]:
-    from imtrans.engine.training.job import remaining_samples
     from imtrans.engine.data.prefetch import Prefetcher
+    from imtrans.engine.training.job import remaining_samples
 
     step, taken = TrainStep(job, LossMeter(job.progress, job.world)), []
     order = remaining_samples(job.model.config, len(job.training.source.dataset), job.progress)

@@ -3,20 +3,17 @@ JSON."""
 
 import contextlib
 import dataclasses
-import errno
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 import imtrans
-from imtrans import atomic_io
 from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Layer
@@ -34,6 +31,7 @@ from imtrans.engine.checkpoints.checkpoint_paths import (
     step_name,
     weights_file,
 )
+from imtrans.engine.checkpoints.content import CheckpointContent
 from imtrans.engine.checkpoints.model_file import FORMAT, KEY
 from imtrans.engine.checkpoints.model_file import read_metadata as read_metadata
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
@@ -56,28 +54,51 @@ def save(
     is_best: bool = False,
     is_milestone: bool = False,
 ) -> Path:
-    """Write `run`/step-NNNNNN, or best-NNNNNN, atomically, and return its path.
+    """Write `run`/step-NNNNNN, or best-NNNNNN, atomically, and return its path; see `content_of`. Raises ResourceError
+    where the folder cannot be written."""
+    content = content_of(
+        model,
+        run,
+        step=step,
+        plugins=plugins,
+        progress=progress,
+        shared=shared,
+        ranks=ranks,
+        is_best=is_best,
+        is_milestone=is_milestone,
+    )
+    return content.write()
+
+
+def content_of(
+    model: Model,
+    run: Path,
+    *,
+    step: int,
+    plugins: Mapping[str, Any],
+    progress: Mapping[str, Any] | None = None,
+    shared: Any = None,
+    ranks: Sequence[Any] = (),
+    is_best: bool = False,
+    is_milestone: bool = False,
+) -> CheckpointContent:
+    """What a checkpoint of the present state holds; its tensors are the model's own.
 
     The metadata of the weights file hold everything that rebuilding the model needs: `translate` takes no other file
     and no flag. `progress`, `shared` and the state of each rank are what resuming needs besides
-    (`imtrans.engine.checkpoints.state`). `is_milestone`: it is kept for good. Raises ResourceError where the
-    folder cannot be written.
+    (`imtrans.engine.checkpoints.state`). `is_milestone`: it is kept for good.
     """
-    final = run / step_name(step, is_best=is_best)
     tree, moments = pack(shared, "shared")
     packed = [pack(state, f"rank-{rank:03}") for rank, state in enumerate(ranks)]
     fields = {"format": FORMAT, "step": step, "progress": progress, "shared": tree, "ranks": [t for t, _ in packed]}
     fields |= {"is_milestone": True} if is_milestone else {}
-    text = json.dumps(fields, indent=1)
-    with atomic_io.staged_folder(final) as stage:
-        metadata = {KEY: json.dumps(metadata_of(model, step, plugins))}
-        _write(stage / WEIGHTS, weights(model), metadata)
-        if moments:
-            _write(stage / OPTIMIZER, moments)
-        for rank, (_, tensors) in enumerate(packed):
-            _write(stage / _RANK.format(f"{rank:03}"), tensors)
-        atomic_io.write_file(stage / STATE, lambda path: path.write_text(text, encoding="utf-8"))
-    return final
+    of_ranks = {_RANK.format(f"{rank:03}"): tensors for rank, (_, tensors) in enumerate(packed)}
+    return CheckpointContent(
+        folder=run / step_name(step, is_best=is_best),
+        tensors={WEIGHTS: weights(model), **({OPTIMIZER: moments} if moments else {}), **of_ranks},
+        metadata={WEIGHTS: {KEY: json.dumps(metadata_of(model, step, plugins))}},
+        state=json.dumps(fields, indent=1),
+    )
 
 
 def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,34 +271,6 @@ def _image_spec(fields: Mapping[str, Any]) -> ImageSpec:
     # Until format 3 the hidden colours of transparent pictures were taken.
     background = tuple(fields["background"]) if fields.get("background") else None
     return ImageSpec(**{**fields, "palette": palette, "values": values, "background": background})
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    unshared = _unshared(tensors)
-    atomic_io.write_file(path, lambda part: _save_file(unshared, part, metadata))
-
-
-def _save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None) -> None:
-    """Write a safetensors file; OSError where it cannot be written, which safetensors hides in an error of its own."""
-    try:
-        save_file(tensors, path, metadata=metadata)
-    except SafetensorError as error:
-        match = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(match.group(1)) if match else errno.EIO, f"cannot be written ({error})") from error
-
-
-def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors on the CPU, contiguous, each with memory of its own: safetensors refuses tensors that share it."""
-    pointers: set[int] = set()
-    unshared = {}
-    for name, tensor in tensors.items():
-        on_cpu = tensor.detach().cpu().contiguous()
-        storage = on_cpu.untyped_storage()
-        if storage.data_ptr() in pointers or storage.nbytes() != on_cpu.numel() * on_cpu.element_size():
-            on_cpu = on_cpu.clone()
-        pointers.add(storage.data_ptr())
-        unshared[name] = on_cpu
-    return unshared
 
 
 def fill(network: torch.nn.Module, tensors: Mapping[str, Tensor], *, folder: Path, name: str) -> None:

@@ -13,7 +13,6 @@ from imtrans.engine.fast_layers.patch import FastLayers
 # Columns of the product, over the whole batch, up to which it is faster, with its gradients, than the layer. Matrices
 # of bfloat16 are multiplied as fast as maps are convolved, those of float32 at half that speed.
 COLUMNS = {torch.bfloat16: 256}
-COLUMNS_ELSE = 1
 
 
 def for_training(modules: Iterable[nn.Module], *, columns: int | None = None) -> FastLayers:
@@ -44,4 +43,6 @@ def _is_small(columns: int | None, count: int, channels: int, x: Tensor) -> bool
 
 def _limit(x: Tensor) -> int:
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-    return COLUMNS.get(dtype, COLUMNS_ELSE)
+    # In float32 one column would pay, too, but the bits of such a product follow from where its factors lie in memory
+    # (MKL): a resumed run would not end as the run itself.
+    return COLUMNS.get(dtype, 0)

@@ -35,13 +35,14 @@ class BestCheckpoint:
         progress.idle = 0 if is_best else progress.idle + 1
         return is_best
 
-    def state_saved(self) -> None:
-        """Keep the weights that are the best now: a run that resumes from the state just saved asks for them."""
-        self._of_last = self.job.progress.best[0] if self.job.progress.best else None
+    def state_saved(self, best: int | None) -> None:
+        """Keep the weights of the step that was the best when the last whole state was taken: a run that resumes from
+        that state asks for them."""
+        self._of_last = best
 
     def resume(self) -> None:
         """Continue with the job's progress: best.json names its best again, and none that came later."""
-        self.state_saved()
+        self.state_saved(self.job.progress.best[0] if self.job.progress.best else None)
         folder = self.job.run.folder
         if self.job.world.is_first:
             if checkpoint_paths.best_record(folder).get("step", 0) > self.job.progress.step:

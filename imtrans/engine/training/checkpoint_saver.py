@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths, state
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints.content import CheckpointContent
+from imtrans.engine.speedups import is_asked
 from imtrans.engine.training.best_checkpoint import BestCheckpoint, check_readable
 from imtrans.engine.training.nonfinite import NonFiniteError
 from imtrans.errors import ResourceError, join_names
@@ -18,15 +21,29 @@ if TYPE_CHECKING:
 MAX_FAILURES = 3
 KEEP, KEEP_AT_END = 2, 1  # checkpoints: while a run is trained, the newest might be damaged when it is to be resumed
 FREE_SPACE_FACTOR = 1.2  # of the last checkpoint's size is asked to be free before the next is written
+LARGE = 64_000_000  # bytes; fewer are written in less time than a step takes
+
+
+class Pending(NamedTuple):
+    """A checkpoint that is being written: of which step, and which step was the best then."""
+
+    write: Future[Path]
+    step: int
+    best: int | None
 
 
 class CheckpointSaver:
-    """Writes the checkpoints of a run. Training continues after a failed save; the third in a row ends the run."""
+    """Writes the checkpoints of a run. Training continues after a failed save; the third in a row ends the run.
+
+    Large ones are copied and written beside the training; whatever else concerns checkpoints waits for that.
+    """
 
     def __init__(self, job: "TrainingJob") -> None:
         self.job, self.failures = job, 0
         self.last: Path | None = None
         self.best = BestCheckpoint(job)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Pending | None = None
 
     def resume_at(self, checkpoint: Path | None) -> None:
         """Continue after this checkpoint, whose progress the job has."""
@@ -34,24 +51,43 @@ class CheckpointSaver:
         self.best.resume()
 
     def save(self, *, must: bool = False, is_milestone: bool = False) -> Path | None:
-        """Save the present state, unless it is saved; returns the checkpoint, or None where that failed.
+        """Save the present state, unless it is saved; returns the checkpoint, or None where that failed or goes on.
 
-        With `must`, and at the third failure in a row, the ResourceError is raised. NonFiniteError if anything is not
-        finite.
+        With `must` it is there afterwards. Then, and at the third failure in a row, the ResourceError is raised.
+        NonFiniteError if anything is not finite.
         """
+        self.settle()
         self.check_finite()
-        job, step = self.job, self.job.progress.step
-        if self.last and checkpoint_paths.step_of(self.last) == step:
+        if self.last and checkpoint_paths.step_of(self.last) == self.job.progress.step:
             return self.last
-        ranks = job.world.gather(state.rank_state(job.model, job.progress))
-        path = self._tried(lambda: self._write(ranks, is_milestone=is_milestone), must=must)
-        if path is None:
+        content = self._content(is_milestone=is_milestone)
+        if not must and self._is_beside(content):
+            self._begin(content.copy())
             return None
-        self.last = path
-        self.best.state_saved()
-        with state.preserve_rng(job.model.device):
-            job.observers.notify("checkpoint_saved", run=job.run, step=step, path=self.last)
-        return self.last
+        path, best = self._tried(lambda: self._write(content), must=must), self.job.progress.best
+        return self._saved(path, step=self.job.progress.step, best=best[0] if best else None)
+
+    def begin_last(self, *, is_milestone: bool) -> None:
+        """Begin to write the state of the end, which the last evaluation does not change, so that both go on at once.
+
+        `save` with `must` has to follow."""
+        self.settle()
+        content = self._content(is_milestone=is_milestone)
+        if self._is_beside(content) and not (self.last and self.last.name == content.folder.name):
+            self.check_finite()
+            self._begin(content)
+
+    def settle(self, *, is_waiting: bool = True) -> None:
+        """Take what became of the checkpoint that is being written; without `is_waiting` only if that is over."""
+        pending = self._pending
+        if pending is None or not (is_waiting or pending.write.done()):
+            return
+        self._pending = None
+        self._saved(self._tried(pending.write.result), step=pending.step, best=pending.best)
+
+    def close(self) -> None:
+        """Wait for what is being written; it tells nothing of how that ended."""
+        self._writer.shutdown()
 
     def save_due(self, *, is_due: bool, is_best: bool, is_milestone: bool) -> None:
         """Save what is due after a step, and the best."""
@@ -64,6 +100,7 @@ class CheckpointSaver:
 
     def save_best(self) -> None:
         """Save what is the best so far; as for `save`, training continues where that fails."""
+        self.settle()
         self.check_finite()
         self._tried(self._write_best)
 
@@ -93,26 +130,51 @@ class CheckpointSaver:
         self.failures = 0
         return path
 
-    def _write(self, ranks: list[Any], *, is_milestone: bool) -> Path:
-        job, folder = self.job, self._folder()
-        if self.last and self.last.is_dir():
-            atomic_io.need_room(folder, int(FREE_SPACE_FACTOR * sum(p.stat().st_size for p in self.last.iterdir())))
-        progress, shared = job.progress.tree(), state.shared_state(job.model, job.update)
-        checkpoint = checkpoints_io.save(
+    def _content(self, *, is_milestone: bool) -> CheckpointContent:
+        job = self.job
+        return checkpoints_io.content_of(
             job.model,
-            folder,
+            job.run.folder,
             step=job.progress.step,
             plugins=job.plugins,
-            progress=progress,
-            shared=shared,
-            ranks=ranks,
+            progress=job.progress.tree(),
+            shared=state.shared_state(job.model, job.update),
+            ranks=job.world.gather(state.rank_state(job.model, job.progress)),
             is_milestone=is_milestone,
         )
+
+    def _is_beside(self, content: CheckpointContent) -> bool:
+        """Whether it is written beside the training: it pays where that takes long, and processes save together."""
+        train = self.job.model.config.train
+        is_large = content.size >= LARGE or "background-save" in train.speedups
+        return self.job.world.size == 1 and is_large and is_asked(train, "background-save")
+
+    def _begin(self, content: CheckpointContent) -> None:
+        best = self.job.progress.best
+        write = self._writer.submit(self._write, content)
+        self._pending = Pending(write, self.job.progress.step, best[0] if best else None)
+
+    def _write(self, content: CheckpointContent) -> Path:
+        folder = self._folder()
+        if self.last and self.last.is_dir():
+            atomic_io.need_room(folder, int(FREE_SPACE_FACTOR * sum(p.stat().st_size for p in self.last.iterdir())))
+        checkpoint = content.write()
         # Read back before an older one is removed: a disk may take bytes that it cannot give again.
         check_readable(checkpoint)
-        self._prune(KEEP)
-        atomic_io.sweep(folder)
         return checkpoint
+
+    def _saved(self, path: Path | None, *, step: int, best: int | None) -> Path | None:
+        """Take a checkpoint that is written as the last; here, as nothing else is being written now."""
+        if path is None:
+            return None
+        job, self.last = self.job, path
+        self.best.state_saved(best)
+        if job.world.is_first:
+            self._prune(KEEP)
+            atomic_io.sweep(path.parent)
+        with state.preserve_rng(job.model.device):
+            job.observers.notify("checkpoint_saved", run=job.run, step=step, path=path)
+        return path
 
     def _write_best(self) -> Path:
         folder = self._folder()

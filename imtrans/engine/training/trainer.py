@@ -88,14 +88,18 @@ class Trainer:
 
     def run(self) -> TrainingResult:
         """Train, evaluate once more, and save. A run that diverged trains again from an earlier checkpoint."""
-        self._prepare()
-        while not self._train():
-            continue
-        scores = self.validation.evaluate(is_last=True)
-        path = self.saver.save(must=True, is_milestone=self.due.milestone)
-        assert path is not None
-        self.saver.finish(scores.metrics)
-        return TrainingResult(step=self.progress.step, scores=scores, checkpoint=path)
+        try:
+            self._prepare()
+            while not self._train():
+                continue
+            self.saver.begin_last(is_milestone=self.due.milestone)
+            scores = self.validation.evaluate(is_last=True)
+            path = self.saver.save(must=True, is_milestone=self.due.milestone)
+            assert path is not None
+            self.saver.finish(scores.metrics)
+            return TrainingResult(step=self.progress.step, scores=scores, checkpoint=path)
+        finally:
+            self.saver.close()
 
     def _prepare(self) -> None:
         job, train = self.job, self.job.model.config.train
@@ -124,6 +128,7 @@ class Trainer:
             self.guard.read()
             self.saver.check_finite()
         except NonFiniteError as fault:
+            self.saver.settle()
             self.guard = roll_back(self.job, fault, guard=self.guard, saver=self.saver)
             return False
         return True
@@ -170,6 +175,7 @@ class Trainer:
         return is_best
 
     def _save(self, *, is_best: bool) -> None:
+        self.saver.settle(is_waiting=False)
         # The last step is saved after the last evaluation; what may be on its way to NaN is not saved at all.
         if self.progress.step < self.job.run.steps and self.guard.is_calm:
             is_due = self.due.save or self.requests.wants_save

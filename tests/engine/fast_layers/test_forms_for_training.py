@@ -56,13 +56,11 @@ def products(step):
 
 @pytest.mark.parametrize(("half", "size", "is_product"), [(True, 16, True), (True, 18, False), (False, 16, False)])
 def test_few_columns_are_multiplied_where_that_is_faster(half, size, is_product):
-    """In bfloat16 up to 256 columns, in float32 one: there, matrices are multiplied at half the speed."""
+    """In bfloat16 up to 256 columns, in float32 none: matrices are multiplied at half the speed there."""
     assert {torch.bfloat16: 256} == COLUMNS
     layer, x = nn.Conv2d(8, 512, 1), torch.randn(1, 8, size, size)
     with torch.autocast("cpu", torch.bfloat16, enabled=half), for_training([layer]):
         assert products(lambda: layer(x)) == ((1, 0) if is_product else (0, 1))
-    with for_training([layer]):
-        assert products(lambda: layer(x[..., :1, :1])) == (1, 0)
 
 
 def test_a_layer_with_fewer_rows_than_columns_is_left_alone():
