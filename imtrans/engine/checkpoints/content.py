@@ -62,7 +62,7 @@ def _copied(tensor: Tensor, arena: mmap.mmap, offset: int) -> Tensor:
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> None:
     unshared = _unshared(tensors)
-    atomic_io.write_file(path, lambda part: _save_file(unshared, part, metadata and dict(metadata)))
+    atomic_io.write_file(path, lambda part: _save_file(unshared, part, dict(metadata) if metadata else None))
 
 
 def _save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None) -> None:

@@ -9,7 +9,8 @@ import torch
 
 def _bare(name: str) -> Callable[..., Any]:
     """A method of torch's Adam without what torch has wrapped around it for its compiler."""
-    return inspect.unwrap(getattr(torch.optim.Adam, name))
+    method: Callable[..., Any] = inspect.unwrap(getattr(torch.optim.Adam, name))
+    return method
 
 
 class Adam(torch.optim.Adam):
