@@ -14,11 +14,12 @@ from imtrans.net.retry import RetryPolicy
 class Shards(BaseDataset):
     """A split of packed pairs, in the order in which they were packed.
 
-    With `skip_invalid` shards that are missing or cut off are left out and reported; else DataError names the first.
+    With `skip_invalid` shards that are missing or cut off are left out and reported; else, or where no other is left,
+    DataError names the first.
     """
 
     def __init__(self, reader: ShardReader, split: Split, *, skip_invalid: bool = False) -> None:
-        if reader.faults and not skip_invalid:
+        if reader.faults and not (skip_invalid and len(reader)):
             fault, rest = reader.faults[0].issue(reader.store), len(reader.faults) - 1
             raise DataError(f"{fault.what}{f'; and {rest:,} more shards' if rest else ''}", hint=fault.hint)
         self._reader, self._store = reader, reader.store

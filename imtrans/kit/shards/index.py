@@ -23,6 +23,7 @@ REPAIR = "Copy the index again, or pack the set again."
 class ShardIndex:
     """The samples of one tar file of `size` bytes: for each sample and side where its bytes begin, how many they are,
     and their CRC-32, (N, sides); `kinds` are the suffixes that its members have, of which `kind` (N, sides) is one.
+    `cut` (N, sides) says which part of the picture the side is, where one file holds both: `members.CUTS`.
 
     Keys, and the names of groups where they are not the keys, are UTF-8 one after the other: `*_ends` says where.
     """
@@ -35,6 +36,7 @@ class ShardIndex:
     length: Array
     checksum: Array
     kind: Array
+    cut: Array
     keys: Array
     key_ends: Array
     groups: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
@@ -53,8 +55,8 @@ class ShardIndex:
 
     def span(self, row: int) -> tuple[int, int]:
         """Where the bytes of all sides of a sample begin, and where they end."""
-        ends = self.offset[row] + self.length[row]
-        return int(self.offset[row].min()), int(ends.max())
+        places = [*zip(self.offset[row].tolist(), self.length[row].tolist(), strict=True)]
+        return min(place for place, _ in places), max(place + size for place, size in places)
 
     def content(self) -> bytes:
         """The bytes of the file."""
@@ -93,6 +95,7 @@ TYPES = {
     "length": "<u4",
     "checksum": "<u4",
     "kind": "<u1",
+    "cut": "<u1",
     "keys": "<u1",
     "key_ends": "<u8",
     "groups": "<u1",

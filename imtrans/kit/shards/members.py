@@ -3,6 +3,7 @@ NPY."""
 
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +18,23 @@ from imtrans.kit.images.encode import encoded
 from imtrans.kit.images.memory_file import MemoryFile
 
 NPY, JSON = ".npy", ".json"
+CUTS = ("whole", "left", "right", "upper", "lower")  # the part of a member that a side is; the index has its number
+HALVES = ((1, 2), (2, 1), (3, 4), (4, 3))  # source and target
 
 
 class Member(NamedTuple):
-    """A suffix (".png") and the bytes of a file of that kind."""
+    """A suffix (".png") and the bytes of a file of that kind; `cut` is the part of it that a side is, by CUTS. Of one
+    that was written only `size` and checksum `crc` are left."""
 
     suffix: str
     content: bytes
+    cut: int = 0
+    size: int = 0
+    crc: int = 0
+
+    def written(self) -> "Member":
+        """The same without its bytes."""
+        return self._replace(content=b"", size=len(self.content), crc=zlib.crc32(self.content))
 
 
 def member(array: Array, spec: ImageSpec, file: Path | None = None) -> Member:
@@ -41,6 +52,29 @@ def member(array: Array, spec: ImageSpec, file: Path | None = None) -> Member:
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return Member(NPY, stream.getvalue())
+
+
+def pair_members(source: Array, target: Array, spec: ImageSpec, file: Path) -> list[Member] | None:
+    """The file of both sides as the member of either, each a half of it; None where it does not say them exactly.
+
+    Two halves of a JPEG would as PNG be several times as large, and slower to read.
+    """
+    whole = _of_file(file)
+    picture = _read(whole, spec) if whole else None
+    if whole is None or picture is None or picture.ndim != source.ndim or picture.dtype != source.dtype:
+        return None
+    for first, second in HALVES:
+        if np.array_equal(cut(picture, first), source) and np.array_equal(cut(picture, second), target):
+            return [whole._replace(cut=first), whole._replace(cut=second)]
+    return None
+
+
+def cut(picture: Array, part: int) -> Array:
+    """A part of a picture, by its number in CUTS; the middle row or column of an odd number is in no half."""
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    places: list[Any] = [(), np.s_[:, :width], np.s_[:, -width:], np.s_[:height], np.s_[-height:]]
+    part_of: Array = picture[places[part]]
+    return part_of
 
 
 def unpacked(content: bytes, suffix: str, spec: ImageSpec, *, name: str) -> Array:
@@ -75,8 +109,12 @@ def _of_file(file: Path) -> Member | None:
 
 
 def _gives(candidate: Member, spec: ImageSpec, array: Array) -> bool:
+    read = _read(candidate, spec)
+    return read is not None and read.dtype == array.dtype and np.array_equal(read, array)
+
+
+def _read(candidate: Member, spec: ImageSpec) -> Array | None:
     try:
-        read = unpacked(candidate.content, candidate.suffix, spec, name="")
+        return unpacked(candidate.content, candidate.suffix, spec, name="")
     except DataError:
-        return False
-    return read.dtype == array.dtype and np.array_equal(read, array)
+        return None

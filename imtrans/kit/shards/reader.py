@@ -4,13 +4,14 @@ import bisect
 import itertools
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Issue
 from imtrans.kit.images import Array
 from imtrans.kit.shards.index import SUFFIX, ShardIndex
-from imtrans.kit.shards.members import unpacked
+from imtrans.kit.shards.members import cut, unpacked
 from imtrans.kit.shards.record import MARK, SetRecord
 from imtrans.kit.stores.store import Store
 
@@ -73,24 +74,29 @@ class ShardReader:
             what = f"{self.store.place(index.shard)}: sample {index.key(row)!r} is not as it was written (checksum)"
             raise DataError(what, hint=RESTORE)
         wanted = index.sides if sides is None else sides
-        return {side: self._array(index, row, side, parts[side]) for side in wanted}
+        return {side: self._array(index, row, side, parts) for side in wanted}
 
-    def _array(self, index: ShardIndex, row: int, side: str, content: bytes) -> Array:
-        spec = self.record.data_spec
-        suffix = index.kinds[int(index.kind[row, [*index.sides].index(side)])]
-        name = f"{self.store.place(index.shard)}: {index.key(row)} ({side})"
-        found = {"source": spec.source, "target": spec.target, **spec.extras}[side]
-        return unpacked(content, suffix, found, name=name)
+    def _array(self, index: ShardIndex, row: int, side: str, parts: "dict[str, _Part]") -> Array:
+        spec, part = self.record.data_spec, parts[side]
+        if part.whole is None:
+            name = f"{self.store.place(index.shard)}: {index.key(row)} ({side})"
+            found = {"source": spec.source, "target": spec.target, **spec.extras}[side]
+            part.whole = unpacked(part.content, part.suffix, found, name=name)
+            for other in parts.values():  # the other half of the same picture
+                other.whole = part.whole if other.start == part.start else other.whole
+        return cut(part.whole, part.cut) if part.cut else part.whole
 
     @staticmethod
-    def _checked(index: ShardIndex, row: int, start: int, content: bytes) -> dict[str, bytes] | None:
-        parts = {}
-        for column, side in enumerate(index.sides):
-            first = int(index.offset[row, column]) - start
-            part = content[first : first + int(index.length[row, column])]
-            if zlib.crc32(part) != int(index.checksum[row, column]):
+    def _checked(index: ShardIndex, row: int, start: int, content: bytes) -> "dict[str, _Part] | None":
+        parts: dict[str, _Part] = {}
+        # As lists: single numbers of arrays are slow.
+        columns = (index.offset, index.length, index.checksum, index.kind, index.cut)
+        for side, place, size, crc, kind, half in zip(index.sides, *(c[row].tolist() for c in columns), strict=True):
+            same = next((part for part in parts.values() if part.start == place), None)
+            part = same.content if same else content[place - start : place - start + size]
+            if same is None and zlib.crc32(part) != crc:
                 return None
-            parts[side] = part
+            parts[side] = _Part(place, part, index.kinds[kind], half)
         return parts
 
     def _nearest(self, split: str) -> str:
@@ -119,6 +125,17 @@ class ShardReader:
                 what = f"{place}: has {present:,} bytes, not {index.size:,}: {len(index):,} samples"
                 faults.append(ShardFault(index.shard, what))
         return faults
+
+
+@dataclass
+class _Part:
+    """A member of a shard, and the picture in it once it was decoded."""
+
+    start: int
+    content: bytes
+    suffix: str
+    cut: int
+    whole: Array | None = None
 
 
 class ShardFault(NamedTuple):

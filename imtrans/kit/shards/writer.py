@@ -4,8 +4,7 @@ import io
 import shutil
 import tarfile
 import tempfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Pair
+from imtrans.kit.images import Array
 from imtrans.kit.shards.index import SUFFIX, ShardIndex, packed_texts
-from imtrans.kit.shards.members import JSON, Member, facts, member, member_key
+from imtrans.kit.shards.members import JSON, Member, facts, member, member_key, pair_members
 from imtrans.kit.shards.record import MARK, SetRecord
 from imtrans.kit.stores.store import Store
 
@@ -70,14 +70,20 @@ class ShardWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._shard:
+            self._shard.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _members(self, pair: Pair, files: Sequence[Path]) -> list[Member]:
         spec = self.record.data_spec
-        arrays = {"source": pair.source, "target": pair.target, **pair.extras}
-        specs = {"source": spec.source, "target": spec.target, **spec.extras}
-        ends: Mapping[str, Path] = {"source": files[0], "target": files[-1]} if files else {}
-        return [member(arrays[side], specs[side], ends.get(side)) for side in self.sides]
+        if len(files) == 1 and spec.source.background == spec.target.background:
+            halves = pair_members(pair.source, pair.target, spec.source, files[0])
+        else:
+            halves = None
+        ends = {"source": files[0], "target": files[-1]} if files and not halves else {}
+        sides = {"source": (pair.source, spec.source), "target": (pair.target, spec.target)}
+        extras = [member(pair.extras[name], spec.extras[name]) for name in spec.extras]
+        return [*(halves or [member(*each, ends.get(side)) for side, each in sides.items()]), *extras]
 
     def _finish(self) -> None:
         if self._shard is None:
@@ -101,7 +107,8 @@ class _Shard:
     def __init__(self, path: Path, sides: Sequence[str]) -> None:
         self.path, self.sides = path, sides
         self._tar = tarfile.open(path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by `close`
-        self._rows: list[tuple[list[int], list[int], list[int], list[str]]] = []
+        self._members: list[Sequence[Member]] = []
+        self._offsets: list[Sequence[int]] = []
         self._keys: list[str] = []
         self._groups: list[str] = []
 
@@ -111,30 +118,33 @@ class _Shard:
         return int(self._tar.offset)
 
     def add(self, key: str, group: str, members: Sequence[Member], facts: bytes) -> None:
-        name = member_key(key)
-        places = [self._put(f"{name}.{side}{m.suffix}", m.content) for side, m in zip(self.sides, members, strict=True)]
-        self._put(f"{name}{JSON}", facts)
-        contents = [m.content for m in members]
-        self._rows.append(
-            (places, [len(c) for c in contents], [zlib.crc32(c) for c in contents], [m.suffix for m in members])
-        )
+        name, offsets = member_key(key), dict[str, int]()
+        for side, each in zip(self.sides, members, strict=True):
+            # Both halves of a picture are one member.
+            part = "pair" if each.cut else side
+            offsets[side] = (
+                offsets["source"] if each.cut and offsets else self._put(f"{name}.{part}{each.suffix}", each)
+            )
+        self._put(f"{name}{JSON}", Member(JSON, facts))
+        self._offsets.append([*offsets.values()])
+        self._members.append([each.written() for each in members])
         self._keys.append(key)
         self._groups.append(group)
 
     def close(self) -> ShardIndex:
         self._tar.close()
-        kinds = sorted({suffix for row in self._rows for suffix in row[3]})
+        kinds = sorted({each.suffix for row in self._members for each in row})
         keys, key_ends = packed_texts(self._keys)
-        offset, length, checksum = (np.array([row[i] for row in self._rows], np.uint64) for i in range(3))
         index = ShardIndex(
             shard=self.path.name,
             size=self.path.stat().st_size,
             sides=self.sides,
             kinds=kinds,
-            offset=offset,
-            length=length,
-            checksum=checksum,
-            kind=np.array([[kinds.index(suffix) for suffix in row[3]] for row in self._rows], np.uint8),
+            offset=np.array(self._offsets, np.uint64),
+            length=self._table(lambda each: each.size),
+            checksum=self._table(lambda each: each.crc),
+            kind=self._table(lambda each: kinds.index(each.suffix)),
+            cut=self._table(lambda each: each.cut),
             keys=keys,
             key_ends=key_ends,
         )
@@ -143,9 +153,12 @@ class _Shard:
         groups, group_ends = packed_texts(self._groups)
         return replace(index, groups=groups, group_ends=group_ends)
 
-    def _put(self, name: str, content: bytes) -> int:
+    def _table(self, value: Callable[[Member], int]) -> Array:
+        return np.array([[value(each) for each in row] for row in self._members], np.uint64)
+
+    def _put(self, name: str, member: Member) -> int:
         """Add a member; returns where its bytes begin."""
         info = tarfile.TarInfo(name)  # without time and owner: the same pairs give the same shards
-        info.size = len(content)
-        self._tar.addfile(info, io.BytesIO(content))
-        return int(self._tar.offset) - -(-len(content) // BLOCK) * BLOCK
+        info.size = len(member.content)
+        self._tar.addfile(info, io.BytesIO(member.content))
+        return int(self._tar.offset) - -(-info.size // BLOCK) * BLOCK
