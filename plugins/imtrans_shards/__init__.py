@@ -13,10 +13,10 @@ class ShardOptions:
     path: str = option(
         "", "folder or address of the shards: --dataset DIR, --dataset s3://BUCKET/SET, gs://, https://", is_path=True
     )
-    cache: int = option(
-        10_000_000_000,
+    cache: float = option(
+        10.0,
         "of an address: what is kept of the packed samples on this machine, at most so much in all; 0: nothing",
-        unit="bytes",
+        unit="GB",
         low=0,
     )
     tries: int = option(6, "how often a store that does not answer is asked, with longer and longer waits", low=1)

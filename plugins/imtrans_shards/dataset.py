@@ -65,12 +65,12 @@ class Shards(BaseDataset):
         return {index.key(row): index.group(row) for index in self._reader.indexes for row in range(len(index))}
 
 
-def shards(*, path: str, cache: int, tries: int, context: DatasetContext) -> Shards:
+def shards(*, path: str, cache: float, tries: int, context: DatasetContext) -> Shards:
     """The data set `shards`."""
     if not path:
         hint = "Give the folder or the address: --dataset DIR, --dataset s3://BUCKET/SET"
         raise ConfigError("data set 'shards' needs its path", hint=hint)
-    store = open_store(path, cache_bytes=cache, retries=RetryPolicy(tries=tries))
+    store = open_store(path, cache_bytes=int(cache * 1e9), retries=RetryPolicy(tries=tries))
     return Shards(ShardReader(store, context.split), context.split, skip_invalid=context.skip_invalid)
 
 
