@@ -70,11 +70,8 @@ def test_a_set_that_was_packed_into_a_store_is_that_of_the_folder(stored, cli, t
 def test_reading_100_bytes_fetches_no_more_than_64_kib(stored, wire):
     store = open_store(stored)
     store.read_range("train-000000.tar", 0, 100)  # connects
-    for start in (
-        100_000,
-        50_000,
-        0,
-    ):  # s3fs reads 50 MiB ahead for a file that is opened, and again for each step back
+    # Of a file that is opened s3fs reads 50 MiB ahead, and again for each step back.
+    for start in (100_000, 50_000, 0):
         before = wire.received
         assert len(store.read_range("train-000000.tar", start, start + 100)) == 100
         assert wire.received - before < 64 * 1024

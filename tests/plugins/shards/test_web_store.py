@@ -1,6 +1,7 @@
 """Shards on a web server: parts, retries, the cache of parts, servers that do not know ranges."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -121,6 +122,15 @@ def test_a_kept_part_of_an_earlier_shard_is_fetched_anew(packed, server, tmp_pat
         if path.is_file():
             path.write_bytes(bytes(path.stat().st_size))
     assert np.array_equal(reader.read(5)["source"], expected)
+
+
+@pytest.mark.parametrize(("scheme", "package"), [("s3", "s3fs"), ("gs", "gcsfs")])
+def test_what_an_address_needs_is_named_where_it_is_not_installed(scheme, package, cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    done = cli("run", "pix2pix", "--dataset", f"{scheme}://bucket/set")
+    assert done.code == 8
+    assert f"{scheme}:// needs {package}, which is not installed" in done.err
+    assert f'python -m pip install "imtrans[remote]" {package}' in done.err
 
 
 def test_a_store_can_be_pickled(server):
