@@ -28,6 +28,11 @@ class FolderStore:
         except OSError as error:
             raise self._error(self.address, error) from None
 
+    def tree(self) -> Sequence[str] | None:
+        """The names of all files, also of those in folders."""
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return [path.relative_to(self.folder).as_posix() for path in paths]
+
     def read(self, name: str) -> bytes:
         """A whole file."""
         try:

@@ -37,6 +37,14 @@ class RemoteStore:
         entries = self._tried(self.address, lambda: self._files().ls(self._root, detail=True, refresh=True))
         return {e["name"].rstrip("/").rpartition("/")[2]: int(e["size"] or 0) for e in entries if e["type"] == "file"}
 
+    def tree(self) -> Sequence[str] | None:
+        """The names of all files, also of those in folders; None of a web server."""
+        if self._scheme in UNLISTED:
+            return None
+        names = self._tried(self.address, lambda: self._files().find(self._root, refresh=True))
+        root = str(self._files()._strip_protocol(self._root)).rstrip("/") + "/"
+        return [str(name).removeprefix(root) for name in names]
+
     def read(self, name: str) -> bytes:
         """A whole file."""
         content: bytes = self._tried(self.place(name), lambda: self._files().cat_file(self._url(name)))

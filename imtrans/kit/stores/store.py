@@ -18,6 +18,10 @@ class Store(Protocol):
         """The names that are there now, with their bytes; None where a store cannot be listed."""
         ...
 
+    def tree(self) -> Sequence[str] | None:
+        """The names of all files, also of those in folders (a/b.png); None where a store cannot be listed."""
+        ...
+
     def read(self, name: str) -> bytes:
         """A whole file."""
         ...
