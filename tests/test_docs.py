@@ -142,6 +142,18 @@ def layouts(top, pictures):
             table.write(",".join(row.values()) + "\n" if number == 0 else "")
 
 
+def table(top):
+    """The pairs of two folders as columns of a parquet file."""
+    from pyarrow import parquet, table
+
+    (top / "table").mkdir()
+    cells = {
+        column: [{"bytes": path.read_bytes(), "path": path.name} for path in sorted((top / folder).iterdir())]
+        for column, folder in (("drawing", "sketches"), ("photo", "shop/photos"))
+    }
+    parquet.write_table(table(cells), top / "table" / "train.parquet")
+
+
 @pytest.fixture
 def desk(tmp_path, monkeypatch, pairs):
     """A folder like the reader's: the repository's docs, pairs, photos and a film of their own, data sets under data/;
@@ -151,6 +163,7 @@ def desk(tmp_path, monkeypatch, pairs):
     unpaired(tmp_path / "animals")
     checkpoints(tmp_path / "checkpoints")
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
+    table(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")

@@ -12,10 +12,11 @@ from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, si
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
 from imtrans.cli.shared.progress import counted
-from imtrans.cli.shared.translation_plan import Job, plan
+from imtrans.cli.shared.translation_plan import Job, count_of, plan
 from imtrans.errors import ConfigError, ImtransError, printable
 
 if TYPE_CHECKING:
+    from imtrans.engine.inference.manifest import Manifest
     from imtrans.engine.inference.translate_files import Outcome, Work
     from imtrans.engine.inference.translator import Translator
 
@@ -71,6 +72,16 @@ if TYPE_CHECKING:
 )
 @click.option("--frames", default=0, type=click.IntRange(0), metavar="N", help="Films and cameras: at most N frames.")
 @click.option("--seconds", default=0.0, type=click.FloatRange(0), metavar="S", help="... and at most S seconds.")
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Translate part I of N alone, for arrays of jobs; torchrun gives each of its processes a part.",
+)
+@click.option(
+    "--manifest",
+    metavar="FILE",
+    help="Record what was done and what failed. With --part, addresses or shards: OUT/manifest.jsonl.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY: another policy.")
 @click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.pass_obj
@@ -78,10 +89,13 @@ if TYPE_CHECKING:
 def command(session: Session, options: TranslateOptions) -> int:
     """Translate pictures (files, folders, patterns) with the newest checkpoint of RUN, RUN@best or RUN@step-400.
 
-    IN may also be films (film.mp4), or a camera (camera:0) until Ctrl-C. EXIF orientation is applied; other metadata
+    IN may also be addresses (s3://BUCKET/FOLDER, https://HOST/PICTURE.png), shards, or a text file that lists pictures
+    and addresses; films (film.mp4), or a camera (camera:0) until Ctrl-C. EXIF orientation is applied; other metadata
     of the pictures is not copied.
     """
     if films := film_inputs(options.inputs):
+        if options.part or options.manifest:
+            raise ConfigError("--part, --manifest: are for pictures", hint="Translate each film by its own command.")
         return translate_films(session, options, films)
     if options.steady or options.frames or options.seconds:
         raise ConfigError("--steady, --frames, --seconds: are for films", hint="Give a film (film.mp4), or camera:0.")
@@ -107,19 +121,26 @@ def _translate_pictures(session: Session, options: TranslateOptions) -> int:
         suffix=suffix,
         seeds=seeds,
         has_maps=options.uncertainty,
+        part=options.share,
+        side=_side(translator, options),
     )
-    outcome, count = Outcome(), sum(len(job.targets) for job in jobs)
+    outcome, count = Outcome(manifest=options.record), count_of(jobs)
+    if outcome.manifest:  # what a killed command wrote and did not record
+        outcome.manifest.found(finished, {str(job.source) for job in jobs})
     try:
         _with_progress(work, jobs, outcome)
     except ImtransError as error:
         raise type(error)(error.what, hint=_unfinished(error, outcome, count)) from None
+    finally:
+        if outcome.manifest:
+            click.echo(_recorded(outcome.manifest), err=True)
     if options.grid and outcome.rows:
         write_sheet(Path(options.grid), outcome.rows)
     maps = len(outcome.uncertainties)
     beside = f", with {maps} map{'s' * (maps != 1)} of uncertainty" if maps else ""
     click.echo(f"{outcome.written - maps} of {count - maps} pictures translated to {options.output}{beside}")
     if finished:
-        click.echo(f"Note: {finished} were there already (--continue)", err=True)
+        click.echo(f"Note: {count_of(finished)} were there already (--continue)", err=True)
     for line in uncertainty_lines(outcome.uncertainties):
         click.echo(line)
     for line in (*pair_notes(translator, outcome.sizes), *size_notes(outcome.sizes, work.reading.size)):
@@ -127,6 +148,19 @@ def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     for fault in outcome.faults:
         click.echo(f"Error: {printable(fault)}", err=True)
     return 3 if outcome.faults else 0  # as DataError; the other pictures are written
+
+
+def _side(translator: "Translator", options: TranslateOptions) -> str:
+    """The side of packed samples that the model translates."""
+    config = translator.model.config
+    # Shards hold as source what was the source where they were packed, whatever the direction of the run was then.
+    is_turned = config.dataset.name == "shards" and config.direction == "BtoA"
+    return "target" if options.direction == "BtoA" or (is_turned and not options.direction) else "source"
+
+
+def _recorded(manifest: "Manifest") -> str:
+    counts = manifest.close()
+    return f"Manifest: {manifest.path}: {counts['done']:,} done, {counts['failed']:,} failed"
 
 
 def _work(translator: "Translator", options: TranslateOptions) -> "Work":

@@ -1,11 +1,14 @@
 """What a data set is given as: a name, or a path."""
 
 import os
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from imtrans.config.sources import Assignment, Layer, recipe_chain
 from imtrans.errors import ConfigError, DataError, nearest
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.defaults import dataset_of_path
+from imtrans.plugins.defaults import dataset_of_marked_folder, dataset_of_path, dataset_of_scheme
+from imtrans.plugins.options import CliText
 
 
 def needs_pairs(catalog: Catalog, recipe: str) -> bool:
@@ -16,7 +19,8 @@ def needs_pairs(catalog: Catalog, recipe: str) -> bool:
 
 
 def dataset_layer(catalog: Catalog, text: str, *, is_paired: bool = True) -> Layer:
-    """What --dataset, or `dataset` in Python, sets: a data set's name, a folder of pairs, or a file that lists them.
+    """What --dataset, or `dataset` in Python, sets: a data set's name, a folder of pairs, a file that lists them, or an
+    address that a data set declares (`DatasetInfo.schemes`).
 
     With `is_paired` false a folder is one of pictures that are no pairs; a file lists pairs whichever it is. DataError
     for a path that is neither; a name is looked up later, with everything else of the configuration.
@@ -25,6 +29,8 @@ def dataset_layer(catalog: Catalog, text: str, *, is_paired: bool = True) -> Lay
 
     # A data set's name goes before a folder of the same name: "./NAME" means the folder.
     names = [entry.name for entry in catalog.entries("dataset")]
+    if text not in names and (address := _address(catalog, text)):
+        return address
     looks_like_path = text.startswith((".", "~")) or os.sep in text or (os.altsep or os.sep) in text or is_table(text)
     path = os.path.expanduser(text)  # Path.exists and Path.expanduser raise for names that no file can have
     if text in names or ":" in text or not (looks_like_path or (text and os.path.exists(path))):
@@ -39,6 +45,32 @@ def dataset_layer(catalog: Catalog, text: str, *, is_paired: bool = True) -> Lay
         kinds = f", a file of pairs ({' '.join(TABLES)})" if os.path.isfile(path) or is_table(text) else ""
         hint = f"Give a folder of pairs{kinds}, or a name: imtrans list datasets"
         raise DataError(f"--dataset {text}: {fault}", hint=hint)
-    name, option = dataset_of_path(catalog, is_paired=is_paired or not os.path.isdir(path))
-    values = {("dataset",): name, ("dataset", option): path}
+    marked = dataset_of_marked_folder(catalog, path)
+    name, option = marked or dataset_of_path(catalog, is_paired=is_paired or not os.path.isdir(path))
+    return _layer(name, {option: path})
+
+
+def _address(catalog: Catalog, text: str) -> Layer | None:
+    """What an address sets: s3://... as a whole, and of hf:NAME?option=value the name and the options."""
+    scheme, colon, rest = text.partition(":")
+    reader = dataset_of_scheme(catalog, scheme) if colon else None
+    if reader is None:
+        if "://" in text:
+            from imtrans.net.http import display_url
+
+            hint = "Give a folder, a name (imtrans list datasets), or an address such as s3://BUCKET/SET."
+            raise ConfigError(f"--dataset {display_url(text)}: no data set reads {scheme}: addresses", hint=hint)
+        return None
+    name, option = reader
+    if rest.startswith("//"):
+        return _layer(name, {option: text})
+    place, _, query = rest.partition("?")
+    # A value is text as in --set: a number or a list where the option is one.
+    pairs = {key: CliText(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    return _layer(name, {option: place, **pairs})
+
+
+def _layer(name: str, options: Mapping[str, str]) -> Layer:
+    values: dict[tuple[str, ...], str] = {("dataset",): name}
+    values |= {("dataset", option): value for option, value in options.items()}
     return Layer("flag", [Assignment(key, value, "--dataset") for key, value in values.items()])

@@ -55,6 +55,11 @@ class Dataset(Protocol):
         """The files behind a sample, named when it is at fault; none for a generated one."""
         ...
 
+    def stamp(self, index: int) -> str:
+        """What the bytes of a sample follow from where no file here tells: an address with its version, as a store
+        gives it. Caches, resume and checks take it as they take path, size and time of `files`. "": nothing."""
+        ...
+
     def labels(self, index: int) -> "Path | None":
         """The file of a sample's exact class numbers, for metrics that need them; None where there is none."""
         ...

@@ -129,6 +129,10 @@ class BaseDataset:
         """No files."""
         return ()
 
+    def stamp(self, index: int) -> str:  # noqa: ARG002 - the protocol's
+        """Nothing beside its files."""
+        return ""
+
     def labels(self, index: int) -> Path | None:  # noqa: ARG002 - the protocol's
         """No exact class numbers."""
         return None
@@ -165,6 +169,10 @@ class DatasetWrapper:
     def files(self, index: int) -> Sequence[Path]:
         """The files behind a sample."""
         return self.inner.files(self.inner_index(index))
+
+    def stamp(self, index: int) -> str:
+        """What its bytes follow from where no file here tells."""
+        return self.inner.stamp(self.inner_index(index))
 
     def labels(self, index: int) -> Path | None:
         """The file of a sample's exact class numbers."""

@@ -121,7 +121,10 @@ class DatasetInfo:
     `direction` names the source unless `data.direction` does: A is the side that the data set gives first. `advice`
     maps configuration keys ("train.epochs") to values that suit this data; a recipe's own values go before it.
     `is_default`: it is used where no data set is named. `path_options` names the options that hold the path of the
-    pairs: `--dataset PATH` sets the first one, and a run is called after the first that is set. For people: `sides`
+    pairs: `--dataset PATH` sets the first one, and a run is called after the first that is set. A set with `schemes`
+    is chosen by `--dataset SCHEME://...`, whose whole text is the first of these options, or by
+    `--dataset SCHEME:NAME?OPTION=VALUE&...`; one with a `marker` by a folder that holds a file of this name. Other
+    paths are not its own then. For people: `sides`
     says what A and B are, `pixels` how large one side is as (height, width) where all are equal, `terms` are the terms
     of use.
     """
@@ -135,6 +138,8 @@ class DatasetInfo:
     pixels: tuple[int, int] | None = None
     is_default: bool = False
     path_options: Sequence[str] = ()
+    schemes: Sequence[str] = ()
+    marker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

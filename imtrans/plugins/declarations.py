@@ -93,3 +93,5 @@ def _check_dataset(component: Component) -> None:
     for name in info.path_options:
         if name not in known:
             raise PluginError(f"{component.name}: path_options: no option {name!r}{nearest(name, known)}")
+    if (info.schemes or info.marker) and not info.path_options:
+        raise PluginError(f"{component.name}: schemes and marker need path_options: what they choose is set there")

@@ -1,5 +1,6 @@
 """Which data set, recipe and protocol are used where none is named: those whose plugins declare it, built-in or not."""
 
+import os
 from collections.abc import Callable, Sequence
 
 from imtrans.errors import ConfigError, join_names
@@ -19,11 +20,35 @@ def dataset_of_path(catalog: Catalog, *, is_paired: bool = True) -> tuple[str, s
 
     `is_paired`: of pairs, or of pictures that are none.
     """
-    entries = _datasets(catalog, lambda info: bool(info.path_options) and info.is_paired == is_paired)
+    entries = _datasets(catalog, lambda info: _reads_any_path(info) and info.is_paired == is_paired)
     hint = "Name the data set and give the path as its option: --dataset NAME --set dataset.OPTION=PATH"
     entry = _single(entries, role="reads the path of --dataset", hint=hint)
     assert isinstance(entry.thing, Component)
     return entry.name, entry.thing.info.path_options[0]
+
+
+def dataset_of_scheme(catalog: Catalog, scheme: str) -> tuple[str, str] | None:
+    """The data set that reads `--dataset SCHEME:...`, and its option for it; None where none does."""
+    return _chosen(catalog, lambda info: scheme in info.schemes, f"reads {scheme}: addresses")
+
+
+def dataset_of_marked_folder(catalog: Catalog, folder: str) -> tuple[str, str] | None:
+    """The data set whose mark is in a folder, and its option for the path; None where there is no such mark."""
+    is_marked = lambda info: bool(info.marker) and os.path.isfile(os.path.join(folder, info.marker))  # noqa: E731
+    return _chosen(catalog, is_marked, f"reads folders such as {folder}")
+
+
+def _chosen(catalog: Catalog, has_role: Callable[[DatasetInfo], bool], role: str) -> tuple[str, str] | None:
+    entries = _datasets(catalog, has_role)
+    if not entries:
+        return None
+    entry = _single(entries, role=role, hint="Name the data set: --dataset NAME --set dataset.OPTION=PATH")
+    assert isinstance(entry.thing, Component)
+    return entry.name, entry.thing.info.path_options[0]
+
+
+def _reads_any_path(info: DatasetInfo) -> bool:
+    return bool(info.path_options) and not (info.schemes or info.marker)
 
 
 def default_recipe(catalog: Catalog) -> str:

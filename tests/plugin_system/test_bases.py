@@ -44,6 +44,9 @@ class Everything(BaseDataset):
     def files(self, index):
         return [Path(f"{index}.png")]
 
+    def stamp(self, index):
+        return f"store/{index}"
+
     def labels(self, index):
         return Path(f"labels-{index}.png")
 
@@ -65,7 +68,14 @@ def test_the_bases_cover_the_protocol():
 def test_a_wrapper_gives_every_member_of_what_it_wraps(wrapper):
     inner = Everything()
     outer, plain = wrapper(inner), BaseDataset()
-    calls = {"key": (1,), "files": (1,), "labels": (1,), "check": (1, inner[1]), "collate": ([inner[0], inner[1]],)}
+    calls = {
+        "key": (1,),
+        "files": (1,),
+        "stamp": (1,),
+        "labels": (1,),
+        "check": (1, inner[1]),
+        "collate": ([inner[0], inner[1]],),
+    }
     for name in sorted(MEMBERS_OF_PROTOCOL - {"__len__", "__getitem__", "description"}):
         ours, theirs = (getattr(d, name) for d in (outer, inner))
         ours, theirs = (f(*calls[name]) if name in calls else f for f in (ours, theirs))

@@ -72,6 +72,8 @@ ELSEWHERE = {
     ("network", "label-translator"): "plugins/segmentation/test_segmentation_networks.py",
     ("importer", "junyanz"): "engine/importing/test_weight_import.py",
     ("loss", "vgg19-perceptual"): "plugins/networks/test_pix2pixhd.py",
+    ("dataset", "hf"): "plugins/hf/test_hf_dataset.py",
+    ("dataset", "shards"): "plugins/shards/test_pack.py",
     ("exporter", "web"): "serving/test_web_export.py",
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
     ("method", "cut"): "plugins/test_cut.py",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imtrans.cli.data import check, make, pair, preview
+from imtrans.cli.data import check, make, pack, pair, preview
 from imtrans.cli.session import Session
 from imtrans.cli.shared.dataset_fetch import instructions, report_verification
 from imtrans.cli.shared.download_progress import interruptible, listening, size_of
@@ -26,6 +26,7 @@ def command() -> None:
 
 command.add_command(check.command)
 command.add_command(make.command)
+command.add_command(pack.command)
 command.add_command(pair.command)
 command.add_command(preview.command)
 

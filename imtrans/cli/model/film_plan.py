@@ -34,8 +34,8 @@ def film_inputs(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
 
 def film_jobs(
     inputs: Sequence[str], films: Sequence[tuple[Path, Path]], output: Path, *, existing: Existing, suffix: str
-) -> tuple[list[Job], int]:
-    """As `plan` of pictures: every film with its output, and how many are there already, which are left out."""
+) -> tuple[list[Job], list[Job]]:
+    """As `plan` of pictures: every film with its output, and those that are there already, which are left out."""
     is_single = len(films) == len(inputs) == 1 and not Path(inputs[0]).is_dir()
     is_file = is_single and output.suffix != "" and not output.is_dir()
     targets = [output if is_file else output / _named(name, suffix) for _, name in films]

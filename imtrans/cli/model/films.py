@@ -31,14 +31,14 @@ def translate_films(session: Session, options: TranslateOptions, films: Sequence
     work, faults = _work(session, options, [job.targets[0][1] for job in jobs]), 0
     for job in jobs:
         try:
-            _translate(work, job.source, job.targets[0][1], existing)
+            _translate(work, Path(str(job.source)), job.targets[0][1], existing)
         except DataError as error:
             if len(jobs) == 1:
                 raise
             faults += 1
             click.echo(f"Error: {printable(f'{error.what} {error.hint}'.strip())}", err=True)
     if finished:
-        click.echo(f"Note: {finished} were there already (--continue)", err=True)
+        click.echo(f"Note: {len(finished)} were there already (--continue)", err=True)
     return 3 if faults else 0
 
 

@@ -1,5 +1,6 @@
 """The command line of `imtrans translate`, and what it means."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imtrans.cli.shared.command_config import ConfigFlags, layer
-from imtrans.cli.shared.translation_plan import Existing
+from imtrans.cli.shared.stored_inputs import is_stored
+from imtrans.cli.shared.translation_plan import Existing, Part
 from imtrans.errors import ConfigError, printable
 from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.large.footprint import TileLimits
+    from imtrans.engine.inference.manifest import Manifest
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
     from imtrans.engine.inference.source_reader import ReadOptions
     from imtrans.engine.inference.translator import Translator
@@ -50,6 +53,8 @@ class TranslateOptions:
     seconds: float
     settings: tuple[str, ...]
     offline: bool
+    part: str | None = None
+    manifest: str | None = None
 
     def opened(self, plugins: "Plugins") -> "Translator":
         """The model, with the inference policy of --set, in the direction of --direction."""
@@ -73,6 +78,30 @@ class TranslateOptions:
         if self.continues and self.overwrite:
             raise ConfigError("--continue and --overwrite: not both", hint="--continue keeps what exists.")
         return "continue" if self.continues else "overwrite" if self.overwrite else "refuse"
+
+    @property
+    def share(self) -> Part | None:
+        """The part that this process translates: of --part, else of torchrun's environment. ConfigError for no part."""
+        if self.part is None:
+            rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+            return Part(rank + 1, count) if count > 1 else None
+        match = re.fullmatch(r"(\d+)/(\d+)", self.part.strip())
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise ConfigError(f"--part {self.part!r}: must be I/N, I from 1 to N", hint="For example: --part 3/8")
+        return Part(int(match[1]), int(match[2]))
+
+    @property
+    def record(self) -> "Manifest | None":
+        """The record of what is done, where one is asked for or the inputs are many: parts, addresses, shards."""
+        from imtrans.engine.inference.manifest import Manifest
+
+        share = self.share
+        if not (self.manifest or share or any(is_stored(text) for text in self.inputs)):
+            return None
+        name = f"manifest-{share.number}-of-{share.parts}.jsonl" if share else "manifest.jsonl"
+        output = Path(self.output)
+        path = Path(self.manifest) if self.manifest else (output.parent if output.suffix else output) / name
+        return Manifest(path, continues=self.continues)
 
     @property
     def reading(self) -> "ReadOptions":

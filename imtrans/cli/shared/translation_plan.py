@@ -7,15 +7,29 @@ from typing import Literal, NamedTuple
 
 import click
 
+from imtrans.cli.shared.stored_inputs import Picture, is_stored, stored_inputs
 from imtrans.errors import ConfigError, DataError, printable
 
 Existing = Literal["refuse", "overwrite", "continue"]
 
 
+class Part(NamedTuple):
+    """Part `number` of `parts`, from 1 on."""
+
+    number: int
+    parts: int
+
+    def holds(self, name: Path) -> bool:
+        """Whether a picture of this name is in the part: by its name alone, whatever else there is."""
+        from imtrans.kit.selection import rank
+
+        return int(rank(name.as_posix()) * self.parts) == self.number - 1
+
+
 class Job(NamedTuple):
     """A picture, and for each seed the file that its translation is written to; for None a map of its uncertainty."""
 
-    source: Path
+    source: Picture
     targets: tuple[tuple[int | None, Path], ...]
 
 
@@ -27,31 +41,46 @@ def plan(
     suffix: str = "",
     seeds: Sequence[int] = (0,),
     has_maps: bool = False,
-) -> tuple[list[Job], int]:
-    """Every picture with its outputs, and how many are there already, which are left out with "continue".
+    part: Part | None = None,
+    side: str = "source",
+) -> tuple[list[Job], list[Job]]:
+    """Every picture with its outputs, and those with the outputs that are there already, left out with "continue".
 
     Outputs in a folder end in `suffix`, those of several seeds in `-seed1` and so on, maps of uncertainty in
-    `-uncertainty.png`. ConfigError, before any work,
-    where an output would be written twice or would replace a file; DataError for inputs that do not exist.
+    `-uncertainty.png`. With `part` those of that part alone; of shards the pictures of `side`. ConfigError, before any
+    work, where an output would be written twice or would replace a file; DataError for inputs that do not exist.
     """
-    files = list(_files(inputs))
+    files = list(_files(inputs, side=side))
     # One picture to a name with a suffix is a file; -o OUT without one stays a folder, as for many.
     is_single = len(files) == 1 and len(inputs) == 1 and not Path(inputs[0]).is_dir()
     is_file = is_single and output.suffix != "" and not output.is_dir()
     bases = [(file, output if is_file else output / name.with_suffix(suffix)) for file, name in files]
     jobs = [Job(file, tuple(_targets(base, seeds, has_map=has_maps))) for file, base in bases]
-    return settled(jobs, existing)
+    if part is None:
+        return settled(jobs, existing)
+    _check_distinct(jobs)  # also of two pictures in different parts
+    return settled([job for job, (_, name) in zip(jobs, files, strict=True) if part.holds(name)], existing)
 
 
-def settled(jobs: list[Job], existing: Existing) -> tuple[list[Job], int]:
-    """The jobs that are left to do, and how many outputs are there already. ConfigError as for `plan`."""
+def settled(jobs: list[Job], existing: Existing) -> tuple[list[Job], list[Job]]:
+    """The jobs with the outputs that are left to do, and with those that are there. ConfigError as for `plan`."""
     _check_distinct(jobs)
     if existing != "continue":
         _check_free(jobs, is_overwriting=existing == "overwrite")
-        return jobs, 0
-    left = [Job(job.source, tuple(each for each in job.targets if not each[1].exists())) for job in jobs]
-    open_jobs = [job for job in left if job.targets]
-    return open_jobs, sum(len(job.targets) for job in jobs) - sum(len(job.targets) for job in open_jobs)
+        return jobs, []
+    left: list[Job] = []
+    done: list[Job] = []
+    for job in jobs:
+        is_there = [target.exists() for _, target in job.targets]
+        for jobs_of, wanted in ((left, False), (done, True)):
+            targets = tuple(each for each, there in zip(job.targets, is_there, strict=True) if there == wanted)
+            jobs_of += [Job(job.source, targets)] if targets else []
+    return left, done
+
+
+def count_of(jobs: Iterable[Job]) -> int:
+    """The outputs of these jobs."""
+    return sum(len(job.targets) for job in jobs)
 
 
 def _targets(base: Path, seeds: Sequence[int], *, has_map: bool) -> Iterator[tuple[int | None, Path]]:
@@ -62,7 +91,7 @@ def _targets(base: Path, seeds: Sequence[int], *, has_map: bool) -> Iterator[tup
 
 
 def _check_distinct(jobs: Sequence[Job]) -> None:
-    source_of: dict[Path, Path] = {}
+    source_of: dict[Path, Picture] = {}
     for job in jobs:
         for _, target in job.targets:
             if target in source_of:
@@ -76,21 +105,31 @@ def _check_distinct(jobs: Sequence[Job]) -> None:
 def _check_free(jobs: Sequence[Job], *, is_overwriting: bool) -> None:
     if is_overwriting:
         return
-    sources = {job.source.resolve() for job in jobs}  # resolved: a link to an input is that input
+    # Resolved: a link to an input is that input.
+    sources = {job.source.resolve() for job in jobs if isinstance(job.source, Path)}
     for job in jobs:
         for _, target in job.targets:
             if target.resolve() in sources:
                 raise ConfigError(f"{target} is an input", hint="Give another -o folder, or --overwrite.")
             if target.exists():
                 hint = "Give another -o folder; --continue makes those that are missing; --overwrite makes all again."
-                raise ConfigError(f"{target} exists (from {job.source.name})", hint=hint)
+                raise ConfigError(f"{target} exists (from {_short(job.source)})", hint=hint)
 
 
-def _files(inputs: Iterable[str]) -> Iterator[tuple[Path, Path]]:
+def _short(source: Picture) -> str:
+    return source.name if isinstance(source, Path) else str(source)
+
+
+def _files(inputs: Iterable[str], *, side: str) -> Iterator[tuple[Picture, Path]]:
+    for text in inputs:
+        yield from stored_inputs(text, side=side) if is_stored(text) else _local(text)
+
+
+def _local(text: str) -> Iterator[tuple[Path, Path]]:
     from imtrans.kit.formats import SUFFIXES
     from imtrans.kit.picture_files import find_pictures
 
-    for path in expanded(inputs):
+    for path in expanded([text]):
         if path.is_dir():
             found = find_pictures(path)
             if not found.names:

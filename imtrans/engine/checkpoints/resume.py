@@ -194,12 +194,14 @@ def holds_split(folder: Path, name: Split, loading: PairLoader, *, config: RunCo
 
 
 def _files(loading: PairLoader) -> list[tuple[str, int]]:
-    """The files behind a split, relative to the folder that holds them all, with their sizes in bytes."""
+    """The files behind a split, relative to the folder that holds them all, with their sizes in bytes; of samples
+    that are in no file here their stamps."""
     dataset = loading.source.dataset
+    stamps = {(text, 0) for i in range(len(dataset)) if (text := dataset.stamp(i))}
     paths = [os.path.abspath(p) for i in range(len(dataset)) for p in dataset.files(i)]
     # Relative, so that a data set that was moved as a whole is still the same.
     root = os.path.dirname(os.path.commonpath(paths) + "/x") if len(set(paths)) > 1 else ""
-    return sorted({(os.path.relpath(p, root) if root else os.path.basename(p), _size(p)) for p in paths})
+    return sorted({(os.path.relpath(p, root) if root else os.path.basename(p), _size(p)) for p in paths} | stamps)
 
 
 def _recorded_files(folder: Path) -> set[tuple[str, str, int]] | None:

@@ -52,7 +52,7 @@ def _with_cache(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoad
     dataset = loading.source.dataset
     if cache == "off" or not loading.size or dataset.collate or not len(dataset):
         return loading
-    if cache == "auto" and not dataset.files(0):
+    if cache == "auto" and not (dataset.files(0) or dataset.stamp(0)):
         return loading
     try:
         first = loading.sample(0)
@@ -119,7 +119,7 @@ def _stamps(loading: PairLoader, code: bytes) -> tuple[Array, Array]:
         files = dataset.files(index)
         key = hash(tuple(files))
         numbers[index], occurrences[key] = occurrences[key], occurrences[key] + 1
-        stamps[index] = stamp(files, code, number=int(numbers[index]))
+        stamps[index] = stamp(files, code, number=int(numbers[index]), text=dataset.stamp(index))
     return numbers, stamps
 
 

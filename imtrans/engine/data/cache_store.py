@@ -16,10 +16,12 @@ from imtrans.interfaces import Pair
 from imtrans.kit.images import Array
 
 
-def stamp(files: Sequence[Path], code: bytes, *, number: int) -> int:
-    """What a sample's bytes follow from, as one number: its files' paths, sizes and times, and the code that reads
-    them; 0 where a file is not there. `number` distinguishes samples of the same files."""
+def stamp(files: Sequence[Path], code: bytes, *, number: int, text: str = "") -> int:
+    """What a sample's bytes follow from, as one number: its files' paths, sizes and times, its data set's own stamp
+    `text`, and the code that reads them; 0 where a file is not there. `number` distinguishes samples of the same
+    files."""
     hasher = hashlib.blake2b(code, digest_size=8)
+    hasher.update(text.encode("utf-8", "surrogateescape"))
     try:
         for file in files:
             path, stat = os.path.abspath(file), os.stat(file)
@@ -90,7 +92,7 @@ class CacheStore:
             keys = [f"{key}-{slots.key(i)}" for key, i in zip(keys, others, strict=True)]
         return Pair(source=sides.pop("source"), target=sides.pop("target"), key="", extras=_named(sides)), keys
 
-    def put(self, index: int, pair: Pair, *, files: Sequence[Path]) -> None:
+    def put(self, index: int, pair: Pair, *, files: Sequence[Path], text: str = "") -> None:
         """Cache a sample, if it has the common shape and its files are those that its stamp was taken of."""
         slots = None if self._full[0] else self._opened()
         expected = int(self.stamps[index])
@@ -98,7 +100,7 @@ class CacheStore:
         if slots is None or not expected or int(slots.stamps[index]) not in (0, expected):
             return
         arrays = self.layout.arrays(pair)
-        if arrays is None or stamp(files, self.code, number=int(self.numbers[index])) != expected:
+        if arrays is None or stamp(files, self.code, number=int(self.numbers[index]), text=text) != expected:
             return
         try:
             slots.write(index, arrays, key=pair.key, stamp=expected)

@@ -113,7 +113,7 @@ class PairLoader:
             names = ", ".join(str(p) for p in dataset.files(index)) or pair.key
             raise type(error)(f"{names}: {error.what}", hint=error.hint) from None
         if self.cache:
-            self.cache.put(index, checked, files=dataset.files(index))
+            self.cache.put(index, checked, files=dataset.files(index), text=dataset.stamp(index))
         return checked
 
     def load_cached(self, places: Sequence[SampleIndex]) -> HostBatch | None:

@@ -20,7 +20,7 @@ from imtrans.plugins.component_options import options_of
 from imtrans.plugins.options import located
 
 # The members of the protocol that a data set of a plugin may lack; looked up once, not at every use.
-MEMBERS = ("data_spec", "description", "collate", "key", "files", "labels", "check")
+MEMBERS = ("data_spec", "description", "collate", "key", "files", "stamp", "labels", "check")
 
 
 @dataclass(kw_only=True)

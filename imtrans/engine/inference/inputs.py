@@ -12,6 +12,7 @@ from imtrans.kit.images.color import into_space
 from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_bits, rescale
 from imtrans.kit.images.instances import instance_file, with_instances
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
+from imtrans.kit.images.memory_file import PictureFile
 
 Range = tuple[float, float]
 Fit = Callable[[Array], Array]
@@ -27,7 +28,7 @@ def is_pair(head: ImageHeader, data_spec: DataSpec) -> bool:
 
 
 def read_file(
-    path: Path,
+    path: PictureFile,
     spec: ImageSpec,
     *,
     half: str = "",
@@ -41,7 +42,7 @@ def read_file(
     if spec.kind == "labels":
         labels = read_classes(path, spec, page=page)[0]
         if spec.instances:
-            labels = with_instances(labels, instance_file(path, instances))
+            labels = with_instances(labels, instance_file(Path(str(path)), instances))
         return _fitted(_checked_labels(_half(labels, half), spec, name=str(path)), fit)
     array, bits = decode_with_bits(path, background=spec.background, page=page, pages=spec.pages)
     array = _half(array, half)

@@ -11,7 +11,9 @@ from imtrans.engine.inference.inputs import is_pair, read_array, read_file
 from imtrans.engine.inference.scale import Size, SizeChange, SizeChoice, fitted_size, magnification
 from imtrans.kit import images
 from imtrans.kit.images import Array
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.picture_types import as_array, is_pillow
+from imtrans.kit.shards.pictures import PackedPicture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class SourceReader:
     def __init__(self, model: Model) -> None:
         self.data_spec, self.config = model.data_spec, model.config
 
-    def read(self, path: Path, options: ReadOptions) -> list[Array]:
+    def read(self, path: PictureFile, options: ReadOptions) -> list[Array]:
         """The picture in a file, (H, W, C), or the pages of a stack. DataError names a file that cannot be read so."""
         half = self.source_half if not options.is_whole and self.holds_pair(path) else ""
         is_stack = self.data_spec.source.is_stack
@@ -48,7 +50,15 @@ class SourceReader:
         limits = options.source_range
         return read_array(array, self.data_spec.source, is_file=is_file, source_range=limits, fit=self._fit(options))
 
-    def holds_pair(self, path: Path) -> bool:
+    def packed(self, picture: PackedPicture, options: ReadOptions) -> tuple[list[Array], SizeChange]:
+        """A side of a packed sample, and its size before and after. Errors as of `read`, and of its shard."""
+        array, spec = picture.fetch(), picture.spec
+        change = self.change_of((array.shape[0], array.shape[1]), options.size)
+        fit, limits = self._fit(options), options.source_range
+        read = partial(read_array, is_file=True, bits=spec.bits, name=str(picture), source_range=limits, fit=fit)
+        return [read(array, self.data_spec.source)], change
+
+    def holds_pair(self, path: PictureFile) -> bool:
         """Whether a file looks like a whole pair, of which the source half is read.
 
         Only a model that was trained on halves of pictures meets such files. DataError where it is no picture.
@@ -64,7 +74,7 @@ class SourceReader:
         """Height and width at which a picture of this shape is translated."""
         return fitted_size(shape, choice, trained=self.config.data.size, stored=self.data_spec.stored)
 
-    def size_change(self, path: Path, options: ReadOptions) -> SizeChange:
+    def size_change(self, path: PictureFile, options: ReadOptions) -> SizeChange:
         """What size the picture of a file has, and at which it is translated. DataError where it is no picture."""
         head = images.header(path)
         is_half = not options.is_whole and is_pair(head, self.data_spec)

@@ -1,6 +1,6 @@
 """Files of pictures translated to files: some are read and written while the network translates others."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from imtrans import atomic_io
 from imtrans.engine.inference.batches import batch_size
 from imtrans.engine.inference.display import result_display, source_display
 from imtrans.engine.inference.large.footprint import TileLimits
+from imtrans.engine.inference.manifest import Manifest
 from imtrans.engine.inference.scale import SizeChange
 from imtrans.engine.inference.source_reader import ReadOptions
 from imtrans.engine.inference.translator import Translator
@@ -20,24 +21,44 @@ from imtrans.engine.inference.uncertainty import heat, uncertainty
 from imtrans.errors import DataError, ResourceError
 from imtrans.kit.images import Array, encode
 from imtrans.kit.report.image_grid import sheet
+from imtrans.kit.shards.pictures import PackedPicture
+from imtrans.kit.stores.pictures import StoredPicture
 
 AHEAD = 4  # pictures that are read, or written, beside the one that is translated
 SHOWN = 32  # rows of the sheet
+# What a picture is read from: a file, or what is fetched when its turn comes.
+Picture = Path | StoredPicture | PackedPicture
 # A picture, and for each seed the file for its translation; for None that of a map of its uncertainty.
-Job = tuple[Path, Sequence[tuple[int | None, Path]]]
+Job = tuple[Picture, Sequence[tuple[int | None, Path]]]
 Tick = Callable[[float], None]
 
 
 @dataclass
 class Outcome:
     """What became of the pictures: the number of files written, those that failed and why, the sizes of the others,
-    rows of the sheet, and the mean uncertainty of those whose map was asked for."""
+    rows of the sheet, and the mean uncertainty of those whose map was asked for. Each is noted in the `manifest`."""
 
     written: int = 0
     faults: list[str] = field(default_factory=list)
     sizes: list[SizeChange] = field(default_factory=list)
     rows: list[list[Array]] = field(default_factory=list)
     uncertainties: dict[Path, float] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    _left: Counter[str] = field(default_factory=Counter)
+
+    def note_fault(self, job: Job, why: str) -> None:
+        """Note a picture that could not be read."""
+        self.faults.append(why)
+        if self.manifest:
+            self.manifest.failed(str(job[0]), why)
+
+    def note_written(self, job: Job) -> None:
+        """Note one more file of a picture; it is done with the last one."""
+        self.written += 1
+        name = str(job[0])
+        self._left[name] += 1
+        if self.manifest and self._left[name] == len(job[1]):
+            self.manifest.done(name, [target for _, target in job[1]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +76,16 @@ class Work:
     def run(self, jobs: Sequence[Job], outcome: Outcome, tick: Tick) -> None:
         """Translate all; a picture that fails is listed, and the others are done. ResourceError where one cannot be
         written: those before it are. `tick` is told how many jobs are done; of a large one, also a part."""
-        writing: deque[Future[None]] = deque()
+        writing: _Writing = deque()
         with ThreadPoolExecutor(2, "read") as readers, ThreadPoolExecutor(2, "write") as writers:
             try:
                 for number, group in self._groups(self._read_ahead(jobs, readers), outcome):
                     tick(number)
-                    for target, result in self._results(group, outcome, number, tick):
-                        writing.append(writers.submit(_write, target, result, self._palette))
+                    for job, target, result in self._results(group, outcome, number, tick):
+                        writing.append((writers.submit(_write, target, result, self._palette), job))
                         self._settle(writing, outcome, most=AHEAD)
-                    for target, map_ in self._maps(group, outcome):
-                        writing.append(writers.submit(_write, target, map_, None))
+                    for job, target, map_ in self._maps(group, outcome):
+                        writing.append((writers.submit(_write, target, map_, None), job))
                         self._settle(writing, outcome, most=AHEAD)
             finally:
                 self._settle(writing, outcome, most=0)
@@ -82,9 +103,12 @@ class Work:
                 yield waiting.popleft()
         yield from waiting
 
-    def _read(self, path: Path) -> "_Read":
+    def _read(self, picture: Picture) -> "_Read":
         reader = self.translator.reader
-        return reader.read(path, self.reading), reader.size_change(path, self.reading)
+        if isinstance(picture, PackedPicture):
+            return reader.packed(picture, self.reading)
+        file = picture.fetch() if isinstance(picture, StoredPicture) else picture
+        return reader.read(file, self.reading), reader.size_change(file, self.reading)
 
     def _groups(self, reads: "Iterable[tuple[Job, Future[_Read]]]", outcome: Outcome) -> "Iterator[tuple[int, _Group]]":
         """Pictures that go through the network together, and the number of jobs before them."""
@@ -94,7 +118,7 @@ class Work:
             try:
                 sources, change = read.result()
             except DataError as error:  # one bad picture of thousands must not stop the rest
-                outcome.faults.append(f"{error.what} {error.hint}".strip())
+                outcome.note_fault(job, f"{error.what} {error.hint}".strip())
                 continue
             outcome.sizes.append(change)
             if group and not self._fits(group, job, sources):
@@ -113,7 +137,7 @@ class Work:
         seeds = [[seed for seed, _ in targets] for _, targets in (first, job)]
         return seeds[0] == seeds[1] and len(group) < batch_size(shape, self.translator.model.method.geometry.stride)
 
-    def _results(self, group: "_Group", outcome: Outcome, number: int, tick: Tick) -> Iterator[tuple[Path, Array]]:
+    def _results(self, group: "_Group", outcome: Outcome, number: int, tick: Tick) -> Iterator[tuple[Job, Path, Array]]:
         """The picture for each file of the jobs of a group."""
         is_shown = self.is_compared or self.is_sheet
         rows = [[source_display(self.translator, sources[0])] if is_shown else [] for _, sources in group]
@@ -124,17 +148,18 @@ class Work:
                 result = np.stack(slices) if self.translator.source.is_stack else slices[0]
                 if is_shown:
                     row.append(result_display(self.translator, slices[0]))
-                yield job[1][place][1], np.concatenate([row[0], row[-1]], axis=1) if self.is_compared else result
+                both = np.concatenate([row[0], row[-1]], axis=1) if self.is_compared else result
+                yield job, job[1][place][1], both
         if self.is_sheet:
             outcome.rows.extend(rows[: SHOWN - len(outcome.rows)])
 
-    def _maps(self, group: "_Group", outcome: Outcome) -> Iterator[tuple[Path, Array]]:
+    def _maps(self, group: "_Group", outcome: Outcome) -> Iterator[tuple[Job, Path, Array]]:
         """The map of each job that asks for one."""
-        for (path, targets), (source, *_) in group:
-            for target in (target for seed, target in targets if seed is None):
+        for job, (source, *_) in group:
+            for target in (target for seed, target in job[1] if seed is None):
                 spread = uncertainty(self.translator, source, seeds=self.seeds, limits=self.limits)
-                outcome.uncertainties[path] = float(spread.mean())
-                yield target, heat(spread)
+                outcome.uncertainties[Path(str(job[0]))] = float(spread.mean())
+                yield job, target, heat(spread)
 
     def _slices(self, group: "_Group", seed: int, parts: "_Parts") -> "Iterable[list[Array]]":
         """The results of each job of a group, one for each of its slices."""
@@ -144,10 +169,11 @@ class Work:
         return [[parts.done(run(source)) for source in group[0][1]]]
 
     @staticmethod
-    def _settle(writing: "deque[Future[None]]", outcome: Outcome, *, most: int) -> None:
+    def _settle(writing: "_Writing", outcome: Outcome, *, most: int) -> None:
         while len(writing) > most:
-            writing.popleft().result()
-            outcome.written += 1
+            future, job = writing.popleft()
+            future.result()
+            outcome.note_written(job)
 
 
 @dataclass
@@ -167,6 +193,7 @@ class _Parts:
         return result
 
 
+_Writing = deque[tuple[Future[None], Job]]
 _Read = tuple[list[Array], SizeChange]
 _Group = list[tuple[Job, list[Array]]]
 

@@ -85,7 +85,8 @@ class CheckCache:
         return f"{key}\0{index}" if self._counts[key] > 1 else key
 
     def _stamps(self, index: int) -> Sequence[Any]:
-        return [_stamp(file) for file in self._files[index]]
+        text = self.loading.source.dataset.stamp(index)
+        return [*(_stamp(file) for file in self._files[index]), *([text] if text else [])]
 
 
 def _stamp(file: str) -> list[int] | None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from imtrans.config.schema import RunConfig
 from imtrans.engine.checkpoints.resume import ResumePoint
@@ -19,6 +21,7 @@ from imtrans.interfaces import Issue, Split
 from imtrans.kit.formats import is_picture
 from imtrans.kit.images import ImageHeader, header
 from imtrans.kit.images.header_cache import headers
+from imtrans.plugins.options import default_record, values
 
 PATIENCE = 2.0  # seconds for reading headers; a thousand new pictures take 0.2
 Files = tuple[Path, ...]
@@ -135,5 +138,14 @@ def command(config: RunConfig) -> str:
     dataset = config.dataset
     path_options = dataset.component.info.path_options
     path = getattr(dataset.options, path_options[0]) if path_options else ""
+    schemes = dataset.component.info.schemes
+    if path and schemes and "://" not in path and not dataset.component.info.marker:
+        return f"imtrans data check '{schemes[0]}:{path}?{_query(dataset.options, path_options[0])}'"
     root = getattr(dataset.options, "root", None)
     return f"imtrans data check {path or dataset.name}{f' --data-root {root}' if root else ''}"
+
+
+def _query(options: Any, path_option: str) -> str:
+    """The options of a data set that is chosen by an address, as the address says them."""
+    defaults = {**values(default_record(type(options))), path_option: getattr(options, path_option)}
+    return urlencode({name: value for name, value in values(options).items() if value != defaults[name]})

@@ -1,8 +1,6 @@
 """Pictures brought to what a side is read as: its channels, its depth, its range. The same rules for training,
 evaluation and translation."""
 
-from pathlib import Path
-
 import numpy as np
 
 from imtrans.errors import DataError
@@ -11,6 +9,7 @@ from imtrans.kit.images.array import WHITE, Array, Color
 from imtrans.kit.images.convert import with_channels
 from imtrans.kit.images.decode import decode
 from imtrans.kit.images.header import header
+from imtrans.kit.images.memory_file import PictureFile
 
 FLOAT = 32  # bits
 
@@ -36,7 +35,7 @@ def is_ranged(spec: ImageSpec) -> bool:
 
 
 def decode_with_bits(
-    path: Path, *, background: Color | None = WHITE, page: int | None = None, pages: int = 1
+    path: PictureFile, *, background: Color | None = WHITE, page: int | None = None, pages: int = 1
 ) -> tuple[Array, int]:
     """The picture in a file, as `decode` gives it, and its significant bits.
 

@@ -3,13 +3,13 @@
 import logging
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from PIL import UnidentifiedImageError
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import Reader, reader_of
 from imtrans.kit.images.readers.pillow_formats import FAULTS, QUIET
 
@@ -17,7 +17,9 @@ Result = TypeVar("Result")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "TGA", "JPEG2000", "AVIF", "HEIF", "EXR", "NPY", "NPZ")
 
 
-def decode(path: Path, *, as_labels: bool = False, background: Color | None = WHITE, page: int | None = None) -> Array:
+def decode(
+    path: PictureFile, *, as_labels: bool = False, background: Color | None = WHITE, page: int | None = None
+) -> Array:
     """The picture in a file as (H, W, C), dtype as stored (uint8, uint16 or float32), upright by its EXIF orientation.
 
     Grey gives one channel; CMYK and palettes become RGB; TIFF and NPY keep all channels. What is transparent shows the
@@ -32,7 +34,7 @@ def decode(path: Path, *, as_labels: bool = False, background: Color | None = WH
     return _guarded(path, lambda reader: reader.picture(path, background, page))
 
 
-def label_map(path: Path, *, page: int | None = None) -> LabelMap:
+def label_map(path: PictureFile, *, page: int | None = None) -> LabelMap:
     """The label map in a file, or in its page from 0 on: palette indices, or the values of a grey picture.
 
     DataError as from `decode`, and for colour pictures, whose values are no labels.
@@ -40,7 +42,7 @@ def label_map(path: Path, *, page: int | None = None) -> LabelMap:
     return _guarded(path, lambda reader: reader.labels(path, page))
 
 
-def _guarded(path: Path, read: Callable[[Reader], Result]) -> Result:
+def _guarded(path: PictureFile, read: Callable[[Reader], Result]) -> Result:
     """What `read` gives; every way to fail is a DataError that names the file on one line."""
     logging.getLogger("PIL").addHandler(QUIET)  # without a handler Python prints warnings to stderr
     name = str(path).replace("\n", "\\n")
@@ -62,9 +64,10 @@ def _guarded(path: Path, read: Callable[[Reader], Result]) -> Result:
         raise DataError(f"{name}: needs more memory than there is") from None
 
 
-def _unknown(path: Path) -> str:
+def _unknown(path: PictureFile) -> str:
     try:
-        return "the file is empty" if path.stat().st_size == 0 else "not a picture"
+        with path.open("rb") as file:
+            return "not a picture" if file.read(1) else "the file is empty"
     except OSError:
         return "no such file"
 

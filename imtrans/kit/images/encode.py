@@ -23,6 +23,15 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
     With a `palette` a PNG of one channel of 8 bits is written as indices. DataError if the format cannot hold the
     picture unchanged, ResourceError if the file cannot be written.
     """
+    data = encoded(path, picture, palette=palette)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}") from None
+
+
+def encoded(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | None = None) -> bytes:
+    """The bytes that `encode` writes to a file of this name."""
     suffix = path.suffix.lower()
     data = None
     if picture.ndim == 4 and suffix not in (".tif", ".tiff"):
@@ -38,10 +47,7 @@ def encode(path: Path, picture: Array, *, palette: Sequence[Sequence[int]] | Non
         fits_png = picture.dtype != np.float32 and picture.shape[-1] in (1, 3)
         hint = f"Use {'.png or ' if fits_png else ''}.tif for the output."
         raise DataError(f"{path}: a {path.suffix or 'nameless'} file cannot hold {kind}", hint=hint)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror}") from None
+    return data
 
 
 def suffix_for(spec: ImageSpec) -> str:

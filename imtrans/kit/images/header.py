@@ -4,12 +4,12 @@ import logging
 import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
 
 from imtrans.errors import DataError
+from imtrans.kit.images.memory_file import PictureFile, byte_count
 from imtrans.kit.images.readers import MAGIC, container_reader, npy, reader_of, tiff
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.pillow_formats import (
@@ -59,7 +59,7 @@ class TooLarge(DataError):
     """A picture with more pixels than `decode` accepts."""
 
 
-def header(path: Path) -> ImageHeader:
+def header(path: PictureFile) -> ImageHeader:
     """The header of a picture; no pixel is decoded. DataError if it is of no allowed format, or too large."""
     if not path.is_file():  # pipes and devices would block
         raise DataError(f"{path}: not a regular file")
@@ -79,7 +79,7 @@ def header(path: Path) -> ImageHeader:
     return record
 
 
-def _read(path: Path, file: BinaryIO) -> ImageHeader:
+def _read(path: PictureFile, file: BinaryIO) -> ImageHeader:
     begin = file.read(MAGIC)
     file.seek(0)
     container = container_reader(begin, file)
@@ -91,9 +91,9 @@ def _read(path: Path, file: BinaryIO) -> ImageHeader:
     return (_tiff_header if reader is tiff else _npy_header if reader is npy else _header)(path, file)
 
 
-def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
+def _tiff_header(path: PictureFile, file: BinaryIO) -> ImageHeader:
     with tiff.opened(path, file) as (page, layout):
-        width, height, end = layout.width, layout.height, os.fstat(file.fileno()).st_size
+        width, height, end = layout.width, layout.height, byte_count(file)
         return ImageHeader(
             format="TIFF",
             mode=layout.mode,
@@ -110,7 +110,7 @@ def _tiff_header(path: Path, file: BinaryIO) -> ImageHeader:
         )
 
 
-def _npy_header(path: Path, file: BinaryIO) -> ImageHeader:
+def _npy_header(path: PictureFile, file: BinaryIO) -> ImageHeader:
     layout = npy.npy_layout(path, file)
     height, width, channels = layout.shape
     return ImageHeader(
@@ -125,7 +125,7 @@ def _npy_header(path: Path, file: BinaryIO) -> ImageHeader:
     )
 
 
-def _header(path: Path, file: BinaryIO) -> ImageHeader:
+def _header(path: PictureFile, file: BinaryIO) -> ImageHeader:
     with Image.open(file, formats=formats_of(path)) as image:
         orientation, kind = _orientation(image), image.format or ""
         # Orientations 5 to 8 are quarter turns.

@@ -1,12 +1,11 @@
 """Label maps: the numbers in files, the classes they stand for, and pixels of no class."""
 
-from pathlib import Path
-
 import numpy as np
 
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images.array import Array
 from imtrans.kit.images.decode import label_map
+from imtrans.kit.images.memory_file import PictureFile
 
 
 def classes_of(ids: Array, spec: ImageSpec) -> Array:
@@ -27,7 +26,7 @@ def classes_of(ids: Array, spec: ImageSpec) -> Array:
     return table[ids].astype(np.min_scalar_type(int(table.max())))
 
 
-def read_classes(path: Path, spec: ImageSpec, *, page: int | None = None) -> tuple[Array, bool]:
+def read_classes(path: PictureFile, spec: ImageSpec, *, page: int | None = None) -> tuple[Array, bool]:
     """The classes in a label file, or in its page from 0 on, (H, W, 1), and whether it has a palette.
 
     DataError where it is no label map.

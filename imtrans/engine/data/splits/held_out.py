@@ -62,7 +62,7 @@ def check_disjoint(training: Dataset, validation: Dataset) -> None:
     trained = {identity: i for i, identity in enumerate(_identities(training)) if identity}
     both = [i for i, identity in enumerate(_identities(validation)) if identity in trained]
     if both:
-        names = join_names((str(next(iter(validation.files(i)))) for i in both), most=3)
+        names = join_names((str(next(iter(validation.files(i)), validation.key(i))) for i in both), most=3)
         fix = "Remove the copies" if training.description.is_undivided else "Remove them from one of the two splits"
         raise DataError(
             f"{len(both):,} of {len(validation):,} validation samples are trained on as well: {names}",
@@ -108,7 +108,7 @@ def read_record(folder: Path | None) -> dict[str, bool]:
 
 
 def _identities(dataset: Dataset) -> Iterator[tuple[object, ...] | None]:
-    """What each sample is, wherever its names lead: its files on the disk; None for samples without files.
+    """What each sample is, wherever its names lead: its files on the disk, or its stamp; None for drawn samples.
 
     Where several samples come from one file, their keys tell them apart.
     """
@@ -116,7 +116,11 @@ def _identities(dataset: Dataset) -> Iterator[tuple[object, ...] | None]:
     files = [tuple(map(str, dataset.files(i))) for i in range(len(dataset))]
     is_shared = len(set(files)) < len(files)
     for i, names in enumerate(files):
-        yield (*map(inode, names), *([dataset.key(i)] if is_shared else [])) if names else None
+        text = dataset.stamp(i)
+        if names or text:
+            yield (*map(inode, names), text, *([dataset.key(i)] if is_shared and not text else []))
+        else:
+            yield None
 
 
 def _inode(file: str) -> object:

@@ -1,9 +1,9 @@
 """How each kind of picture file is read; its first bytes tell which one it is."""
 
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import deep_codecs, exr, heif, npy, npz, pillow_formats, tiff
 from imtrans.kit.images.readers.container import ContainerLayout
 
@@ -13,20 +13,20 @@ MAGIC = 40  # bytes that tell the format
 class Reader(Protocol):
     """What reads one kind of file. DataError for kinds that are not read; for broken files what its library raises."""
 
-    def picture(self, path: Path, background: Color | None, page: int | None, /) -> Array:
+    def picture(self, path: PictureFile, background: Color | None, page: int | None, /) -> Array:
         """The picture, (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background.
 
         Of several pages the first, which is logged, unless one is chosen, from 0 on; ValueError where it is not there.
         """
 
-    def labels(self, path: Path, page: int | None, /) -> LabelMap:
+    def labels(self, path: PictureFile, page: int | None, /) -> LabelMap:
         """The label map in the file, of several pages chosen as that of a picture."""
 
 
 class ContainerReader(Reader, Protocol):
     """A reader whose headers say the same as they are for all of its kind."""
 
-    def layout(self, path: Path, file: BinaryIO, /) -> ContainerLayout:
+    def layout(self, path: PictureFile, file: BinaryIO, /) -> ContainerLayout:
         """The layout of an open file; no pixel is decoded."""
 
 

@@ -2,10 +2,10 @@
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 from imtrans.errors import DataError
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS
 from imtrans.kit.images.readers.samples import mode_name
 
@@ -31,14 +31,14 @@ class ContainerLayout:
         """The mode as Pillow would name it."""
         return mode_name(self.channels, bits=self.bits, is_float=self.bits == 32)
 
-    def checked(self, path: Path) -> "ContainerLayout":
+    def checked(self, path: PictureFile) -> "ContainerLayout":
         """The same; DataError where it has more pixels than are read, or none."""
         if not 0 < self.width * self.height <= MAX_PIXELS:
             raise DataError(f"{path}: {self.width} x {self.height} pixels; at most {MAX_PIXELS:,} are read")
         return self
 
 
-def library(name: str, package: str, path: Path) -> ModuleType:
+def library(name: str, package: str, path: PictureFile) -> ModuleType:
     """A library of the extra `formats`. DataError, naming the file and what to install, where it is not there."""
     try:
         return importlib.import_module(name)

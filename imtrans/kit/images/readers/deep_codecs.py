@@ -1,13 +1,13 @@
 """JPEG 2000 and AVIF of more than 8 bits, read by OpenCV: Pillow cuts them to 8, and white wraps around to black."""
 
 import struct
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.container import ContainerLayout
 from imtrans.kit.images.readers.pillow_formats import not_labels
 from imtrans.kit.images.readers.samples import check_page
@@ -34,7 +34,7 @@ def is_deep(file: BinaryIO) -> bool:
     return bits > 8 or is_signed
 
 
-def layout(path: Path, file: BinaryIO) -> ContainerLayout:
+def layout(path: PictureFile, file: BinaryIO) -> ContainerLayout:
     """The layout of an open file. ValueError for broken headers, DataError for kinds that are not read."""
     head = file.read(HEAD)
     name = "AVIF" if is_avif(head) else "JPEG2000"
@@ -45,7 +45,7 @@ def layout(path: Path, file: BinaryIO) -> ContainerLayout:
     return ContainerLayout(format=name, width=width, height=height, channels=channels, bits=bits).checked(path)
 
 
-def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
+def picture(path: PictureFile, _background: Color | None, page: int | None = None) -> Array:
     """The picture as (H, W, C) uint16, values as stored; alpha is dropped."""
     import cv2
 
@@ -55,7 +55,7 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
     log = cv2.utils.logging
     level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # it prints guesses of colour spaces
     try:
-        stored: Array | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored: Array | None = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(f"broken or cut off ({error.err})") from None
     finally:
@@ -66,7 +66,7 @@ def picture(path: Path, _background: Color | None, page: int | None = None) -> A
     return np.ascontiguousarray(planes[..., :1] if expected.channels == 1 else planes[..., 2::-1]).astype(np.uint16)
 
 
-def labels(path: Path, page: int | None = None) -> LabelMap:
+def labels(path: PictureFile, page: int | None = None) -> LabelMap:
     """The values of a grey picture as stored."""
     with path.open("rb") as file:
         found = layout(path, file)

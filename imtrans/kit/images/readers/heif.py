@@ -1,11 +1,11 @@
 """HEIC and HEIF, read by pillow-heif as deep as they are."""
 
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.container import ContainerLayout, library
 from imtrans.kit.images.readers.pillow_formats import not_labels
@@ -19,7 +19,7 @@ def is_heif(begin: bytes) -> bool:
     return begin[4:8] == b"ftyp" and begin[8:12] in BRANDS
 
 
-def layout(path: Path, _file: BinaryIO) -> ContainerLayout:
+def layout(path: PictureFile, _file: BinaryIO) -> ContainerLayout:
     """The layout of a file; no pixel is decoded."""
     image = _opened(path)
     mode, bits = image.mode.partition(";")[0], int(image.info.get("bit_depth") or 8)
@@ -31,7 +31,7 @@ def layout(path: Path, _file: BinaryIO) -> ContainerLayout:
     return found.checked(path)
 
 
-def picture(path: Path, background: Color | None, page: int | None = None) -> Array:
+def picture(path: PictureFile, background: Color | None, page: int | None = None) -> Array:
     """The first picture as (H, W, C) uint8 or uint16, values as stored, upright."""
     image = _opened(path)
     check_page(page)
@@ -46,11 +46,11 @@ def picture(path: Path, background: Color | None, page: int | None = None) -> Ar
     return np.ascontiguousarray(stored)
 
 
-def labels(path: Path, _page: int | None = None) -> LabelMap:
+def labels(path: PictureFile, _page: int | None = None) -> LabelMap:
     """None: what is compressed with loss holds no class numbers."""
     raise not_labels(path, "HEIF")
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: PictureFile) -> Any:
     with path.open("rb") as file:
         return library("pillow_heif", "pillow-heif", path).open_heif(file.read(), convert_hdr_to_8bit=False)

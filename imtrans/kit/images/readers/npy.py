@@ -2,17 +2,16 @@
 
 import io
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from tokenize import TokenError
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile, byte_count
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, not_labels
 from imtrans.kit.images.readers.samples import check_page, mode_name, real_numbers, whole_numbers
 from imtrans.kit.images.readers.tiff.layout import MAX_CHANNELS
@@ -54,7 +53,7 @@ class NpyLayout:
         return mode_name(self.shape[-1], bits=self.bits, is_float=self.is_float)
 
 
-def npy_layout(path: Path, file: IO[bytes], *, size: int | None = None) -> NpyLayout:
+def npy_layout(path: PictureFile, file: IO[bytes], *, size: int | None = None) -> NpyLayout:
     """The layout of an array file of so many bytes, from its beginning. DataError for arrays that are not read.
 
     ValueError for broken headers.
@@ -73,12 +72,12 @@ def npy_layout(path: Path, file: IO[bytes], *, size: int | None = None) -> NpyLa
             hint="Save it as uint8, uint16 or float32.",
         )
     spatial = _picture_size(path, shape)
-    place, total = file.tell(), os.fstat(file.fileno()).st_size if size is None else size
+    place, total = file.tell(), byte_count(cast(BinaryIO, file)) if size is None else size
     is_whole = total == place + math.prod(spatial) * stored.itemsize
     return NpyLayout(shape=spatial, stored=stored, is_fortran=is_fortran, offset=place, is_whole=is_whole)
 
 
-def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+def _picture_size(path: PictureFile, shape: tuple[int, ...]) -> tuple[int, int, int]:
     text = " x ".join(map(str, shape)) or "one value"
     if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > MAX_CHANNELS):
         raise DataError(
@@ -93,26 +92,26 @@ def _picture_size(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
+def picture(path: PictureFile, _background: Color | None, page: int | None = None) -> Array:
     """The array as (H, W, C) uint8, uint16 or float32; there is no alpha, so that the background is not used."""
     check_page(page)
     return as_picture(path, *_values(path))
 
 
-def as_picture(path: Path, values: Array, layout: NpyLayout) -> Array:
+def as_picture(path: PictureFile, values: Array, layout: NpyLayout) -> Array:
     """Values as stored as a picture, (H, W, C) uint8, uint16 or float32."""
     if layout.is_float:
         return real_numbers(values)
     return whole_numbers(path, values, bits=layout.bits) * np.uint8(255 if layout.bits == 1 else 1)
 
 
-def labels(path: Path, page: int | None = None) -> LabelMap:
+def labels(path: PictureFile, page: int | None = None) -> LabelMap:
     """The label map in an array of one channel: its whole numbers, or 0 and 1 of truth values."""
     check_page(page)
     return as_labels(path, *_values(path))
 
 
-def as_labels(path: Path, values: Array, layout: NpyLayout) -> LabelMap:
+def as_labels(path: PictureFile, values: Array, layout: NpyLayout) -> LabelMap:
     """Values as stored as a label map. DataError for several channels, and for floats."""
     if layout.shape[-1] != 1 or layout.is_float:
         raise not_labels(path, layout.mode)
@@ -126,7 +125,7 @@ def encode(picture: Array) -> bytes:
     return stream.getvalue()
 
 
-def check_size(path: Path, layout: NpyLayout) -> None:
+def check_size(path: PictureFile, layout: NpyLayout) -> None:
     """DataError for too many pixels, ValueError for a file that is not as long as its header says."""
     height, width, channels = layout.shape
     if height * width > MAX_PIXELS or height * width * channels > 4 * MAX_PIXELS:
@@ -135,10 +134,11 @@ def check_size(path: Path, layout: NpyLayout) -> None:
         raise ValueError("broken or cut off (its size is not what its header says)")
 
 
-def _values(path: Path) -> tuple[Array, NpyLayout]:
+def _values(path: PictureFile) -> tuple[Array, NpyLayout]:
     """All values, (H, W, C), as stored. Size and type are checked before anything is allocated."""
     with path.open("rb") as file:
         layout = npy_layout(path, file)
         check_size(path, layout)
-        flat = np.fromfile(file, layout.stored, count=math.prod(layout.shape))
+        flat = np.empty(math.prod(layout.shape), layout.stored)
+        file.readinto(flat.view(np.uint8).data)  # type: ignore[attr-defined]
         return flat.reshape(layout.shape, order="F" if layout.is_fortran else "C"), layout

@@ -3,13 +3,13 @@
 import contextlib
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, BinaryIO
 
 import numpy as np
 
 from imtrans.errors import DataError, join_names
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import npy
 from imtrans.kit.images.readers.container import ContainerLayout
 from imtrans.kit.images.readers.samples import check_page
@@ -18,26 +18,26 @@ MAGIC = b"PK\x03\x04"
 NAMES = ("image", "arr_0")  # of several arrays the first of these is the picture
 
 
-def layout(path: Path, _file: BinaryIO) -> ContainerLayout:
+def layout(path: PictureFile, _file: BinaryIO) -> ContainerLayout:
     """The layout of the array; no value is read. DataError where none is known to be the picture."""
     with _opened(path) as (_, found):
         height, width, channels = found.shape
     return ContainerLayout(format="NPZ", width=width, height=height, channels=channels, bits=found.bits).checked(path)
 
 
-def picture(path: Path, _background: Color | None, page: int | None = None) -> Array:
+def picture(path: PictureFile, _background: Color | None, page: int | None = None) -> Array:
     """The array as (H, W, C) uint8, uint16 or float32."""
     check_page(page)
     return npy.as_picture(path, *_values(path))
 
 
-def labels(path: Path, page: int | None = None) -> LabelMap:
+def labels(path: PictureFile, page: int | None = None) -> LabelMap:
     """The label map in an array of one channel."""
     check_page(page)
     return npy.as_labels(path, *_values(path))
 
 
-def _values(path: Path) -> tuple[Array, npy.NpyLayout]:
+def _values(path: PictureFile) -> tuple[Array, npy.NpyLayout]:
     with _opened(path) as (stream, found):
         npy.check_size(path, found)
         # No more than the header says is unpacked, whatever the file holds.
@@ -47,10 +47,10 @@ def _values(path: Path) -> tuple[Array, npy.NpyLayout]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], npy.NpyLayout]]:
+def _opened(path: PictureFile) -> Iterator[tuple[IO[bytes], npy.NpyLayout]]:
     """The array that is the picture, behind its header, and its layout. ValueError for broken files."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             arrays = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             name = next((name for name in NAMES if name in arrays), None)
             if name is None and len(arrays) != 1:

@@ -8,7 +8,6 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -16,6 +15,7 @@ from PIL.ImageFile import ImageFile
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap, Palette
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.orientation import ORIENTATION, upright
 
@@ -31,18 +31,18 @@ QUIET = logging.NullHandler()
 _log = logging.getLogger(__name__)
 
 
-def formats_of(path: Path) -> tuple[str, ...]:
+def formats_of(path: PictureFile) -> tuple[str, ...]:
     """What a file may be. TGA has no mark at its beginning: only the name tells that it is meant."""
     return (*PILLOW_FORMATS, "TGA") if path.suffix.lower() == ".tga" else PILLOW_FORMATS
 
 
 @contextlib.contextmanager
-def opened(path: Path, frame: int | None = None) -> Iterator[ImageFile]:
+def opened(path: PictureFile, frame: int | None = None) -> Iterator[ImageFile]:
     """A picture whose header was read and checked; no pixel is decoded. What Pillow raises for broken ones.
 
     Of an animation it is the first frame, which is logged, unless one is chosen.
     """
-    with Image.open(path, formats=formats_of(path)) as image:
+    with path.open("rb") as file, Image.open(file, formats=formats_of(path)) as image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{path}: {image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")
         if frame:
@@ -61,7 +61,7 @@ def _seek(image: ImageFile, frame: int) -> None:
         raise ValueError(f"has no page {frame + 1}") from None
 
 
-def picture(path: Path, background: Color | None, frame: int | None = None) -> Array:
+def picture(path: PictureFile, background: Color | None, frame: int | None = None) -> Array:
     """The picture as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
     with opened(path, frame) as image:
         if is_deep(image) and (image.mode in ("RGB", "RGBA", "LA") or image.format == "PPM"):
@@ -74,7 +74,7 @@ def picture(path: Path, background: Color | None, frame: int | None = None) -> A
         return upright(colours, orientation(image))
 
 
-def labels(path: Path, frame: int | None = None) -> LabelMap:
+def labels(path: PictureFile, frame: int | None = None) -> LabelMap:
     """The indices of a palette picture, or the values of a grey one as stored."""
     with opened(path, frame) as image:
         mode, raw = image.mode, raw_mode(image)
@@ -90,7 +90,7 @@ def labels(path: Path, frame: int | None = None) -> LabelMap:
         return LabelMap(upright(ids, orientation(image)), mode, _palette(image) if mode == "P" else None)
 
 
-def not_labels(path: Path, mode: str) -> DataError:
+def not_labels(path: PictureFile, mode: str) -> DataError:
     """The error for a picture whose values are no classes."""
     return DataError(
         f"{path}: mode {mode} is a picture, not a label map",
@@ -164,13 +164,13 @@ def _keyed(array: Array, key: object, *, scale: int = 1) -> Array | None:
     return np.where(is_hidden, 0, np.iinfo(array.dtype).max).astype(array.dtype)
 
 
-def _deep_png(path: Path, image: ImageFile) -> tuple[Array, Array | None]:
+def _deep_png(path: PictureFile, image: ImageFile) -> tuple[Array, Array | None]:
     """16-bit colour or grey with alpha by OpenCV, as Pillow would convert it to 8; Pillow has verified the file."""
     import cv2
 
     is_grey = channels(image) == 1
     image.load()
-    stored: Array | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    stored: Array | None = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 3:
         raise ValueError("16-bit colour that cannot be read")
     colours = np.ascontiguousarray(stored[..., :1] if is_grey else stored[..., 2::-1])
@@ -179,7 +179,7 @@ def _deep_png(path: Path, image: ImageFile) -> tuple[Array, Array | None]:
     return colours, _keyed(colours, image.info.get("transparency"))
 
 
-def _deep_ppm(path: Path, image: ImageFile) -> tuple[Array, None]:
+def _deep_ppm(path: PictureFile, image: ImageFile) -> tuple[Array, None]:
     """A PPM or PGM of more than 8 bits; Pillow reads colour as 8. The range becomes 0 to 65535."""
     if image.tile[0][0] == "ppm_plain":
         if image.mode == "RGB":
@@ -188,9 +188,11 @@ def _deep_ppm(path: Path, image: ImageFile) -> tuple[Array, None]:
         return whole_numbers(image), None
     channels, highest = (3 if image.mode == "RGB" else 1), np.uint32(_highest(image))
     count = image.width * image.height * channels
-    values = np.fromfile(path, ">u2", count=count, offset=image.tile[0][2])
-    if len(values) < count:
+    start = image.tile[0][2]
+    content = path.read_bytes()[start : start + 2 * count]
+    if len(content) < 2 * count:
         raise ValueError("broken or cut off (pixels are missing)")
+    values = np.frombuffer(content, ">u2")
     wide = np.minimum(values.astype(np.uint32), highest) * np.uint32(65535)
     return ((wide + highest // 2) // highest).astype(np.uint16).reshape(image.height, image.width, channels), None
 
@@ -208,7 +210,7 @@ def _palette(image: Image.Image) -> Palette:
     return tuple((flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3))
 
 
-def _verify_checksums(path: Path) -> None:
+def _verify_checksums(path: PictureFile) -> None:
     """Verify a PNG's checksums. Decoding ignores them: a file whose end was never written becomes half black."""
-    with Image.open(path, formats=("PNG",)) as again:
+    with path.open("rb") as file, Image.open(file, formats=("PNG",)) as again:
         again.verify()

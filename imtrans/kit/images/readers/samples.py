@@ -1,14 +1,13 @@
 """Stored values of any type as those that pictures have: uint8, uint16 or float32."""
 
-from pathlib import Path
-
 import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.memory_file import PictureFile
 
 
-def whole_numbers(path: Path, values: Array, *, bits: int) -> Array:
+def whole_numbers(path: PictureFile, values: Array, *, bits: int) -> Array:
     """Whole numbers as uint8, of more than 8 `bits` as uint16. DataError, naming the file, where they do not fit."""
     check_sign(path, values)
     if values.dtype.itemsize > 2 and values.max() > 65535:
@@ -27,7 +26,7 @@ def real_numbers(values: Array) -> Array:
     return real
 
 
-def check_sign(path: Path, values: Array) -> None:
+def check_sign(path: PictureFile, values: Array) -> None:
     """DataError, naming the file, for negative whole numbers."""
     if values.dtype.kind == "i" and values.min() < 0:
         raise DataError(

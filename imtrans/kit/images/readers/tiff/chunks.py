@@ -1,13 +1,13 @@
 """The strips and tiles of a TIFF, each checked before it is unpacked."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.tiff.codecs import NONE, check_claim, check_compression
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FULL = ("INSUFFICIENT_SPACE", "too small", "TOO_SMALL")  # what decoders say whe
 MAX_PADDING = 2  # times the values that are allowed: the values of all tiles together
 
 
-def stored_pixels(path: Path, page: "tifffile.TiffPage", *, most_pixels: int) -> Array:
+def stored_pixels(path: PictureFile, page: "tifffile.TiffPage", *, most_pixels: int) -> Array:
     """All samples of a page, (H, W, samples), as stored, in the byte order of the machine.
 
     Missing tiles get the value that the file names for no data. DataError for more pixels than allowed, compressions
@@ -40,7 +40,7 @@ def stored_pixels(path: Path, page: "tifffile.TiffPage", *, most_pixels: int) ->
     return result[0] if planes == 1 else np.moveaxis(result[..., 0], 0, -1)
 
 
-def _check_size(path: Path, page: "tifffile.TiffPage", most_pixels: int) -> None:
+def _check_size(path: PictureFile, page: "tifffile.TiffPage", most_pixels: int) -> None:
     planes, _, height, width, samples = page.shaped
     if width * height > most_pixels or width * height * planes * samples > 4 * most_pixels:
         size = f"{width} x {height} pixels of {planes * samples} channels"
@@ -80,7 +80,7 @@ def _decoded(page: "tifffile.TiffPage", data: bytes | None, index: int) -> "tupl
         raise
 
 
-def _no_data(path: Path, page: "tifffile.TiffPage") -> Array:
+def _no_data(path: PictureFile, page: "tifffile.TiffPage") -> Array:
     """The value of missing tiles. DataError where the file names none, or one that its type cannot hold."""
     assert page.dtype is not None
     named = page.tags.valueof(NODATA)

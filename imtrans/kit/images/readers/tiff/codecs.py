@@ -2,10 +2,10 @@
 
 import importlib.util
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imtrans.errors import DataError
+from imtrans.kit.images.memory_file import PictureFile
 
 if TYPE_CHECKING:
     import tifffile
@@ -18,7 +18,7 @@ WHOLE_BYTES = (8, 16, 32, 64)  # bits of a sample
 MAX_MARKERS = 1000  # segments of a JPEG before its size
 
 
-def check_compression(path: Path, page: "tifffile.TiffPage") -> None:
+def check_compression(path: PictureFile, page: "tifffile.TiffPage") -> None:
     """DataError, naming it, for a compression that is not read, or that needs a package that is not installed."""
     compression = int(page.compression)
     name = getattr(page.compression, "name", compression)

@@ -3,13 +3,13 @@
 import contextlib
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.samples import mode_name
 
@@ -88,7 +88,7 @@ class TiffLayout:
         return ("LA" if self.count == 1 else "RGBA") + (f";{self.bits}" if self.bits > 8 else "")
 
 
-def tiff_layout(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage") -> TiffLayout:
+def tiff_layout(path: PictureFile, file: "tifffile.TiffFile", page: "tifffile.TiffPage") -> TiffLayout:
     """The layout of a page of an open TIFF. DataError, naming the file, for kinds that are not read."""
     sizes = (page.imagewidth, page.imagelength, page.samplesperpixel, *page.chunks[:2])
     if not all(isinstance(size, int) for size in sizes):
@@ -123,7 +123,7 @@ def tiff_layout(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage"
     )
 
 
-def _check_colours(path: Path, page: "tifffile.TiffPage", photometric: int) -> None:
+def _check_colours(path: PictureFile, page: "tifffile.TiffPage", photometric: int) -> None:
     name = getattr(page.photometric, "name", photometric)
     colours = int(page.samplesperpixel) - len(page.extrasamples)
     is_jpeg, is_whole = page.compression == JPEG, page.dtype is not None and page.dtype.kind in "bu"

@@ -3,12 +3,12 @@
 import contextlib
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from imtrans.kit.images.array import Array, Color, LabelMap
+from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.orientation import upright
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, QUIET, not_labels
@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def opened(path: Path, handle: BinaryIO, page: int | None = None) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
+def opened(
+    path: PictureFile, handle: BinaryIO, page: int | None = None
+) -> Iterator[tuple["tifffile.TiffPage", TiffLayout]]:
     """A page of an open TIFF, else the first, and its layout; no pixel is read. ValueError or OSError if broken."""
     import tifffile
 
@@ -36,7 +38,7 @@ def opened(path: Path, handle: BinaryIO, page: int | None = None) -> Iterator[tu
         raise ValueError(f"broken or cut off ({error})") from None
 
 
-def picture(path: Path, background: Color | None, number: int | None = None) -> Array:
+def picture(path: PictureFile, background: Color | None, number: int | None = None) -> Array:
     """A page as (H, W, C) uint8, uint16 or float32, upright; what is transparent shows the background."""
     with path.open("rb") as file, opened(path, file, number) as (page, layout):
         stored = _stored(path, page, layout, is_chosen=number is not None)
@@ -51,7 +53,7 @@ def picture(path: Path, background: Color | None, number: int | None = None) -> 
         return upright(colours, layout.orientation)
 
 
-def labels(path: Path, number: int | None = None) -> LabelMap:
+def labels(path: PictureFile, number: int | None = None) -> LabelMap:
     """The label map in a page: palette indices, or the values of grey as stored, white or black as 0."""
     with path.open("rb") as file, opened(path, file, number) as (page, layout):
         if len(layout.channels) != 1 or layout.alpha is not None or layout.is_float:
@@ -72,14 +74,14 @@ def _page(file: "tifffile.TiffFile", number: int) -> "tifffile.TiffPage":
     return page if isinstance(page, tifffile.TiffPage) else page.aspage()
 
 
-def _stored(path: Path, page: "tifffile.TiffPage", layout: TiffLayout, *, is_chosen: bool = False) -> Array:
+def _stored(path: PictureFile, page: "tifffile.TiffPage", layout: TiffLayout, *, is_chosen: bool = False) -> Array:
     if layout.pages > 1 and not is_chosen:
         size = f"{layout.width} x {layout.height} pixels"
         _log.info("%s: %d pages; the first is taken (%s)", path, layout.pages, size)
     return stored_pixels(path, page, most_pixels=MAX_PIXELS)
 
 
-def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
+def _black_is_zero(path: PictureFile, values: Array, layout: TiffLayout) -> Array:
     if layout.photometric != WHITE_IS_ZERO:
         return values
     check_sign(path, values)
@@ -87,7 +89,7 @@ def _black_is_zero(path: Path, values: Array, layout: TiffLayout) -> Array:
     return inverted
 
 
-def _readable(path: Path, values: Array, layout: TiffLayout) -> Array:
+def _readable(path: PictureFile, values: Array, layout: TiffLayout) -> Array:
     """Stored values as float32, or whole numbers; of less than 8 bits so that white is 255."""
     if not layout.is_float:
         whole = whole_numbers(path, values, bits=layout.bits)
