@@ -69,6 +69,8 @@ def small(arguments):
         rest += ["--set", "data.size=64"]
     if rest[1].startswith(("cyclegan", "cut", "fastcut")):
         return [*rest, *(CYCLE if rest[1].startswith("cyclegan") else CUT)]
+    if rest[1] == "reggan":
+        return [*rest, *SMALL, "--set", "generator.blocks=1", "--set", "data.size=64", "--set", "registration.width=2"]
     if rest[1] == "regression":  # which has no discriminator
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]
