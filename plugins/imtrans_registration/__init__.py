@@ -8,9 +8,12 @@ from imtrans import Component, ComponentRef, InferenceOptions, MethodInfo, Recip
 
 @dataclass(frozen=True, kw_only=True)
 class RegGANOptions:
-    """Options of the training step; the default is that of the paper."""
+    """Options of the training step."""
 
     smoothness: float = option(10.0, "weight of the squared steps of the shifts from pixel to pixel", low=0)
+    centred: bool = option(
+        True, "leave what all shifts have in common to the generator; false, as in the paper: it may stay off by that"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

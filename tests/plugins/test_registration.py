@@ -22,7 +22,7 @@ def noise(*shape, seed=0):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def method():
+def method(*, centred=False):
     torch.manual_seed(0)
     return RegGAN(
         generator=nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh()),
@@ -31,6 +31,7 @@ def method():
         adversarial=AdversarialTerms([Weighted(1.0, LSGAN())]),
         reconstruction=Terms([Weighted(20.0, nn.L1Loss())]),
         smoothness=10.0,
+        centred=centred,
         context=CONTEXT,
     )
 
@@ -116,6 +117,21 @@ def test_a_step_is_that_of_the_paper_written_out():
         torch.testing.assert_close(given, ours)
     assert logs["reconstruction"].item() == pytest.approx(distance.item(), rel=1e-5)
     assert logs["smoothness"].item() == pytest.approx(smooth.item(), rel=1e-5)
+
+
+def test_the_mean_shift_is_left_to_the_generator():
+    made = method(centred=True)
+    nn.init.constant_(made.registration.last.bias, 2.0)
+    source, target = noise(2, 3, 32, 32), noise(2, 3, 32, 32, seed=1)
+    batch = Batch(source=source, target=target, keys=["a", "b"], draws=torch.arange(2))
+    for step in range(1, 4):
+        moved_by = 2 * 0.99**step  # less the running mean, which has 1 - 0.99 ** step of it
+        terms = made.generator_terms(source, batch)
+        wanted = 20 * (warped(source, torch.full((2, 2, 32, 32), moved_by)) - target).abs().mean()
+        torch.testing.assert_close(terms["reconstruction"], wanted)
+    other = method(centred=True)
+    other.load_state_dict(made.state_dict())
+    torch.testing.assert_close(other.mean_shift, torch.full((2,), 2 * (1 - 0.99**3)))
 
 
 def test_pixels_that_are_left_out_give_no_distance():
