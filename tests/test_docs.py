@@ -13,6 +13,7 @@ from films import moving, substitute_camera, write_film
 from foreign_networks import patch_critic, residual_net
 from hub_server import served
 from PIL import Image
+from scenes import write_scene
 from web_runtime import web_flags
 
 from imtrans.cli.main import run
@@ -155,6 +156,7 @@ def desk(tmp_path, monkeypatch, pairs):
     layouts(tmp_path, sorted((tmp_path / "pairs").rglob("*.png")))
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write_scene(tmp_path / "scene.tif")
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)

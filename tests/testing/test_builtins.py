@@ -80,6 +80,7 @@ ELSEWHERE = {
     ("method", "cyclegan"): "plugins/test_cyclegan.py",
     ("network", "flow-unet"): "plugins/test_registration.py",  # it sees two pictures at once
     ("method", "reggan"): "plugins/test_registration.py",
+    ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
