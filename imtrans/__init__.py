@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imtrans.plugins.component import Component as Component
     from imtrans.plugins.component import DatasetInfo as DatasetInfo
     from imtrans.plugins.component import ExporterInfo as ExporterInfo
+    from imtrans.plugins.component import FormatInfo as FormatInfo
     from imtrans.plugins.component import MethodInfo as MethodInfo
     from imtrans.plugins.component import MetricInfo as MetricInfo
     from imtrans.plugins.component import NetworkInfo as NetworkInfo
@@ -33,6 +34,7 @@ _HOMES = {
         "Component",
         "DatasetInfo",
         "ExporterInfo",
+        "FormatInfo",
         "MethodInfo",
         "MetricInfo",
         "NetworkInfo",

@@ -13,6 +13,7 @@ from films import moving, substitute_camera, write_film
 from foreign_networks import patch_critic, residual_net
 from hub_server import served
 from PIL import Image
+from scenes import write_scene
 from web_runtime import web_flags
 
 from imtrans.cli.main import run
@@ -69,6 +70,8 @@ def small(arguments):
         rest += ["--set", "data.size=64"]
     if rest[1].startswith(("cyclegan", "cut", "fastcut")):
         return [*rest, *(CYCLE if rest[1].startswith("cyclegan") else CUT)]
+    if rest[1] == "reggan":
+        return [*rest, *SMALL, "--set", "generator.blocks=1", "--set", "data.size=64", "--set", "registration.width=2"]
     if rest[1] == "regression":  # which has no discriminator
         without = [a for i, a in enumerate(SMALL) if "discriminator" not in "".join(SMALL[i : i + 2])]
         return [*rest, *without, "--set", "data.size=64"]
@@ -166,6 +169,7 @@ def desk(tmp_path, monkeypatch, pairs):
     table(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write_scene(tmp_path / "scene.tif")
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)

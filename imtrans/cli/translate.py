@@ -8,6 +8,7 @@ import click
 
 from imtrans.cli.model.film_plan import film_inputs
 from imtrans.cli.model.films import translate_films
+from imtrans.cli.model.rasters import raster_inputs, translate_rasters
 from imtrans.cli.model.translate_options import TranslateOptions, pair_notes, size_notes, uncertainty_lines
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
@@ -99,6 +100,8 @@ def command(session: Session, options: TranslateOptions) -> int:
         return translate_films(session, options, films)
     if options.steady or options.frames or options.seconds:
         raise ConfigError("--steady, --frames, --seconds: are for films", hint="Give a film (film.mp4), or camera:0.")
+    if rasters := raster_inputs(session, options):
+        return translate_rasters(session, options, rasters)
     return _translate_pictures(session, options)
 
 

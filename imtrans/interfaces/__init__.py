@@ -27,6 +27,7 @@ from imtrans.interfaces.protocols import (
     Penalty,
     Update,
 )
+from imtrans.interfaces.rasters import Format, Raster, RasterWriter
 from imtrans.interfaces.records import (
     Context,
     DatasetContext,
@@ -54,6 +55,7 @@ __all__ = [
     "ExportGraph",
     "ExportRunner",
     "Exporter",
+    "Format",
     "Generator",
     "Geometry",
     "ImageSpec",
@@ -66,6 +68,8 @@ __all__ = [
     "Metric",
     "Pair",
     "Penalty",
+    "Raster",
+    "RasterWriter",
     "Run",
     "Sample",
     "Split",

@@ -50,6 +50,11 @@ def package(name: str, *, metric: str, extra: str = "metrics") -> ModuleType:
     """An optional package, or a module of it. NotInstalledError says which extra of imtrans installs it."""
     # Most of them import torchvision, which fails if it was built for another torch.
     optional_vision("torchvision")
+    return installed(name, needed_by=metric, extra=extra)
+
+
+def installed(name: str, *, needed_by: str, extra: str) -> ModuleType:
+    """A package of an extra of imtrans, or a module of it. NotInstalledError says what needs it and how it comes."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -57,7 +62,7 @@ def package(name: str, *, metric: str, extra: str = "metrics") -> ModuleType:
         is_absent = isinstance(error, ModuleNotFoundError)
         fault = "is not installed" if is_absent else f"cannot be imported ({error})"
         raise NotInstalledError(
-            f"{metric}: package {missing!r} {fault}", hint=f'python -m pip install "imtrans[{extra}]"'
+            f"{needed_by}: package {missing!r} {fault}", hint=f'python -m pip install "imtrans[{extra}]"'
         ) from None
 
 

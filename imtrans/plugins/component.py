@@ -20,6 +20,7 @@ Kind = Literal[
     "method",
     "importer",
     "exporter",
+    "format",
     "observer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -36,8 +37,8 @@ class Component:
     with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
     components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set, a
-    `MetricInfo` for a metric, an `ExporterInfo` for an exporter and, where it has something to say, a `NetworkInfo` for
-    a generator, discriminator or network.
+    `MetricInfo` for a metric, an `ExporterInfo` for an exporter, a `FormatInfo` for a format and, where it has
+    something to say, a `NetworkInfo` for a generator, discriminator or network.
     """
 
     kind: Kind
@@ -196,6 +197,13 @@ class ExporterInfo:
 
     suffix: str
     dtypes: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatInfo:
+    """Which files a format reads: those whose names end, in lower case, in one of the `suffixes` (".tif")."""
+
+    suffixes: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from imtrans.plugins.component import (
     Component,
     DatasetInfo,
     ExporterInfo,
+    FormatInfo,
     MethodInfo,
     NetworkInfo,
 )
@@ -42,6 +43,8 @@ def _check_component(component: Component) -> None:
         _check_dataset(component)
     if component.kind == "exporter" and not isinstance(component.info, ExporterInfo):
         raise PluginError(f"{component.name}: an exporter needs info=ExporterInfo(...)")
+    if component.kind == "format" and not (isinstance(component.info, FormatInfo) and component.info.suffixes):
+        raise PluginError(f"{component.name}: a format needs info=FormatInfo(suffixes=...)")
     if isinstance(component.info, NetworkInfo):
         _check_network(component, component.info)
 

@@ -9,7 +9,7 @@ A component is given by its name, as `imtrans list` shows it, with options that 
 
 from imtrans.testing.augmentations import check_augmentation, check_discriminator_augmentation
 from imtrans.testing.contract import ContractError, make, plugin_file
-from imtrans.testing.conversion import check_exporter, check_importer
+from imtrans.testing.conversion import check_exporter, check_format, check_importer
 from imtrans.testing.datasets import check_dataset
 from imtrans.testing.declarations import check_protocol, check_recipe
 from imtrans.testing.generators import check_generator
@@ -29,6 +29,7 @@ __all__ = [
     "check_discriminator",
     "check_discriminator_augmentation",
     "check_exporter",
+    "check_format",
     "check_generator",
     "check_importer",
     "check_loss",

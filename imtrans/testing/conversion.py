@@ -1,19 +1,22 @@
-"""Checks of importers and exporters."""
+"""Checks of importers, exporters and formats of files."""
 
+import contextlib
 import functools
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imtrans.errors import CheckpointError
-from imtrans.interfaces import DataSpec, Imported
+from imtrans.interfaces import DataSpec, ImageSpec, Imported
 from imtrans.plugins.component import ComponentRef
 from imtrans.testing.contract import catalog, check, component, flat_data, make, require, within_contract
 from imtrans.testing.models import model_of, model_with
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from imtrans.interfaces import Raster
 
 SMALL = ComponentRef("unet64", {"depth": 3, "width": 4})
 
@@ -96,3 +99,62 @@ def _page(model: Any, has_noise: bool) -> dict[str, Any]:
 
     about: dict[str, Any] = {"name": "the check", "samples": (), "source_half": "left", "facts": {}, "terms": "none"}
     return model_info(data_spec=model.data_spec, size=model.config.data.size, has_noise=has_noise, **about)
+
+
+@check
+def check_format(name: str, path: Path, *, spec: ImageSpec | None = None, **options: Any) -> None:
+    """A format recognises a file, gives its windows, and writes a copy that it reads as the same.
+
+    `spec` is what a model takes and gives; without it, pictures of three channels and 8 bits. The file must have values
+    of its type. Also checked: a file of another kind is not recognised.
+    """
+    wanted, kind = spec or ImageSpec(), make("format", name, **options)
+    suffixes = tuple(component("format", name).info.suffixes)
+    require(path.name.lower().endswith(suffixes), f"{name}: {path.name} has none of its suffixes: {suffixes}")
+    require(kind.recognises(path), f"{name}: does not recognise {path}")
+    with tempfile.TemporaryDirectory() as folder, within_contract(name):
+        other = Path(folder) / f"other{suffixes[0]}"
+        other.write_bytes(b"no such file")
+        require(not kind.recognises(other), f"{name}: recognises a file of twelve letters")
+        copy = Path(folder) / f"copy{kind.suffix(path)}"
+        with contextlib.closing(kind.open(path, wanted)) as raster:
+            require(raster.planes >= 1 and min(raster.size) >= 1, f"{name}: has no pixels")
+            writer = kind.create(copy, raster, wanted)
+            with contextlib.closing(writer):
+                for plane in range(raster.planes):
+                    _copy(raster, writer, plane, name)
+            with contextlib.closing(kind.open(copy, wanted)) as again:
+                _check_same(raster, again, name)
+
+
+def _copy(raster: "Raster", writer: Any, plane: int, name: str) -> None:
+    """Write what is read, in four windows, each read by itself and as a part of the whole."""
+    height, width = (range(n) for n in raster.size)
+    whole = raster.read(height, width, plane=plane)
+    shape = (*raster.size, raster.channels)
+    require(whole.shape == shape, f"{name}: a window is {whole.shape}, not {shape}")
+    for rows, columns in _quarters(raster.size):
+        part = raster.read(rows, columns, plane=plane)
+        same = whole[rows.start : rows.stop, columns.start : columns.stop]
+        require(part.dtype == whole.dtype and (part == same).all(), f"{name}: a window is no part of the whole")
+        valid = raster.valid(rows, columns, plane=plane)
+        require(valid is None or valid.shape == part.shape[:2], f"{name}: `valid` has another size than its window")
+        writer.write(rows, columns, part, valid=valid, plane=plane)
+
+
+def _check_same(one: "Raster", two: "Raster", name: str) -> None:
+    require((one.size, one.planes) == (two.size, two.planes), f"{name}: a copy has another size")
+    height, width = (range(n) for n in one.size)
+    for plane in range(one.planes):
+        values, again = (each.read(height, width, plane=plane) for each in (one, two))
+        valid = one.valid(height, width, plane=plane)
+        same = values == again if valid is None else (values == again) | ~valid[..., None]
+        require(same.all(), f"{name}: a copy has other values")
+
+
+def _quarters(size: tuple[int, int]) -> Iterator[tuple[range, range]]:
+    middle = [max(1, n // 2) for n in size]
+    for rows in (range(middle[0]), range(middle[0], size[0])):
+        for columns in (range(middle[1]), range(middle[1], size[1])):
+            if len(rows) and len(columns):
+                yield rows, columns

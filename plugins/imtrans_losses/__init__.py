@@ -35,6 +35,13 @@ class MultiScaleSSIM:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pyramid:
+    """Options of the distance over sizes."""
+
+    levels: int = option(4, "sizes, each half of the one before; 1 is l1", low=1, high=8)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Power:
     """Options of losses with an exponent."""
 
@@ -44,6 +51,12 @@ class Power:
 LOSSES: tuple[tuple[str, str, str, Any], ...] = (
     ("l1", "torch.nn:L1Loss", "mean absolute difference", None),
     ("mse", "torch.nn:MSELoss", "mean squared difference", None),
+    (
+        "pyramid-l1",
+        "imtrans_losses.pyramid:PyramidL1",
+        "mean absolute difference over several sizes, for pairs that are slightly shifted (Liu et al. 2022)",
+        Pyramid,
+    ),
     ("ssim", "imtrans_losses.structural:SSIM", "1 - structural similarity (Wang et al. 2004)", None),
     ("ms-ssim", "imtrans_losses.structural:MultiScaleSSIM", "1 - similarity over several sizes", MultiScaleSSIM),
     ("focal-frequency", "imtrans_losses.details:FocalFrequency", "distance of spectra (Jiang et al. 2021)", Power),

@@ -316,7 +316,18 @@ def test_batch_statistics_of_one_picture_are_those_of_the_instance():
 def test_recipes_are_told_apart_in_one_line_each_and_from_the_paper(cli):
     lines = [line for line in cli("list", "recipes").out.splitlines() if line.startswith("  ")]
     assert [line.split()[0] for line in lines] == sorted(
-        [*NAMES, "cut", "cut-small", "cyclegan", "cyclegan-small", "fastcut", "label-scorer", "pix2pixhd", "regression"]
+        [
+            *NAMES,
+            "cut",
+            "cut-small",
+            "cyclegan",
+            "cyclegan-small",
+            "fastcut",
+            "label-scorer",
+            "pix2pixhd",
+            "reggan",
+            "regression",
+        ]
     )
     assert len({line.split(maxsplit=1)[1] for line in lines}) == len(lines)
     assert max(map(len, lines)) <= 120

@@ -25,6 +25,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("discriminator", "patchgan286"): {"width": 2, "size": 128},
     ("loss", "l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("loss", "mse"): {"known": [(0.5, 0.0, 0.25), (-1.0, 1.0, 4.0)]},
+    ("loss", "pyramid-l1"): {"known": [(0.5, 0.0, 0.5), (-1.0, 1.0, 2.0)]},
     ("metric", "cycle-l1"): {"extras": {"cycle": torch.zeros(2, 3, 32, 32)}},
     ("metric", "ms-ssim"): {"size": 176},
     ("loss", "ms-ssim"): {"size": 161},
@@ -52,6 +53,7 @@ RECIPES = {
         for name in ("cyclegan", "cyclegan-small")
     },
     "pix2pixhd": {"generator.downs": 2, "generator.blocks": 1, **KINDS["recipe"]},
+    "reggan": {"generator.blocks": 1, "registration.width": 4, **KINDS["recipe"]},
     "regression": ENCODER,
     "label-scorer": {"generator": "unet64", **DEPTH, **KINDS["recipe"]},
     "pix2pix-mish3": {**DEPTH, **KINDS["recipe"], "generator.decoder_activation": ["mish", "mish", "relu"]},
@@ -78,6 +80,9 @@ ELSEWHERE = {
     ("method", "conditional-gan"): "plugin_system/test_contracts.py",
     ("method", "cut"): "plugins/test_cut.py",
     ("method", "cyclegan"): "plugins/test_cyclegan.py",
+    ("network", "flow-unet"): "plugins/test_registration.py",  # it sees two pictures at once
+    ("method", "reggan"): "plugins/test_registration.py",
+    ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]

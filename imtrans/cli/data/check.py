@@ -48,6 +48,7 @@ TITLES = {
     "range": "Values that use little of their range, or leave it",
     "labels": "Pictures that look like labels",
     "same": "Source and target are one picture",
+    "shifted": "Pairs whose sides do not lie on each other",
     "unrelated": "Pairs that do not look related",
 }
 
@@ -179,6 +180,8 @@ def _as_json(name: str, report: "CheckReport") -> str:
         "warnings": sum(not f["is_fault"] for f in issues),
         "issues": issues,
         "notes": list(report.notes),
+        # Pixels that the target lies lower and further right than the source, as stored.
+        "shifts": {name: [round(s.down, 2), round(s.right, 2)] for name, s in report.shifts.items()},
     }
     return json.dumps(tree, indent=1)
 

@@ -33,6 +33,7 @@ USES = {
     "method": "imtrans run {name}",
     "importer": "imtrans import FILE",
     "exporter": "imtrans export RUN --to {name}",
+    "format": "imtrans translate RUN FILE -o OUT",
     "observer": "imtrans run pix2pix --set observers+={name}",
     "protocol": "imtrans evaluate RUN --protocol {name}",
 }

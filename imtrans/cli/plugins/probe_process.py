@@ -16,7 +16,7 @@ from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.discovery import PluginRecord, file_record
 from imtrans.testing.contract import component, plugin_file
 
-UNMADE = ("method", "importer")  # their checks need networks, or files of other programs
+UNMADE = ("method", "importer", "format")  # their checks need networks, or files of other programs
 
 
 def check_provided(kind: str, name: str) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from imtrans.engine.inference.forward import as_stored, inference_mode, network_
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
+from imtrans.engine.inference.large.windows import Read, Write, translate_windows
 from imtrans.kit.images import Array
 
 Tick = Callable[[int, int], None]
@@ -60,12 +61,24 @@ class ModelRunner:
             if tiling is None:
                 return self._outputs([source], seed)[0]
             statistics = WholeStatistics(self.model.networks.values())
+            return translate_in_tiles(source, tiling, statistics, partial(self._core, seed=seed), tick)
 
-            def translated(window: Array, core: Core) -> Array:
-                given, taken = self._forward(window[None], seed)
-                return as_stored(core.of(given)[0], core.of(taken)[0], self.model.data_spec)
-
-            return translate_in_tiles(source, tiling, statistics, translated, tick)
+    def run_windows(
+        self,
+        read: Read,
+        size: tuple[int, int],
+        write: Write,
+        *,
+        seed: int = 0,
+        limits: TileLimits | None = None,
+        tick: Tick = lambda _done, _count: None,
+    ) -> None:
+        """Translate a picture of this height and width by windows: `read(rows, columns)` gives what its `reader` gives
+        of them, `write(rows, columns, values)` takes the result. The memory does not grow with the picture."""
+        with self._state(seed):
+            tiling = self.footprint.windows(size, limits or TileLimits())
+            statistics = WholeStatistics(self.model.networks.values())
+            translate_windows(read, size, tiling, statistics, partial(self._core, seed=seed), write, tick)
 
     def run_batch(self, sources: Sequence[Array], *, seed: int = 0) -> list[Array]:
         """The translations of several of one shape, each as `run` gives it but for rounding; in one pass of the network
@@ -76,6 +89,11 @@ class ModelRunner:
             if self._is_batched:
                 return results
         return [self.run(source, seed=seed) for source in sources]
+
+    def _core(self, window: Array, core: Core, *, seed: int) -> Array:
+        """The translation of the core of a tile."""
+        given, taken = self._forward(window[None], seed)
+        return as_stored(core.of(given)[0], core.of(taken)[0], self.model.data_spec)
 
     @contextmanager
     def _state(self, seed: int) -> Iterator[None]:

@@ -13,7 +13,7 @@ from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.engine.validation.sample_report import SampleReport
 from imtrans.errors import ResourceError
 
-FORMAT = 2
+FORMAT = 3
 MAX_AT_ONCE = 200_000  # samples; reading the reports of so many takes seconds
 
 

@@ -61,11 +61,11 @@ def between(reports: Mapping[Split, Reports]) -> Iterator[tuple[Split, Issue]]:
             )
             # A data set whose splits are one set is not reported sample by sample.
             if other and other.files != report.files:
-                what = f"{_name(report)}: the same {side} as {_name(other)}, which is trained on"
+                what = f"{report.name}: the same {side} as {other.name}, which is trained on"
                 yield split, _warning("overlap", what, (*report.files, *other.files))
         for report, other in _near([*reports[split].values()], train):
             if not any(c in by_content for c in _contents(report)):
-                what = f"{_name(report)}: looks like {_name(other)}, which is trained on"
+                what = f"{report.name}: looks like {other.name}, which is trained on"
                 yield split, _warning("near-overlap", what, (*report.files, *other.files))
 
 
@@ -109,14 +109,14 @@ def _duplicates(reports: Reports) -> Iterator[FoundIssue]:
             groups[content].append(report)
     for group in groups.values():
         if len(group) > 1:
-            names = ", ".join(_name(r) for r in group)
+            names = ", ".join(r.name for r in group)
             yield None, _warning("duplicate", f"{names}: the same pair", [f for r in group for f in r.files])
 
 
 def _constant(name: str, stats: Mapping[int, ImageStats], reports: Reports) -> Iterator[FoundIssue]:
     constant = [i for i, s in stats.items() if s.is_constant]
     if len(constant) > MAX_CONSTANT * len(stats):
-        names = _few(_name(reports[i]) for i in constant)
+        names = _few(reports[i].name for i in constant)
         what = f"{len(constant):,} of {len(stats):,} {name}s are one colour: {names}"
         yield None, _warning("constant", what, [f for i in constant for f in reports[i].files])
 
@@ -137,7 +137,7 @@ def _rotated(reports: Reports) -> Iterator[FoundIssue]:
     for i, report in reports.items():
         if len(report.orientations) == 2 and len(set(report.orientations)) == 2:
             orientations = " and ".join(map(str, report.orientations))
-            yield i, _warning("turned", f"{_name(report)}: EXIF orientations {orientations}", report.files)
+            yield i, _warning("turned", f"{report.name}: EXIF orientations {orientations}", report.files)
 
 
 def _sides(reports: Reports, loading: PairLoader) -> Iterator[FoundIssue]:
@@ -155,7 +155,7 @@ def _sides(reports: Reports, loading: PairLoader) -> Iterator[FoundIssue]:
     opposite = [i for i, d in zip(indices, differences * np.sign(usual), strict=True) if d < -REVERSED * abs(usual)]
     swapped = [i for i in opposite if distance(both[i][::-1]) < CLOSER * distance(both[i])]
     for i in swapped:
-        what = f"{_name(reports[i])}: source and target seem swapped, compared with the other pairs"
+        what = f"{reports[i].name}: source and target seem swapped, compared with the other pairs"
         yield i, Issue(code="swapped", what=what, hint="Exchange the two.", files=_paths(reports[i].files))
     is_target = (usual > 0) != loading.is_reversed
     drawn = {i: both[i][usual > 0] for i in indices if i not in swapped}
@@ -261,10 +261,6 @@ def _warning(code: str, what: str, files: Iterable[str]) -> Issue:
 
 def _paths(files: Iterable[str]) -> tuple[Path, ...]:
     return tuple(map(Path, files))
-
-
-def _name(report: SampleReport) -> str:
-    return " and ".join(report.files) if report.files else report.key
 
 
 def _few(names: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 
 from imtrans.engine.data.pair_loader import PairLoader
 from imtrans.errors import DataError, ImtransError, ShapeError
-from imtrans.interfaces import ImageSpec, Issue
+from imtrans.interfaces import ImageSpec, Issue, Pair
+from imtrans.kit.features.shift import Shift, shift_between
 from imtrans.kit.formats import is_picture
 from imtrans.kit.images import Array, ImageHeader, header
 from imtrans.kit.images.image_checks import file_fault
@@ -44,7 +45,10 @@ class ImageStats:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleReport:
-    """A sample: its files with their formats, modes and orientations, its issues, and statistics of both sides."""
+    """A sample: its files with their formats, modes and orientations, its issues, and statistics of both sides.
+
+    `shift` is that of the target against the source, as stored, where their edges show it.
+    """
 
     key: str
     files: tuple[str, ...]
@@ -54,6 +58,12 @@ class SampleReport:
     orientations: tuple[int, ...] = ()
     source: ImageStats | None = None
     target: ImageStats | None = None
+    shift: Shift | None = None
+
+    @property
+    def name(self) -> str:
+        """Its files, or its key where it has none."""
+        return " and ".join(self.files) if self.files else self.key
 
     @property
     def faults(self) -> list[Issue]:
@@ -78,6 +88,7 @@ class SampleReport:
             orientations=tuple(tree["orientations"]),
             source=_restored_stats(tree["source"]),
             target=_restored_stats(tree["target"]),
+            shift=Shift(*map(float, tree["shift"])) if tree["shift"] else None,
         )
 
 
@@ -102,7 +113,13 @@ def check_sample(loading: PairLoader, index: int) -> SampleReport:
         # JPEG smears colours: counting the exact ones of a picture that was stored with loss says nothing.
         source=image_stats(pair.source, dataset.data_spec.source, is_exact=not _is_lossy(headers[:1])),
         target=image_stats(pair.target, dataset.data_spec.target, is_exact=not _is_lossy(headers[-1:])),
+        shift=_shift(pair) if loading.source.is_paired else None,
     )
+
+
+def _shift(pair: Pair) -> Shift | None:
+    is_picture_of_both = pair.source.ndim == pair.target.ndim == 3
+    return shift_between(pair.source, pair.target) if is_picture_of_both else None
 
 
 def _picture_header(file: Path) -> ImageHeader | None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +15,11 @@ from imtrans.engine.data.skipped_samples import Usable
 from imtrans.engine.data.workers import PATIENCE, reset_worker_signals
 from imtrans.engine.validation import dataset_checks
 from imtrans.engine.validation.check_cache import CheckCache
+from imtrans.engine.validation.misregistration import misregistration, registration_note
 from imtrans.engine.validation.sample_report import SampleReport, check_sample
 from imtrans.errors import ResourceError
 from imtrans.interfaces import Issue, Split, Tick
+from imtrans.kit.features.shift import Shift
 
 FEW = 200  # samples; fewer are checked before other processes have started
 MAX_PROCESSES = 8
@@ -38,13 +40,15 @@ class CheckReport:
     """The issues of a data set, and its own notes.
 
     `counts` are the samples of each split, including files that make no sample, as one without a partner; `read` is how
-    many were decoded now.
+    many were decoded now. `shifts` gives by the name of a pair how far its target lies from its source, where their
+    edges show it.
     """
 
     counts: Mapping[str, int]
     issues: Sequence[LocatedIssue]
     read: int
     notes: Sequence[str] = ()
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
 
     @property
     def faults(self) -> list[LocatedIssue]:
@@ -93,7 +97,11 @@ def check_dataset(loadings: Mapping[Split, PairLoader], *, tick: Tick | None = N
             caches[split].save()
     issues = [*doubts, *_located_issues(loadings, reports)]
     notes = [*_notes(loadings.values()), *_disjoint(loadings, issues)]
-    return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=notes)
+    every = [report for of_split in reports.values() for report in of_split.values() if not report.faults]
+    issues += [LocatedIssue("", None, shifted)] if (shifted := misregistration(every)) else []
+    notes += [note] if (note := registration_note(every)) else []
+    shifts = {report.name: report.shift for report in every if report.shift}
+    return CheckReport(counts=_counts(loadings), issues=issues, read=count, notes=notes, shifts=shifts)
 
 
 def _located_issues(

@@ -13,11 +13,13 @@ from imtrans.engine.inference.forward import translate
 from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
 from imtrans.engine.inference.large.tiles import Tiling
 from imtrans.engine.inference.large.whole_statistics import WholeStatistics
+from imtrans.engine.inference.large.windows import aligned
 from imtrans.errors import ConfigError
 
 # Libraries of convolutions keep copies of their inputs and outputs in layouts of their own.
 SLACK = 2.0
 SHARE = 0.5  # of the memory that is free now
+WINDOWS = 2**30  # bytes for pictures that are translated by windows
 LARGE = 1024 * 1024  # pixels; what is smaller is translated as a whole without a look at the memory
 
 
@@ -54,6 +56,21 @@ class Footprint:
             what = f"{size[1]} x {size[0]} pixels: this network sees the whole picture, so that it cannot be tiled"
             raise ConfigError(what, hint="Make the picture smaller (--size N), or use a machine of more memory.")
         return Tiling.of(int(fits), reach=self.reach, stride=stride)
+
+    def windows(self, size: tuple[int, int], limits: TileLimits) -> Tiling:
+        """The tiles for a picture that is read and written by windows: without limits they take a gigabyte at most, or
+        what the smallest take. ConfigError as for `tiling`."""
+        stride, tiling = self._model.method.geometry.stride, None
+        if limits != TileLimits():
+            tiling = self.tiling(size, limits)
+        else:
+            share = int(min(WINDOWS, free_memory(self._model.device) * SHARE))
+            try:
+                tiling = self.tiling(size, TileLimits(memory=share))
+            except ConfigError:  # the network sees far: what the smallest tiles take may be more
+                tiling = self.tiling(size, limits)
+        whole = -(-max(size) // stride) * stride
+        return aligned(tiling) if tiling else Tiling(tile=whole, overlap=0, stride=stride)
 
     @cached_property
     def reach(self) -> int | None:

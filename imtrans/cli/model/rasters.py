@@ -1,0 +1,164 @@
+"""imtrans translate, of files of formats that plugins read by windows"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from imtrans.cli.model.translate_options import TranslateOptions, size_notes
+from imtrans.cli.session import Session
+from imtrans.cli.shared.progress import counted
+from imtrans.cli.shared.translation_plan import Job, expanded, settled
+from imtrans.errors import ConfigError, DataError, printable
+from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.component import Component, ComponentRef
+
+if TYPE_CHECKING:
+    from imtrans.engine.inference.raster_translation import RasterWork
+    from imtrans.interfaces import Format
+
+
+@dataclass(frozen=True)
+class RasterInput:
+    """A file, its name below the output folder, and the format that recognises it."""
+
+    path: Path
+    name: Path
+    format: "Format"
+
+
+def raster_inputs(session: Session, options: TranslateOptions) -> list[RasterInput]:
+    """The inputs that formats of plugins recognise; nothing where another type of file is asked for (--format).
+
+    ConfigError for such files beside others.
+    """
+    formats = _Formats(session.catalog)
+    if options.given_suffix or not formats.suffixes:
+        return []
+    found: list[RasterInput] = []
+    others: list[Path] = []
+    for path in expanded(options.inputs):
+        for file, name in _files(path, formats.suffixes):
+            known = formats.of(file)
+            if known:
+                found.append(RasterInput(file, name, known))
+            else:
+                others.append(file)
+    if found and others:
+        hint = "Translate them with a command each."
+        raise ConfigError(f"{found[0].path} is of a format of its own, {others[0]} is not", hint=hint)
+    return found
+
+
+def translate_rasters(session: Session, options: TranslateOptions, inputs: Sequence[RasterInput]) -> int:
+    """Translate these files; the exit code. One that cannot be read is said, and the others are done."""
+    _check(options, inputs[0].path)
+    jobs, finished = _jobs(options, inputs)
+    formats = {each.path: each.format for each in inputs}
+    work, faults = _work(session, options), 0
+    for job in jobs:
+        try:
+            _translate(work, formats[job.source], job)
+        except DataError as error:
+            if len(jobs) == 1:
+                raise
+            faults += 1
+            click.echo(f"Error: {printable(f'{error.what} {error.hint}'.strip())}", err=True)
+    click.echo(f"{len(jobs) - faults} of {len(jobs)} files translated to {options.output}")
+    if finished:
+        click.echo(f"Note: {finished} were there already (--continue)", err=True)
+    return 3 if faults else 0
+
+
+def _jobs(options: TranslateOptions, inputs: Sequence[RasterInput]) -> tuple[list[Job], int]:
+    output = Path(options.output)
+    is_file = len(inputs) == 1 and output.suffix != "" and not output.is_dir()
+    targets = [output if is_file else output / _named(each) for each in inputs]
+    return settled([Job(i.path, ((0, t),)) for i, t in zip(inputs, targets, strict=True)], options.existing)
+
+
+def _named(given: RasterInput) -> Path:
+    suffix = given.format.suffix(given.path)
+    stem = given.name.name
+    # A suffix may have two dots, which Path.with_suffix does not know.
+    stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else given.name.stem
+    return given.name.with_name(f"{stem}{suffix}")
+
+
+def _check(options: TranslateOptions, path: Path) -> None:
+    """ConfigError for options that are made for pictures."""
+    chosen = {"samples": options.samples > 1, "uncertainty": options.uncertainty, "compare": options.compare}
+    chosen |= {"grid": options.grid is not None, "whole": options.whole, "instances": bool(options.instances)}
+    for flag, is_given in chosen.items():
+        if is_given:
+            what = f"--{flag}: is for plain pictures, {path} keeps what its format says beside the pixels"
+            raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+    if options.size not in ("train", "native"):
+        what = f"--size {options.size}: {path} is translated pixel by pixel, so that its place stays true"
+        raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+
+
+def _work(session: Session, options: TranslateOptions) -> "RasterWork":
+    from imtrans.engine.device import tune_malloc
+    from imtrans.engine.inference.raster_translation import RasterWork
+
+    tune_malloc()
+    translator, reading = options.opened(session.plugins), options.reading
+    return RasterWork(
+        translator=translator, limits=options.limits, seed=options.seed, source_range=reading.source_range
+    )
+
+
+def _translate(work: "RasterWork", format_: "Format", job: Job) -> None:
+    with counted("translating", total=1) as tick:
+        change, notes = work.run(format_, job.source, job.targets[0][1], lambda done, count: tick(done / count))
+    for note in notes:
+        click.echo(f"Note: {printable(f'{job.source}: {note}')}", err=True)
+    for line in size_notes([change], "native", kind="files"):
+        click.echo(line, err=True)
+
+
+class _Formats:
+    """The formats of all plugins, made when a file has a suffix of theirs."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._components = [e.thing for e in catalog.entries() if e.kind == "format" and isinstance(e.thing, Component)]
+        self._made: dict[str, Format] = {}
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Those of all formats."""
+        return tuple(s for c in self._components for s in c.info.suffixes)
+
+    def of(self, file: Path) -> "Format | None":
+        """The first format that recognises a file."""
+        for component in self._components:
+            if file.name.lower().endswith(tuple(component.info.suffixes)):
+                made = self._format(component.name)
+                if made.recognises(file):
+                    return made
+        return None
+
+    def _format(self, name: str) -> "Format":
+        from imtrans.engine.build import ComponentFactory
+
+        if name not in self._made:
+            self._made[name] = ComponentFactory(self._catalog).make("format", ComponentRef(name))
+        return self._made[name]
+
+
+def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
+    """A file, or those of a folder that are pictures or end in one of the suffixes, with their names below it."""
+    if not path.is_dir() or path.name.lower().endswith(suffixes):
+        yield path, Path(path.name)
+        return
+    from imtrans.kit.formats import is_picture
+
+    for file in sorted(
+        p for p in path.rglob("*") if not any(part.startswith(".") for part in p.parts[len(path.parts) :])
+    ):
+        if file.name.lower().endswith(suffixes) or (file.is_file() and is_picture(file.name)):
+            yield file, file.relative_to(path)

@@ -1,0 +1,84 @@
+"""Files of formats that plugins read and write by windows, translated pixel by pixel."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imtrans.engine.inference.inputs import Range, read_array
+from imtrans.engine.inference.large.footprint import TileLimits
+from imtrans.engine.inference.model_runner import Tick
+from imtrans.engine.inference.scale import SizeChange
+from imtrans.engine.inference.translator import Translator
+from imtrans.errors import ResourceError
+from imtrans.interfaces import Format, Raster, RasterWriter
+from imtrans.kit.images import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterWork:
+    """How files are translated: the memory that they may take, the seed of the noise, and the values that mean the ends
+    of the range of training."""
+
+    translator: Translator
+    limits: TileLimits
+    seed: int = 0
+    source_range: Range | None = None
+
+    def run(self, kind: Format, source: Path, target: Path, tick: Tick) -> tuple[SizeChange, list[str]]:
+        """Translate a file at its own size, plane by plane; how that differs from training, and notes on the file.
+
+        The target is there as a whole or not at all. DataError for files that are broken or do not fit the model.
+        """
+        raster = kind.open(source, self.translator.source)
+        with contextlib.closing(raster), _whole(target) as partial:
+            writer = kind.create(partial, raster, self.translator.target)
+            with contextlib.closing(writer):
+                for plane in range(raster.planes):
+                    self._plane(raster, plane, writer, str(source), tick)
+            return self.translator.reader.change_of(raster.size, "native"), [*raster.notes]
+
+    def _plane(self, raster: Raster, plane: int, writer: RasterWriter, name: str, tick: Tick) -> None:
+        def read(rows: range, columns: range) -> Array:
+            return self._source(raster, rows, columns, plane, name)
+
+        def write(rows: range, columns: range, values: Array) -> None:
+            writer.write(rows, columns, values, valid=raster.valid(rows, columns, plane=plane), plane=plane)
+
+        def tick_plane(done: int, count: int) -> None:
+            tick(plane * count + done, raster.planes * count)
+
+        run = self.translator.run_windows
+        run(read, raster.size, write, seed=self.seed, limits=self.limits, tick=tick_plane)
+
+    def _source(self, raster: Raster, rows: range, columns: range, plane: int, name: str) -> Array:
+        """A window as the model takes it; pixels without a value have the lowest of the range."""
+        spec, values = self.translator.source, raster.read(rows, columns, plane=plane)
+        valid = raster.valid(rows, columns, plane=plane)
+        if valid is not None:
+            low = self.source_range[0] if self.source_range else spec.low
+            values = np.where(valid[..., None], values, np.asarray(low, values.dtype))
+        return read_array(values, spec, bits=raster.bits, name=name, is_file=True, source_range=self.source_range)
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path of the target's own name in a folder of its own, whose file or folder takes its place at the end."""
+    folder = target.parent / f".{uuid.uuid4().hex[:8]}.partial"
+    try:
+        folder.mkdir(parents=True)
+        yield folder / target.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(folder / target.name, target)
+    except OSError as error:
+        raise ResourceError(
+            f"{target}: {error.strerror or error}", hint="Give an -o folder that can be written."
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
