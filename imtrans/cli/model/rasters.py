@@ -10,6 +10,7 @@ import click
 from imtrans.cli.model.translate_options import TranslateOptions, size_notes
 from imtrans.cli.session import Session
 from imtrans.cli.shared.progress import counted
+from imtrans.cli.shared.stored_inputs import is_stored
 from imtrans.cli.shared.translation_plan import Job, expanded, settled
 from imtrans.errors import ConfigError, DataError, printable
 from imtrans.plugins.catalog import Catalog
@@ -38,14 +39,14 @@ def raster_inputs(session: Session, options: TranslateOptions) -> list[RasterInp
     if options.given_suffix or not formats.suffixes:
         return []
     found: list[RasterInput] = []
-    others: list[Path] = []
-    for path in expanded(options.inputs):
+    others = [text for text in options.inputs if is_stored(text)]
+    for path in expanded(text for text in options.inputs if not is_stored(text)):
         for file, name in _files(path, formats.suffixes):
             known = formats.of(file)
             if known:
                 found.append(RasterInput(file, name, known))
             else:
-                others.append(file)
+                others.append(str(file))
     if found and others:
         hint = "Translate them with a command each."
         raise ConfigError(f"{found[0].path} is of a format of its own, {others[0]} is not", hint=hint)
@@ -56,11 +57,11 @@ def translate_rasters(session: Session, options: TranslateOptions, inputs: Seque
     """Translate these files; the exit code. One that cannot be read is said, and the others are done."""
     _check(options, inputs[0].path)
     jobs, finished = _jobs(options, inputs)
-    formats = {each.path: each.format for each in inputs}
+    left = {str(job.source): job.targets[0][1] for job in jobs}
     work, faults = _work(session, options), 0
-    for job in jobs:
+    for each in (each for each in inputs if str(each.path) in left):
         try:
-            _translate(work, formats[job.source], job)
+            _translate(work, each, left[str(each.path)])
         except DataError as error:
             if len(jobs) == 1:
                 raise
@@ -68,11 +69,11 @@ def translate_rasters(session: Session, options: TranslateOptions, inputs: Seque
             click.echo(f"Error: {printable(f'{error.what} {error.hint}'.strip())}", err=True)
     click.echo(f"{len(jobs) - faults} of {len(jobs)} files translated to {options.output}")
     if finished:
-        click.echo(f"Note: {finished} were there already (--continue)", err=True)
+        click.echo(f"Note: {len(finished)} were there already (--continue)", err=True)
     return 3 if faults else 0
 
 
-def _jobs(options: TranslateOptions, inputs: Sequence[RasterInput]) -> tuple[list[Job], int]:
+def _jobs(options: TranslateOptions, inputs: Sequence[RasterInput]) -> tuple[list[Job], list[Job]]:
     output = Path(options.output)
     is_file = len(inputs) == 1 and output.suffix != "" and not output.is_dir()
     targets = [output if is_file else output / _named(each) for each in inputs]
@@ -90,7 +91,8 @@ def _named(given: RasterInput) -> Path:
 def _check(options: TranslateOptions, path: Path) -> None:
     """ConfigError for options that are made for pictures."""
     chosen = {"samples": options.samples > 1, "uncertainty": options.uncertainty, "compare": options.compare}
-    chosen |= {"grid": options.grid is not None, "whole": options.whole, "instances": bool(options.instances)}
+    chosen |= {"part": bool(options.part), "manifest": bool(options.manifest), "grid": options.grid is not None}
+    chosen |= {"whole": options.whole, "instances": bool(options.instances)}
     for flag, is_given in chosen.items():
         if is_given:
             what = f"--{flag}: is for plain pictures, {path} keeps what its format says beside the pixels"
@@ -111,11 +113,11 @@ def _work(session: Session, options: TranslateOptions) -> "RasterWork":
     )
 
 
-def _translate(work: "RasterWork", format_: "Format", job: Job) -> None:
+def _translate(work: "RasterWork", given: RasterInput, target: Path) -> None:
     with counted("translating", total=1) as tick:
-        change, notes = work.run(format_, job.source, job.targets[0][1], lambda done, count: tick(done / count))
+        change, notes = work.run(given.format, given.path, target, lambda done, count: tick(done / count))
     for note in notes:
-        click.echo(f"Note: {printable(f'{job.source}: {note}')}", err=True)
+        click.echo(f"Note: {printable(f'{given.path}: {note}')}", err=True)
     for line in size_notes([change], "native", kind="files"):
         click.echo(line, err=True)
 
