@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from pathlib import Path
 
 import torch
 
@@ -67,6 +68,27 @@ def tune_malloc() -> None:
     except (OSError, AttributeError):
         return  # another C library: nothing to tune
     _kept[:] = [True]
+
+
+def free_memory(device: torch.device) -> int:
+    """The bytes of memory that a process can still take on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        return min(free, _container_limit() or free)
+    except (OSError, StopIteration, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _container_limit() -> int:
+    """What the container of this process may still take, in bytes; 0: it has no limit."""
+    try:
+        group = Path("/sys/fs/cgroup")
+        return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def is_shortage(error: BaseException) -> bool:

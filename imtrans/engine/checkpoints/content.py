@@ -2,20 +2,16 @@
 
 import dataclasses
 import errno
-import mmap
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from imtrans import atomic_io
 from imtrans.engine.checkpoints.checkpoint_paths import STATE
-
-_ALIGNED = 64  # bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,18 +28,6 @@ class CheckpointContent:
         """The bytes of all tensors."""
         return sum(t.nbytes for tensors in self.tensors.values() for t in tensors.values())
 
-    def copy(self) -> "CheckpointContent":
-        """The same on the CPU in memory of its own, which goes back to the system with it: training may go on."""
-        arena, end = mmap.mmap(-1, max(1, self.size + _ALIGNED * sum(map(len, self.tensors.values())))), 0
-        if hasattr(mmap, "MADV_HUGEPAGE"):  # a five hundredth of the page faults
-            arena.madvise(mmap.MADV_HUGEPAGE)
-        copied: dict[str, dict[str, Tensor]] = {file: {} for file in self.tensors}
-        for file, tensors in self.tensors.items():
-            for name, tensor in tensors.items():
-                copied[file][name] = _copied(tensor, arena, end)
-                end += -(-tensor.nbytes // _ALIGNED) * _ALIGNED
-        return dataclasses.replace(self, tensors=copied)
-
     def write(self) -> Path:
         """Write the folder atomically, and return it. ResourceError where that cannot be done."""
         with atomic_io.staged_folder(self.folder) as stage:
@@ -51,13 +35,6 @@ class CheckpointContent:
                 _write(stage / file, tensors, self.metadata.get(file))
             atomic_io.write_file(stage / STATE, lambda path: path.write_text(self.state, encoding="utf-8"))
         return self.folder
-
-
-def _copied(tensor: Tensor, arena: mmap.mmap, offset: int) -> Tensor:
-    if not tensor.numel():
-        return tensor.detach().cpu().clone()
-    flat = torch.frombuffer(arena, dtype=tensor.dtype, count=tensor.numel(), offset=offset)
-    return flat.view(tensor.shape).copy_(tensor.detach())
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> None:

@@ -10,6 +10,7 @@ from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths, state
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints.content import CheckpointContent
+from imtrans.engine.checkpoints.copy_buffer import CopyBuffer
 from imtrans.engine.speedups import is_asked
 from imtrans.engine.training.best_checkpoint import BestCheckpoint, check_readable
 from imtrans.engine.training.nonfinite import NonFiniteError
@@ -43,6 +44,7 @@ class CheckpointSaver:
         self.last: Path | None = None
         self.best = BestCheckpoint(job)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._buffer = CopyBuffer()
         self._pending: Pending | None = None
 
     def resume_at(self, checkpoint: Path | None) -> None:
@@ -62,7 +64,7 @@ class CheckpointSaver:
             return self.last
         content = self._content(is_milestone=is_milestone)
         if not must and self._is_beside(content):
-            self._begin(content.copy())
+            self._begin(self._buffer.copy(content))
             return None
         path, best = self._tried(lambda: self._write(content), must=must), self.job.progress.best
         return self._saved(path, step=self.job.progress.step, best=best[0] if best else None)

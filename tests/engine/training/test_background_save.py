@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths
 from imtrans.engine.checkpoints.content import CheckpointContent
+from imtrans.engine.checkpoints.copy_buffer import CopyBuffer
 from imtrans.engine.training import trainer
 from imtrans.errors import ResourceError
 
@@ -123,7 +124,7 @@ def test_a_copy_has_memory_of_its_own(tmp_path):
         metadata={"model.safetensors": {"key": "value"}},
         state="{}",
     )
-    copied = content.copy()
+    copied = CopyBuffer().copy(content)
     assert copied.size == content.size
     weight += 100
     folder = copied.write()

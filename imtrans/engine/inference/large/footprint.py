@@ -1,14 +1,13 @@
 """Whether a picture is translated as a whole or in tiles: by how much memory it needs and how far the network sees."""
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from imtrans.engine.build import Model
+from imtrans.engine.device import free_memory
 from imtrans.engine.inference.forward import translate
 from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
 from imtrans.engine.inference.large.tiles import Tiling
@@ -94,24 +93,3 @@ class Footprint:
 
     def _run(self, picture: Tensor) -> Tensor:
         return translate(self._model, picture)
-
-
-def free_memory(device: torch.device) -> int:
-    """The bytes of memory that a process can still take on a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        return min(free, _container_limit() or free)
-    except (OSError, StopIteration, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-def _container_limit() -> int:
-    """What the container of this process may still take, in bytes; 0: it has no limit."""
-    try:
-        group = Path("/sys/fs/cgroup")
-        return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
-    except (OSError, ValueError):
-        return 0

@@ -9,8 +9,9 @@ import torch
 from factories import job
 from torch import nn
 
+from imtrans.engine.device import free_memory
 from imtrans.engine.inference.forward import inference_mode
-from imtrans.engine.inference.large.footprint import Footprint, TileLimits, free_memory
+from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
 from imtrans.engine.inference.large.tiles import Tiling
 from imtrans.engine.inference.translator import Translator
