@@ -13,13 +13,18 @@ from imtrans.plugins.options import CliText
 NEVER = "1000000 steps"
 
 
+def depth_of(size: int) -> int:
+    """The stages of the generator: as many as the size allows, up to the paper's eight."""
+    return min(8, size.bit_length() - 1)
+
+
 def settings(*, size: int, batch: int, steps: int, precision: str) -> dict[str, str]:
     """The keys of a run that trains as `plain_training` does."""
     return {
         "data.size": str(size),
         "data.batch_size": str(batch),
         "data.interpolation": "bicubic",
-        "generator.depth": str(min(8, size.bit_length() - 1)),
+        "generator.depth": str(depth_of(size)),
         "train.steps": str(steps),
         "train.precision": precision,
         "train.sample_every": NEVER,

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.speed.programs.plain_loading import PlainPairs
 from benchmarks.speed.programs.plain_step import plain_step
+from benchmarks.speed.settings import depth_of
 from imtrans_patchgan.network import PatchGAN
 from imtrans_unet import UNetOptions
 from imtrans_unet.network import UNet
@@ -22,7 +23,7 @@ from imtrans_unet.network import UNet
 
 def networks(size: int) -> list[nn.Module]:
     """The paper's two; the generator has as many stages as the size allows, up to eight."""
-    return [UNet(UNetOptions(depth=min(8, size.bit_length() - 1))), PatchGAN()]
+    return [UNet(UNetOptions(depth=depth_of(size))), PatchGAN()]
 
 
 def main(folder: Path, size: int, batch: int, steps: int) -> None:
