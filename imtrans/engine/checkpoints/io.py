@@ -35,6 +35,7 @@ from imtrans.engine.checkpoints.content import CheckpointContent
 from imtrans.engine.checkpoints.model_file import FORMAT, KEY
 from imtrans.engine.checkpoints.model_file import read_metadata as read_metadata
 from imtrans.engine.checkpoints.serialization import moved, pack, unpack
+from imtrans.engine.checkpoints.without_init import without_init
 from imtrans.errors import CheckpointError, ConfigError
 from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
 from imtrans.plugins.catalog import Catalog
@@ -126,9 +127,9 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     """
     metadata = read_metadata(folder)
     config = _config(catalog, metadata, folder)
-    # The seed does not matter: every weight is overwritten.
     data_spec = _data_spec(metadata, folder)
-    model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
+    with without_init():  # every weight is overwritten, or the checkpoint is refused
+        model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
     model = dataclasses.replace(model, untrained=[str(n) for n in metadata.get("untrained") or ()])
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)
