@@ -1,28 +1,74 @@
 """All benchmarks by name, what they print, and the section of RESULTS.md that `all` writes."""
 
-from collections.abc import Callable, Sequence
+import datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import machine, step
+from benchmarks.speed import checkpoint, data, machine, start, step, translate
 from benchmarks.speed.rows import Row, table
 
-Part = Callable[..., list[Row]]
+RESULTS = Path(__file__).parents[1] / "RESULTS.md"
+BEGIN, END = "<!-- speed: python -m benchmarks all -->", "<!-- end of speed -->"
 
 
 def _step(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
     if is_tiny:
         return step.measure(folder, rounds=rounds, steps=12, sizes=[(32, 1)])
-    rows = step.measure(folder, rounds=rounds, steps=40)
-    return rows + step.measure(folder, rounds=rounds, steps=60, sizes=[(64, 1), (128, 1)])
+    rows = step.measure(folder, rounds=rounds, steps=40, sizes=[(256, 1), (64, 1), (128, 1)])
+    return rows + step.measure(folder, rounds=rounds, steps=24, sizes=[(256, 4)])
 
 
-PARTS: dict[str, Part] = {"step": _step}
+def _data(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
+    return (
+        data.measure(folder, rounds=rounds, pairs=12, size=32, seconds=0.01)
+        if is_tiny
+        else data.measure(folder, rounds=rounds, pairs=150)
+    )
 
 
-def run(names: Sequence[str], folder: Path, *, rounds: int, is_tiny: bool) -> None:
-    """Measure these parts and print their tables."""
-    print(machine.described(), flush=True)
+def _translate(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
+    small = {"count": 3, "size": 32} if is_tiny else {"count": 200}
+    return translate.measure(folder, rounds=rounds, **small)
+
+
+def _start(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
+    return start.measure_start(folder, rounds=rounds, **({"size": 32, "steps": 2} if is_tiny else {}))
+
+
+def _memory(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
+    return start.measure_memory(folder, rounds=rounds, **({"size": 32, "steps": 2} if is_tiny else {}))
+
+
+def _checkpoint(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
+    return checkpoint.measure(folder, rounds=rounds, **({"size": 32} if is_tiny else {}))
+
+
+PARTS: Mapping[str, Callable[..., list[Row]]] = {
+    "step": _step,
+    "data": _data,
+    "translate": _translate,
+    "start": _start,
+    "checkpoint": _checkpoint,
+    "memory": _memory,
+}
+
+
+def run(names: Sequence[str], folder: Path, *, rounds: int, is_tiny: bool) -> str:
+    """Measure these parts, print their tables as they come, and return them as Markdown."""
+    sections = [f"{datetime.date.today()}, {machine.described()}; {rounds} rounds, in turns."]
+    print(sections[0], flush=True)
     for name in names:
         (folder / name).mkdir()
         rows = PARTS[name](folder / name, rounds=rounds, is_tiny=is_tiny)
-        print(f"\n{name}\n{table(rows)}", flush=True)
+        sections.append(f"### {name}\n\n{table(rows)}")
+        print(f"\n{sections[-1]}", flush=True)
+    return "\n\n".join(sections)
+
+
+def keep(text: str, path: Path = RESULTS) -> None:
+    """Put the tables into RESULTS.md, in the place of those of before."""
+    before = path.read_text(encoding="utf-8")
+    section = f"{BEGIN}\n## Speed\n\n{text}\n{END}"
+    head, begin, rest = before.partition(BEGIN)
+    tail = rest.partition(END)[2] if begin else "\n"
+    path.write_text(f"{head.rstrip()}\n\n{section}{tail}", encoding="utf-8")
