@@ -52,7 +52,9 @@ def find_pictures(folder: Path, *, deep: bool = True, skip: Collection[str] = ()
     """
     found = PictureFiles()
     # By bytes: the order does not depend on the locale, nor on how the file system lists names.
-    found.names = sorted(_pictures(str(folder), found, deep=deep, skip=skip), key=os.fsencode)
+    names = list(_pictures(str(folder), found, deep=deep, skip=skip))
+    # Plain text has the order of its bytes anyway.
+    found.names = sorted(names, key=None if all(map(str.isascii, names)) else os.fsencode)
     return found
 
 
@@ -66,7 +68,7 @@ def _pictures(top: str, others: PictureFiles, *, deep: bool, skip: Collection[st
     while pending:
         below = pending.pop()
         for entry in _entries(os.path.join(top, below)):
-            name = os.path.join(below, entry.name)
+            name = os.path.join(below, entry.name) if below else entry.name
             if entry.name.startswith(".") or entry.name.lower() in JUNK:
                 others.junk += 1
             elif _is_folder(entry):

@@ -15,10 +15,9 @@ from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import decode, resize, with_channels
 from imtrans.kit.images.color import AB, LIGHTNESS, split_lab
 from imtrans.kit.images.color import grey as grey_of
-from imtrans.kit.picture_files import key_of
 from imtrans_datasets import source_filters
 from imtrans_datasets.components_photos import PhotoOptions
-from imtrans_datasets.pairing.file_index import Item, Listing, check_folder, scan
+from imtrans_datasets.pairing.file_index import Listing, check_folder, items_of, scan
 from imtrans_datasets.pairing.layout import find_photos
 
 Array = np.ndarray[Any, Any]
@@ -88,7 +87,7 @@ def first_and_rest(folder: Path, split: Split, *, share: float, skip_invalid: bo
     scanned = scan(folder)
     if scanned.refusal and not skip_invalid:
         raise scanned.refusal
-    items = [Item(key_of(stem), (path,)) for stem, path in scanned.files.items()]
+    items = items_of(scanned.files)
     first = int(share * len(items))
     chosen = items[:first] if split == "train" else items[first:]
     if not chosen:

@@ -11,6 +11,7 @@ from imtrans.interfaces import DatasetDescription, Issue
 from imtrans.kit.formats import SUFFIXES
 from imtrans.kit.pairing.parts import Part
 from imtrans.kit.picture_files import find_pictures, key_of, unreadable
+from imtrans_datasets.pairing.file_names import FilesByStem, Lazily, are_distinct, stem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,31 @@ def scan(folder: Path, *, deep: bool = False, skip: Collection[str] = ()) -> Sca
     no pictures; ResourceError where a folder cannot be read.
     """
     pictures = find_pictures(folder, deep=deep, skip=skip)
-    first: dict[str, str] = {}
-    doubles: dict[str, tuple[str, ...]] = {}
-    for name in pictures.names:
-        stem, path = os.path.splitext(name)[0].replace(os.sep, "/"), os.path.join(folder, name)
-        if stem in first:
-            doubles[stem] = (*doubles.get(stem, (first[stem],)), path)
-        else:
-            first[stem] = path
-    if not first:
+    if not pictures.names:
         raise DataError(f"0 pictures in {folder}{pictures.rest_text()}", hint=f"Looked for {' '.join(SUFFIXES)}.")
-    files = {stem: path for stem, path in first.items() if stem not in doubles} if doubles else first
+    files: Mapping[str, str] = FilesByStem(str(folder), pictures.names)
+    doubles: Mapping[str, tuple[str, ...]] = {}
+    if not are_distinct(files, len(files)):
+        files, doubles = _without_doubles(folder, pictures.names)
     unread = {os.path.splitext(name)[0].replace(os.sep, "/"): os.path.join(folder, name) for name in pictures.unread}
-    return Scan(files, (*pictures.notes(), *_same_but_case(first)), doubles, unread)
+    return Scan(files, (*pictures.notes(), *_same_but_case([*files, *doubles] if doubles else files)), doubles, unread)
+
+
+def _without_doubles(folder: Path, names: Sequence[str]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The paths of stems that one file has, and those of stems that several have."""
+    paths: dict[str, list[str]] = {}
+    for name in names:
+        paths.setdefault(stem_of(name), []).append(os.path.join(folder, name))
+    single = {stem: found[0] for stem, found in paths.items() if len(found) == 1}
+    return single, {stem: tuple(found) for stem, found in paths.items() if len(found) > 1}
+
+
+def items_of(files: Mapping[str, str], parts: tuple[Part | None, ...] = ()) -> Sequence[Item]:
+    """A pair, or a photo, of each of these files."""
+    if not isinstance(files, FilesByStem):
+        return [Item(key_of(stem), (path,), parts) for stem, path in files.items()]
+    names, path = files.names, files.path
+    return Lazily(len(files), lambda i: Item(key_of(stem_of(names[i])), (path(i),), parts))
 
 
 def one_name(paths: Sequence[str]) -> Issue:
@@ -119,8 +132,10 @@ def is_folder(path: Path) -> bool:
         raise unreadable(path.parent, error) from None
 
 
-def _same_but_case(files: Mapping[str, str]) -> Iterator[str]:
+def _same_but_case(files: Collection[str]) -> Iterator[str]:
     """Names that are one name on other systems."""
+    if are_distinct((stem.casefold() for stem in files), len(files)):
+        return
     counts = Counter(stem.casefold() for stem in files)
     if len(counts) == len(files):
         return

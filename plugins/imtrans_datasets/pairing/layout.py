@@ -11,9 +11,8 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_table
 from imtrans.kit.pairing.parts import LEFT_RIGHT, Parts
-from imtrans.kit.picture_files import key_of
 from imtrans_datasets.pairing import manifest
-from imtrans_datasets.pairing.file_index import Item, Listing, Scan, check_folder, is_folder, scan
+from imtrans_datasets.pairing.file_index import Item, Listing, Scan, check_folder, is_folder, items_of, scan
 from imtrans_datasets.pairing.patterns import by_pattern
 from imtrans_datasets.pairing.suffixes import by_suffix
 from imtrans_datasets.pairing.two_folders import SIDES, two_folders
@@ -183,7 +182,7 @@ def _photos(folder: Path, *, skip: frozenset[str] = frozenset()) -> Listing:
     """All photos below a folder, except those of its splits, which must not be trained on by accident."""
     scanned = scan(folder, deep=True, skip=skip)
     return Listing(
-        items=[Item(key_of(stem), (path,)) for stem, path in scanned.files.items()],
+        items=items_of(scanned.files),
         layout="single photos",
         notes=scanned.notes,
         issues=scanned.issues,
@@ -206,7 +205,7 @@ def _files(folder: Path, parts: Parts) -> Listing:
 def _halved(scanned: Scan, parts: Parts) -> Listing:
     layout, *sides = WORDS[parts[0].kind]
     return Listing(
-        items=[Item(key_of(stem), (path,), parts) for stem, path in scanned.files.items()],
+        items=items_of(scanned.files, parts),
         layout=layout,
         sides=(sides[0], sides[1]),
         notes=scanned.notes,

@@ -1,6 +1,8 @@
 """Pairs in one folder, told apart by the ends of their names: x_A.png and x_B.png."""
 
+import itertools
 from collections.abc import Collection
+from operator import methodcaller
 from pathlib import Path
 
 from imtrans.errors import DataError, join_names
@@ -42,6 +44,8 @@ def by_suffix(folder: Path, scanned: Scan) -> Listing | None:
 
 
 def _ends(stems: Collection[str]) -> tuple[str, str] | None:
+    if not any(map(methodcaller("endswith", tuple(itertools.chain(*ENDS))), stems)):
+        return None
     for ends in ENDS:
         ending = sum(stem.endswith(ends) for stem in stems)
         paired = sum(_partner(stem, ends) in stems for stem in stems) if ending else 0
