@@ -38,6 +38,11 @@ class Everything(BaseDataset):
     def __getitem__(self, index):
         return Pair(source=np.full((2, 2, 1), index), target=np.full((2, 2, 3), 10 + index), key=str(index))
 
+    is_drawn = True
+
+    def drawn(self, index, number):
+        return f"sample {index} by {number}"
+
     def key(self, index):
         return f"sample-{index}"
 
@@ -65,7 +70,14 @@ def test_the_bases_cover_the_protocol():
 def test_a_wrapper_gives_every_member_of_what_it_wraps(wrapper):
     inner = Everything()
     outer, plain = wrapper(inner), BaseDataset()
-    calls = {"key": (1,), "files": (1,), "labels": (1,), "check": (1, inner[1]), "collate": ([inner[0], inner[1]],)}
+    calls = {
+        "key": (1,),
+        "files": (1,),
+        "labels": (1,),
+        "drawn": (1, 7),
+        "check": (1, inner[1]),
+        "collate": ([inner[0], inner[1]],),
+    }
     for name in sorted(MEMBERS_OF_PROTOCOL - {"__len__", "__getitem__", "description"}):
         ours, theirs = (getattr(d, name) for d in (outer, inner))
         ours, theirs = (f(*calls[name]) if name in calls else f for f in (ours, theirs))
