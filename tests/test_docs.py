@@ -157,6 +157,10 @@ def desk(tmp_path, monkeypatch, pairs):
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     write_scene(tmp_path / "scene.tif")
+    for number in range(4):
+        for side in "AB":
+            (tmp_path / "land" / side).mkdir(parents=True, exist_ok=True)
+            write_scene(tmp_path / "land" / side / f"{number}.tif")
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)
