@@ -136,6 +136,9 @@ def layouts(top, pictures):
         for place, picture in (("A", things), ("B", halves[0]), ("instance", things.astype(np.uint16) * 999)):
             (top / "city" / place).mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.asarray(picture)).save(top / "city" / place / f"{number}.png")
+        for place, picture in (("A", halves[0]), ("B", halves[1]), ("mask", halves[1].convert("1"))):
+            (top / "masked" / place).mkdir(parents=True, exist_ok=True)
+            picture.save(top / "masked" / place / f"{number}.png")
         halves[0].save(top / "masks" / "A" / f"{number}.png")
         halves[1].convert("1").save(top / "masks" / "B" / f"{number}.png")
         row = {"source": f"sketches/{number}.png", "target": f"shop/photos/{number}.png", "split": split}
@@ -170,6 +173,10 @@ def desk(tmp_path, monkeypatch, pairs):
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     write_scene(tmp_path / "scene.tif")
+    for number in range(4):
+        for side in "AB":
+            (tmp_path / "land" / side).mkdir(parents=True, exist_ok=True)
+            write_scene(tmp_path / "land" / side / f"{number}.tif")
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)

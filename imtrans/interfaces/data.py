@@ -70,6 +70,8 @@ class StoredSizes(NamedTuple):
 class DataSpec:
     """What a data set gives on either side.
 
+    An extra called "mask", labels of two classes, is 1 where a pair is to be compared and 0 where it is to be left out:
+    it becomes `Batch.valid`, and networks do not see it (`imtrans.kit.images.masks`).
     `half_aspect`: width by height of one side, where both lie in one picture side by side; None where they do not.
     `stored`: how large the sources are, which the engine finds out; None where they are never resized.
     """
@@ -107,8 +109,9 @@ class Pair:
 class Batch:
     """Samples on the device, (B, C, *spatial). Images are float32 in [-1, 1]; labels int64 (B, 1, *spatial) while they
     are augmented, one-hot float32 afterwards. `draws` holds one int64 a sample, from which all randomness about that
-    sample follows (`imtrans.kit.random`). `valid`, float32 (B, 1, *spatial), is 0 where the target's label is void,
-    which losses and metrics leave out, and 1 elsewhere; None where no label is void."""
+    sample follows (`imtrans.kit.random`). `valid`, float32 (B, 1, *spatial), is 0 where the target's label is void
+    or the data set's mask leaves it out, which losses and metrics do, too, and 1 elsewhere; None where nothing can be
+    left out. Targets are 0 where it is 0."""
 
     source: "Tensor"
     target: "Tensor"

@@ -47,6 +47,16 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Pair: ...
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a sample is another in each epoch, as a window of a large picture: `drawn` is then called to train
+        on it, and nothing of it is cached."""
+        ...
+
+    def drawn(self, index: int, number: int) -> Pair:
+        """A sample whose random part follows from `number` (int64, itself from seed, epoch and index) alone."""
+        ...
+
     def key(self, index: int) -> str:
         """The name of a sample, found without reading it; it stays the same whatever other samples are added."""
         ...

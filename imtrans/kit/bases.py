@@ -120,6 +120,15 @@ class BaseDataset:
     # Shared by all instances, which is safe because it is frozen.
     description: DatasetDescription = DatasetDescription()
     collate: Collate | None = None
+    is_drawn = False
+
+    def drawn(self, index: int, number: int) -> Pair:  # noqa: ARG002 - nothing is drawn
+        """The sample as it is."""
+        return self[index]
+
+    if TYPE_CHECKING:  # a subclass has it
+
+        def __getitem__(self, index: int) -> Pair: ...
 
     def key(self, index: int) -> str:
         """Its index: for samples that have no better name."""
@@ -150,7 +159,11 @@ class DatasetWrapper:
 
     def __init__(self, inner: Dataset) -> None:
         self.inner, self.data_spec, self.description = inner, inner.data_spec, inner.description
-        self.collate = inner.collate
+        self.collate, self.is_drawn = inner.collate, inner.is_drawn
+
+    def changed(self, pair: Pair) -> Pair:
+        """What becomes of a sample of `inner`: it stays as it is."""
+        return pair
 
     def inner_index(self, index: int) -> int:
         """The number in `inner` of a sample of this data set."""
@@ -160,7 +173,11 @@ class DatasetWrapper:
         return len(self.inner)
 
     def __getitem__(self, index: int) -> Pair:
-        return self.inner[self.inner_index(index)]
+        return self.changed(self.inner[self.inner_index(index)])
+
+    def drawn(self, index: int, number: int) -> Pair:
+        """A sample as it is drawn by a number."""
+        return self.changed(self.inner.drawn(self.inner_index(index), number))
 
     def key(self, index: int) -> str:
         """The name of a sample."""

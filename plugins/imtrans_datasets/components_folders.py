@@ -40,6 +40,9 @@ class FolderOptions:
         "folder of instance maps, of the names of the label maps: a further channel has the edges of things",
         is_path=True,
     )
+    masks: str = option(
+        "", "folder of masks, of the names of the sources: losses and metrics leave out where they are 0", is_path=True
+    )
     background: tuple[int, ...] = option(
         (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
     )

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from imtrans.errors import ConfigError, DataError, ShapeError
-from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
+from imtrans.interfaces import Dataset, DatasetContext, DatasetDescription, DataSpec, ImageSpec, Issue, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images import resize
 from imtrans.kit.images.instances import instance_file
 from imtrans.kit.images.survey import Survey
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
+from imtrans_datasets.masked import Masked
 from imtrans_datasets.pairing.evidence import SAME_HINT, doubts_of, explained, itself
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
@@ -166,7 +167,7 @@ def _reader(side: str, spec: ImageSpec, instances: Path | None) -> Side:
     return Labels(spec=spec, instances=instances) if is_labels else Pictures(spec=spec, option=f"dataset.{side}_range")
 
 
-def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
+def folder(*, context: DatasetContext, **given: Any) -> Dataset:
     """The data set `folder`."""
     options = FolderOptions(**given)
     _check_instances(options)
@@ -180,13 +181,14 @@ def folder(*, context: DatasetContext, **given: Any) -> FolderOfPairs:
     if options.layout == "auto":
         places = path if options.path else Path(options.target).expanduser()
         listing = replace(listing, doubts=doubts_of(listing, places))
-    return FolderOfPairs(
+    pairs = FolderOfPairs(
         listing,
         options,
         size=context.size,
         skip_invalid=context.skip_invalid,
         data_spec=context.data_spec,
     )
+    return Masked(pairs, Path(options.masks).expanduser()) if options.masks else pairs
 
 
 def _listing(options: FolderOptions, context: DatasetContext, path: Path) -> Listing:

@@ -16,6 +16,7 @@ from imtrans_geo.nodata import Nodata, nodata_for, nodata_of
 
 # Tags that only a file with a place on the ground, or with GDAL's own notes, has.
 GEO_TAGS = (33550, 33922, 34264, 34735, 42113)
+CACHE = 128  # MB of decoded tiles that the library keeps
 BLOCK = 256  # pixels of a side of the tiles that are written
 
 
@@ -133,8 +134,8 @@ class GeoWriter:
         }
         if min(height, width) >= BLOCK:
             profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
-        # A mask beside the file would be lost when that is moved.
-        self._environment = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True)
+        # A mask beside the file would be lost when that is moved; GDAL's own cache would take 5 % of all memory.
+        self._environment = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_CACHEMAX=CACHE)
         self._environment.__enter__()
         try:
             with _quiet():

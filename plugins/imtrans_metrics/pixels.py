@@ -14,7 +14,7 @@ from imtrans_metrics.tensor_checks import check, nan_where_broken, stored
 class L1(BaseMetric):
     """Mean absolute difference of each picture, (B,); pictures in [-1, 1] of any number of dimensions.
 
-    Void pixels are left out; a picture of void alone, in which nothing can be wrong, has 0.
+    Void and masked pixels are left out; a picture of such alone, in which nothing can be wrong, has 0.
     """
 
     names = ("l1",)
@@ -22,11 +22,7 @@ class L1(BaseMetric):
     def compute(self, prediction: Tensor, batch: Batch) -> Tensor:
         """The mean absolute difference of each image, (B,)."""
         check(prediction, batch.target)
-        difference = (prediction.float() - batch.target.float()).abs()
-        if batch.valid is None:
-            return difference.flatten(1).mean(1)
-        is_valid = batch.valid.expand_as(difference)
-        return (difference * is_valid).flatten(1).sum(1) / is_valid.flatten(1).sum(1).clamp(min=1)
+        return _mean((prediction.float() - batch.target.float()).abs(), batch.valid)
 
 
 class CycleL1(BaseMetric):
@@ -57,7 +53,7 @@ class PSNR(BaseMetric):
         """The ratio of each image, (B,)."""
         check(prediction, batch.target)
         # 4: the squared peak of values in [-1, 1].
-        return 10 * torch.log10(4 / (prediction.float() - batch.target.float()).square().flatten(1).mean(1))
+        return 10 * torch.log10(4 / _mean((prediction.float() - batch.target.float()).square(), batch.valid))
 
 
 class SSIM(SizedMetric):
@@ -80,8 +76,7 @@ class SSIM(SizedMetric):
 
         sides = (side.float() / 2 + 0.5 for side in (prediction, batch.target))
         similarity_map: Any = ssim(*sides, self.smallest, padding=self.padding)
-        similarity: Tensor = similarity_map.flatten(1).mean(1)
-        return similarity
+        return _mean(similarity_map, _middle(batch.valid, similarity_map))
 
 
 class PixelAccuracy(BaseMetric):
@@ -102,3 +97,19 @@ class PixelAccuracy(BaseMetric):
         largest = difference.amax(1).flatten(1)
         accuracies = [(largest < delta).float().mean(1) for delta in (5, 10)]
         return nan_where_broken(torch.stack([error, *accuracies], 1), prediction, batch.target)
+
+
+def _middle(valid: Tensor | None, like: Tensor) -> Tensor | None:
+    """The part of a mask that lies under the middles of windows which lie within."""
+    if valid is None:
+        return None
+    top, left = ((v - n) // 2 for v, n in zip(valid.shape[2:], like.shape[2:], strict=True))
+    return valid[:, :, top : top + like.shape[2], left : left + like.shape[3]]
+
+
+def _mean(difference: Tensor, valid: Tensor | None) -> Tensor:
+    """The mean of each picture, (B,), over the pixels that are compared."""
+    if valid is None:
+        return difference.flatten(1).mean(1)
+    is_valid = valid.expand_as(difference)
+    return (difference * is_valid).flatten(1).sum(1) / is_valid.flatten(1).sum(1).clamp(min=1)

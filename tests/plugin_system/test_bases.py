@@ -38,6 +38,11 @@ class Everything(BaseDataset):
     def __getitem__(self, index):
         return Pair(source=np.full((2, 2, 1), index), target=np.full((2, 2, 3), 10 + index), key=str(index))
 
+    is_drawn = True
+
+    def drawn(self, index, number):
+        return f"sample {index} by {number}"
+
     def key(self, index):
         return f"sample-{index}"
 
@@ -73,6 +78,7 @@ def test_a_wrapper_gives_every_member_of_what_it_wraps(wrapper):
         "files": (1,),
         "stamp": (1,),
         "labels": (1,),
+        "drawn": (1, 7),
         "check": (1, inner[1]),
         "collate": ([inner[0], inner[1]],),
     }

@@ -82,6 +82,7 @@ ELSEWHERE = {
     ("method", "cyclegan"): "plugins/test_cyclegan.py",
     ("network", "flow-unet"): "plugins/test_registration.py",  # it sees two pictures at once
     ("method", "reggan"): "plugins/test_registration.py",
+    ("dataset", "scenes"): "plugins/science/test_scenes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("method", "regression"): "plugins/test_regression.py",
 }

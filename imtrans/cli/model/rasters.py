@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imtrans.cli.model.translate_options import TranslateOptions, size_notes
+from imtrans.cli.model.translate_options import TranslateOptions
 from imtrans.cli.session import Session
 from imtrans.cli.shared.progress import counted
 from imtrans.cli.shared.stored_inputs import is_stored
@@ -18,6 +18,7 @@ from imtrans.plugins.component import Component, ComponentRef
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.raster_translation import RasterWork
+    from imtrans.engine.inference.scale import SizeChange
     from imtrans.interfaces import Format
 
 
@@ -118,8 +119,19 @@ def _translate(work: "RasterWork", given: RasterInput, target: Path) -> None:
         change, notes = work.run(given.format, given.path, target, lambda done, count: tick(done / count))
     for note in notes:
         click.echo(f"Note: {printable(f'{given.path}: {note}')}", err=True)
-    for line in size_notes([change], "native", kind="files"):
+    if line := _scale_warning(given.path, change):
         click.echo(line, err=True)
+
+
+def _scale_warning(source: Path, change: "SizeChange") -> str:
+    """What is to be said of a file in which things are much smaller or larger than the model knows."""
+    from imtrans.engine.inference.scale import TOLERANCE
+
+    times = change.magnification
+    if max(times, 1 / times) <= TOLERANCE:
+        return ""
+    than = f"{times:.2g} times larger" if times > 1 else f"{1 / times:.2g} times smaller"
+    return printable(f"Warning: {source}: things are {than} than in training, and the file keeps its own size")
 
 
 class _Formats:

@@ -50,7 +50,8 @@ def with_cache(loadings: Iterable[PairLoader], cache: str, *, is_silent: bool = 
 
 def _with_cache(loading: PairLoader, cache: str, *, is_silent: bool) -> PairLoader:
     dataset = loading.source.dataset
-    if cache == "off" or not loading.size or dataset.collate or not len(dataset):
+    # Of a data set that draws its samples no two epochs have the same.
+    if cache == "off" or not loading.size or dataset.collate or dataset.is_drawn or not len(dataset):
         return loading
     if cache == "auto" and not (dataset.files(0) or dataset.stamp(0)):
         return loading

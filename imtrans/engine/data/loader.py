@@ -18,6 +18,7 @@ from imtrans.errors import ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, DataSpec, ImageSpec, Pair
 from imtrans.kit.images import Array, to_range
 from imtrans.kit.images.instances import instance_edges
+from imtrans.kit.images.masks import MASK
 
 
 class Samples(TorchDataset[Any]):
@@ -113,14 +114,21 @@ def prepare(
     )
     for change in augment[early:]:
         batch = change(batch)
-    void = data_spec.target.void
+    valid, target = _valid(batch, data_spec.target.void), one_hot(batch.target, data_spec.target)
     return replace(
         batch,
-        valid=None if void is None else (batch.target != void).float(),
+        valid=valid,
         source=one_hot(batch.source, data_spec.source),
-        target=one_hot(batch.target, data_spec.target),
-        extras={k: one_hot(v, data_spec.extras[k]) for k, v in batch.extras.items()},
+        target=target if valid is None else target * valid,
+        extras={k: one_hot(v, data_spec.extras[k]) for k, v in batch.extras.items() if k != MASK},
     )
+
+
+def _valid(batch: Batch, void: int | None) -> Tensor | None:
+    """Where the pictures are compared: by the data set's mask, and where the target's label is not void."""
+    parts = [] if void is None else [batch.target != void]
+    parts += [batch.extras[MASK] > 0] if MASK in batch.extras else []
+    return torch.stack([part.float() for part in parts]).prod(0) if parts else None
 
 
 def one_hot(values: Tensor, spec: ImageSpec) -> Tensor:

@@ -91,7 +91,8 @@ class PairLoader:
 
     def pair(self, place: SampleIndex) -> tuple[Pair, int]:
         """The pair at this place, resized and checked, and its draw. DataError names the files at fault."""
-        number, pair = draw(self.seed, place.epoch, place.index), self.sample(place.index)
+        number = draw(self.seed, place.epoch, place.index)
+        pair = self.sample(place.index, number=number)
         if not self.source.is_paired:
             partner = _partner(self.source.dataset, place, self.seed)
             other = self.sample(partner)
@@ -100,13 +101,14 @@ class PairLoader:
             pair = replace(pair, key=key, **{side: getattr(other, side)})
         return pair, number
 
-    def sample(self, index: int) -> Pair:
-        """A sample, resized and checked, its sides as they are trained on. DataError names its files."""
+    def sample(self, index: int, *, number: int | None = None) -> Pair:
+        """A sample, resized and checked, its sides as they are trained on; of a data set that draws them, that of this
+        number. DataError names its files."""
         dataset = self.source.dataset
         cached = self.cache.get(index) if self.cache else None
         if cached:
             return cached
-        pair = dataset[index]
+        pair = dataset.drawn(index, number) if dataset.is_drawn and number is not None else dataset[index]
         try:
             checked = self.checked(pair.reversed() if self.is_reversed else pair)
         except ImtransError as error:

@@ -20,7 +20,7 @@ from imtrans.plugins.component_options import options_of
 from imtrans.plugins.options import located
 
 # The members of the protocol that a data set of a plugin may lack; looked up once, not at every use.
-MEMBERS = ("data_spec", "description", "collate", "key", "files", "stamp", "labels", "check")
+MEMBERS = ("data_spec", "description", "collate", "key", "files", "stamp", "labels", "check", "is_drawn", "drawn")
 
 
 @dataclass(kw_only=True)
@@ -128,8 +128,9 @@ class Reversed(DatasetWrapper):
         self.data_spec, self.description = inner.data_spec.reversed(), inner.description.reversed()
         self.collate = inner.collate and _reversed(inner.collate)
 
-    def __getitem__(self, index: int) -> Pair:
-        return self.inner[index].reversed()
+    def changed(self, pair: Pair) -> Pair:
+        """Its sides exchanged."""
+        return pair.reversed()
 
     def check(self, index: int, pair: Pair) -> Iterable[Issue]:
         """What the data set itself reports about a sample; it gets the pair as it stores it."""
@@ -151,8 +152,9 @@ class Conformed(DatasetWrapper):
                 )
         self.data_spec = replace(data_spec, extras=inner.data_spec.extras)
 
-    def __getitem__(self, index: int) -> Pair:
-        pair, ours, theirs = self.inner[index], self.data_spec, self.inner.data_spec
+    def changed(self, pair: Pair) -> Pair:
+        """Its sides as the specification says."""
+        ours, theirs = self.data_spec, self.inner.data_spec
         return replace(
             pair,
             source=_conformed(pair.source, theirs.source, ours.source, name=pair.key),

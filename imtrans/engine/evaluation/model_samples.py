@@ -75,6 +75,8 @@ def _eval_sample(
     predicted = predict(model, batch)
     others = _both_ways(model, batch, predicted)
     prediction = _as_compared(predicted, batch.source, data_spec)
+    if batch.valid is not None and data_spec.target.kind != "labels":
+        prediction = prediction * batch.valid  # targets are 0 there as well, for metrics that know of no mask
     upper_bound = _as_compared(batch.target, batch.source, data_spec)
     target = _as_compared(stored.target, stored.source, data_spec)
     predicted_size, how = tuple(prediction.shape[2:]), protocol.resize

@@ -22,7 +22,8 @@ def stored_sizes(loading: PairLoader) -> StoredSizes | None:
     samples.
     """
     first = _source(loading, 0)
-    if first is None or first.ndim != 3 or not loading.size:
+    # What is drawn is cut from files, not resized.
+    if first is None or first.ndim != 3 or not loading.size or loading.source.dataset.is_drawn:
         return None
     wanted, shape = (loading.size[0], loading.size[-1]), (first.shape[0], first.shape[1])
     sizes = _by_headers(loading.source.dataset, shape, wanted) or _by_samples(loading)
