@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imtrans.cli.model.stored_inputs import is_stored
 from imtrans.cli.model.translate_options import TranslateOptions
 from imtrans.cli.session import Session
 from imtrans.cli.shared.progress import counted
-from imtrans.cli.shared.stored_inputs import is_stored
 from imtrans.cli.shared.translation_plan import Job, expanded, settled
 from imtrans.errors import ConfigError, DataError, printable
 from imtrans.plugins.catalog import Catalog
