@@ -12,7 +12,7 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array, header, label_map
 from imtrans.kit.images.conform import conform, decode_with_bits
 from imtrans.kit.images.labels import highest_class, read_classes
-from imtrans.kit.images.memory_file import MemoryFile, PictureFile
+from imtrans.kit.images.readers.memory_file import MemoryFile, PictureFile
 from imtrans.kit.images.survey import FileKind, Survey
 
 

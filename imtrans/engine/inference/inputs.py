@@ -12,7 +12,7 @@ from imtrans.kit.images.color import into_space
 from imtrans.kit.images.conform import FLOAT, check_range, conform, decode_with_bits, rescale
 from imtrans.kit.images.instances import instance_file, with_instances
 from imtrans.kit.images.labels import classes_of, highest_class, read_classes
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 Range = tuple[float, float]
 Fit = Callable[[Array], Array]

@@ -11,8 +11,8 @@ from imtrans.engine.inference.inputs import is_pair, read_array, read_file
 from imtrans.engine.inference.scale import Size, SizeChange, SizeChoice, fitted_size, magnification
 from imtrans.kit import images
 from imtrans.kit.images import Array
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.picture_types import as_array, is_pillow
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.shards.pictures import PackedPicture
 
 

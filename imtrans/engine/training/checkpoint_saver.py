@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imtrans import atomic_io
 from imtrans.engine.checkpoints import checkpoint_paths, state
 from imtrans.engine.checkpoints import io as checkpoints_io
+from imtrans.engine.checkpoints.background_writer import BackgroundWriter
 from imtrans.engine.checkpoints.content import CheckpointContent
-from imtrans.engine.checkpoints.copy_buffer import CopyBuffer
-from imtrans.engine.speedups import is_asked
+from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.training.best_checkpoint import BestCheckpoint, check_readable
 from imtrans.engine.training.nonfinite import NonFiniteError
 from imtrans.errors import ResourceError, join_names
@@ -22,15 +21,27 @@ if TYPE_CHECKING:
 MAX_FAILURES = 3
 KEEP, KEEP_AT_END = 2, 1  # checkpoints: while a run is trained, the newest might be damaged when it is to be resumed
 FREE_SPACE_FACTOR = 1.2  # of the last checkpoint's size is asked to be free before the next is written
-LARGE = 64_000_000  # bytes; fewer are written in less time than a step takes
 
 
-class Pending(NamedTuple):
-    """A checkpoint that is being written: of which step, and which step was the best then."""
+class _Attempts:
+    """Writes that may fail, until too many in a row do."""
 
-    write: Future[Path]
-    step: int
-    best: int | None
+    def __init__(self, world: ProcessGroup) -> None:
+        self.world, self.failures = world, 0
+
+    def __call__(self, write: Callable[[], Path], *, must: bool = False) -> Path | None:
+        """What the first process wrote; None where it could not."""
+        try:
+            path = self.world.on_first(write)
+        except ResourceError as error:
+            self.failures += 1
+            if must or self.failures >= MAX_FAILURES:
+                raise
+            if self.world.is_first:
+                print(f"Warning: {error.what}; training continues, and saves again later", file=sys.stderr)  # noqa: T201
+            return None
+        self.failures = 0
+        return path
 
 
 class CheckpointSaver:
@@ -40,12 +51,10 @@ class CheckpointSaver:
     """
 
     def __init__(self, job: "TrainingJob") -> None:
-        self.job, self.failures = job, 0
+        self.job, self._attempt = job, _Attempts(job.world)
         self.last: Path | None = None
         self.best = BestCheckpoint(job)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._buffer = CopyBuffer()
-        self._pending: Pending | None = None
+        self._writer = BackgroundWriter(job.model.config.train, is_alone=job.world.size == 1)
 
     def resume_at(self, checkpoint: Path | None) -> None:
         """Continue after this checkpoint, whose progress the job has."""
@@ -60,36 +69,35 @@ class CheckpointSaver:
         """
         self.settle()
         self.check_finite()
-        if self.last and checkpoint_paths.step_of(self.last) == self.job.progress.step:
+        if self._is_saved():
             return self.last
-        content = self._content(is_milestone=is_milestone)
-        if not must and self._is_beside(content):
-            self._begin(self._buffer.copy(content))
+        content = _content(self.job, is_milestone=is_milestone)
+        if not must and self._writer.accepts(content):
+            self._begin(content, is_fixed=False)
             return None
-        path, best = self._tried(lambda: self._write(content), must=must), self.job.progress.best
-        return self._saved(path, step=self.job.progress.step, best=best[0] if best else None)
+        path = self._attempt(lambda: self._write(content), must=must)
+        return self._saved(path, step=self.job.progress.step, best=self._best_step)
 
     def begin_last(self, *, is_milestone: bool) -> None:
         """Begin to write the state of the end, which the last evaluation does not change, so that both go on at once.
 
         `save` with `must` has to follow."""
         self.settle()
-        content = self._content(is_milestone=is_milestone)
-        if self._is_beside(content) and not (self.last and self.last.name == content.folder.name):
+        if self._is_saved():
+            return
+        content = _content(self.job, is_milestone=is_milestone)
+        if self._writer.accepts(content):
             self.check_finite()
-            self._begin(content)
+            self._begin(content, is_fixed=True)
 
     def settle(self, *, is_waiting: bool = True) -> None:
         """Take what became of the checkpoint that is being written; without `is_waiting` only if that is over."""
-        pending = self._pending
-        if pending is None or not (is_waiting or pending.write.done()):
-            return
-        self._pending = None
-        self._saved(self._tried(pending.write.result), step=pending.step, best=pending.best)
+        if pending := self._writer.take(is_waiting=is_waiting):
+            self._saved(self._attempt(pending.write.result), step=pending.step, best=pending.best)
 
     def close(self) -> None:
         """Wait for what is being written; it tells nothing of how that ended."""
-        self._writer.shutdown()
+        self._writer.close()
 
     def save_due(self, *, is_due: bool, is_best: bool, is_milestone: bool) -> None:
         """Save what is due after a step, and the best."""
@@ -104,7 +112,7 @@ class CheckpointSaver:
         """Save what is the best so far; as for `save`, training continues where that fails."""
         self.settle()
         self.check_finite()
-        self._tried(self._write_best)
+        self._attempt(self._write_best)
 
     def finish(self, metrics: Mapping[str, float]) -> None:
         """Take the metrics of the end for the best, and remove the checkpoints that a finished run does not need."""
@@ -118,52 +126,20 @@ class CheckpointSaver:
         if bad:
             raise NonFiniteError(join_names(bad, most=3), self.job.progress.step, [])
 
-    def _tried(self, write: Callable[[], Path], *, must: bool = False) -> Path | None:
-        """What the first process wrote; None where it could not."""
-        try:
-            path = self.job.world.on_first(write)
-        except ResourceError as error:
-            self.failures += 1
-            if must or self.failures >= MAX_FAILURES:
-                raise
-            if self.job.world.is_first:
-                print(f"Warning: {error.what}; training continues, and saves again later", file=sys.stderr)  # noqa: T201
-            return None
-        self.failures = 0
-        return path
+    def _begin(self, content: CheckpointContent, *, is_fixed: bool) -> None:
+        step, best = self.job.progress.step, self._best_step
+        self._writer.begin(content, self._write, step=step, best=best, is_fixed=is_fixed)
 
-    def _content(self, *, is_milestone: bool) -> CheckpointContent:
-        job = self.job
-        return checkpoints_io.content_of(
-            job.model,
-            job.run.folder,
-            step=job.progress.step,
-            plugins=job.plugins,
-            progress=job.progress.tree(),
-            shared=state.shared_state(job.model, job.update),
-            ranks=job.world.gather(state.rank_state(job.model, job.progress)),
-            is_milestone=is_milestone,
-        )
+    def _is_saved(self) -> bool:
+        return self.last is not None and checkpoint_paths.step_of(self.last) == self.job.progress.step
 
-    def _is_beside(self, content: CheckpointContent) -> bool:
-        """Whether it is written beside the training: it pays where that takes long, and processes save together."""
-        train = self.job.model.config.train
-        is_large = content.size >= LARGE or "background-save" in train.speedups
-        return self.job.world.size == 1 and is_large and is_asked(train, "background-save")
-
-    def _begin(self, content: CheckpointContent) -> None:
+    @property
+    def _best_step(self) -> int | None:
         best = self.job.progress.best
-        write = self._writer.submit(self._write, content)
-        self._pending = Pending(write, self.job.progress.step, best[0] if best else None)
+        return best[0] if best else None
 
     def _write(self, content: CheckpointContent) -> Path:
-        folder = self._folder()
-        if self.last and self.last.is_dir():
-            atomic_io.need_room(folder, int(FREE_SPACE_FACTOR * sum(p.stat().st_size for p in self.last.iterdir())))
-        checkpoint = content.write()
-        # Read back before an older one is removed: a disk may take bytes that it cannot give again.
-        check_readable(checkpoint)
-        return checkpoint
+        return _written(content, _folder_of(self.job.run.folder), last=self.last)
 
     def _saved(self, path: Path | None, *, step: int, best: int | None) -> Path | None:
         """Take a checkpoint that is written as the last; here, as nothing else is being written now."""
@@ -179,16 +155,38 @@ class CheckpointSaver:
         return path
 
     def _write_best(self) -> Path:
-        folder = self._folder()
+        folder = _folder_of(self.job.run.folder)
         self.best.save()
-        return folder
-
-    def _folder(self) -> Path:
-        folder = self.job.run.folder
-        if not folder.is_dir():
-            raise ResourceError(f"run folder {folder} was taken away during training", hint="Start the run again.")
         return folder
 
     def _prune(self, keep: int) -> None:
         train = self.job.model.config.train
         checkpoint_paths.prune(self.job.run.folder, keep=train.keep_last or keep, milestone_every=train.milestone_every)
+
+
+def _written(content: CheckpointContent, folder: Path, *, last: Path | None) -> Path:
+    if last and last.is_dir():
+        atomic_io.need_room(folder, int(FREE_SPACE_FACTOR * sum(p.stat().st_size for p in last.iterdir())))
+    checkpoint = content.write()
+    # Read back before an older one is removed: a disk may take bytes that it cannot give again.
+    check_readable(checkpoint)
+    return checkpoint
+
+
+def _folder_of(run: Path) -> Path:
+    if not run.is_dir():
+        raise ResourceError(f"run folder {run} was taken away during training", hint="Start the run again.")
+    return run
+
+
+def _content(job: "TrainingJob", *, is_milestone: bool) -> CheckpointContent:
+    return checkpoints_io.content_of(
+        job.model,
+        job.run.folder,
+        step=job.progress.step,
+        plugins=job.plugins,
+        progress=job.progress.tree(),
+        shared=state.shared_state(job.model, job.update),
+        ranks=job.world.gather(state.rank_state(job.model, job.progress)),
+        is_milestone=is_milestone,
+    )

@@ -117,7 +117,7 @@ class Trainer:
             if self.progress.settled < self.progress.step:  # a signal came in the midst of what is due after a step
                 self._after_step(waited=0.0)
             self._leave_if_asked()
-            batches = self._prefetcher()
+            batches = _prefetcher(self.job)
             for samples, host_batches in batches:
                 self.step(samples, host_batches)
                 self.guard.note(self.progress.step, samples.indices)
@@ -132,16 +132,6 @@ class Trainer:
             self.guard = roll_back(self.job, fault, guard=self.guard, saver=self.saver)
             return False
         return True
-
-    def _prefetcher(self) -> Prefetcher:
-        config, loading = self.job.model.config, self.job.training
-        return Prefetcher(
-            loading=loading,
-            order=remaining_samples(config, len(loading.source.dataset), self.progress),
-            workers=config.data.workers,
-            world=self.job.world,
-            parts=config.train.grad_accum_steps,
-        )
 
     def _after_step(self, *, waited: float) -> None:
         """Log, evaluate and save where it is due. What was done before an interruption is not done again."""
@@ -196,3 +186,14 @@ class Trainer:
                 signal=self.requests.stop,
                 hint=f"To resume: imtrans resume {self.job.run.folder}",
             )
+
+
+def _prefetcher(job: TrainingJob) -> Prefetcher:
+    config, loading = job.model.config, job.training
+    return Prefetcher(
+        loading=loading,
+        order=remaining_samples(config, len(loading.source.dataset), job.progress),
+        workers=config.data.workers,
+        world=job.world,
+        parts=config.train.grad_accum_steps,
+    )

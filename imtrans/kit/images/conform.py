@@ -9,7 +9,7 @@ from imtrans.kit.images.array import WHITE, Array, Color
 from imtrans.kit.images.convert import with_channels
 from imtrans.kit.images.decode import decode
 from imtrans.kit.images.header import header
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 FLOAT = 32  # bits
 

@@ -9,8 +9,8 @@ from PIL import UnidentifiedImageError
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import Reader, reader_of
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import FAULTS, QUIET
 
 Result = TypeVar("Result")

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from PIL import Image
 
 from imtrans.errors import DataError
-from imtrans.kit.images.memory_file import PictureFile, byte_count
 from imtrans.kit.images.readers import MAGIC, container_reader, npy, reader_of, tiff
+from imtrans.kit.images.readers.memory_file import PictureFile, byte_count
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.pillow_formats import (
     FAULTS,

@@ -5,7 +5,7 @@ import numpy as np
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images.array import Array
 from imtrans.kit.images.decode import label_map
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 
 def classes_of(ids: Array, spec: ImageSpec) -> Array:

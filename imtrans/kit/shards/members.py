@@ -15,7 +15,7 @@ from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array, decode
 from imtrans.kit.images.encode import encoded
-from imtrans.kit.images.memory_file import MemoryFile
+from imtrans.kit.images.readers.memory_file import MemoryFile
 
 NPY, JSON = ".npy", ".json"
 CUTS = ("whole", "left", "right", "upper", "lower")  # the part of a member that a side is; the index has its number

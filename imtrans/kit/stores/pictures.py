@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imtrans.errors import DataError
 from imtrans.kit.formats import is_picture
-from imtrans.kit.images.memory_file import MemoryFile
+from imtrans.kit.images.readers.memory_file import MemoryFile
 from imtrans.kit.stores.store import Store
 
 

@@ -6,7 +6,7 @@ import pytest
 from imtrans.errors import DataError
 from imtrans.kit.images import decode, encode, header, label_map
 from imtrans.kit.images.conform import decode_with_bits
-from imtrans.kit.images.memory_file import MemoryFile
+from imtrans.kit.images.readers.memory_file import MemoryFile
 
 RAMP = np.arange(20 * 30 * 3, dtype=np.uint16).reshape(20, 30, 3) * 36
 PICTURES = {

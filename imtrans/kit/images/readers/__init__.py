@@ -3,9 +3,9 @@
 from typing import BinaryIO, Protocol
 
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import deep_codecs, exr, heif, npy, npz, pillow_formats, tiff
 from imtrans.kit.images.readers.container import ContainerLayout
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 MAGIC = 40  # bytes that tell the format
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from imtrans.errors import DataError
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS
 from imtrans.kit.images.readers.samples import mode_name
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.container import ContainerLayout
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import not_labels
 from imtrans.kit.images.readers.samples import check_page
 

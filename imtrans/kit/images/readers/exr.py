@@ -4,8 +4,8 @@ from typing import Any, BinaryIO
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import MemoryFile, PictureFile
 from imtrans.kit.images.readers.container import ContainerLayout, library
+from imtrans.kit.images.readers.memory_file import MemoryFile, PictureFile
 from imtrans.kit.images.readers.pillow_formats import not_labels
 from imtrans.kit.images.readers.samples import check_page, real_numbers
 

@@ -5,9 +5,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
 from imtrans.kit.images.readers.container import ContainerLayout, library
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import not_labels
 from imtrans.kit.images.readers.samples import check_page
 

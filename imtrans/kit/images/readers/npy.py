@@ -11,7 +11,7 @@ from numpy.lib import format as npy_format
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile, byte_count
+from imtrans.kit.images.readers.memory_file import PictureFile, byte_count
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, not_labels
 from imtrans.kit.images.readers.samples import check_page, mode_name, real_numbers, whole_numbers
 from imtrans.kit.images.readers.tiff.layout import MAX_CHANNELS

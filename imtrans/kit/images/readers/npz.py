@@ -9,9 +9,9 @@ import numpy as np
 
 from imtrans.errors import DataError, join_names
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers import npy
 from imtrans.kit.images.readers.container import ContainerLayout
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.samples import check_page
 
 MAGIC = b"PK\x03\x04"

@@ -15,8 +15,8 @@ from PIL.ImageFile import ImageFile
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array, Color, LabelMap, Palette
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.orientation import ORIENTATION, upright
 
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF", "JPEG2000", "AVIF")

@@ -4,7 +4,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 
 def whole_numbers(path: PictureFile, values: Array, *, bits: int) -> Array:

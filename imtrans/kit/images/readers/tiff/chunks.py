@@ -7,7 +7,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.tiff.codecs import NONE, check_claim, check_compression
 
 if TYPE_CHECKING:

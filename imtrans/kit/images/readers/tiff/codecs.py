@@ -5,7 +5,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from imtrans.errors import DataError
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 
 if TYPE_CHECKING:
     import tifffile

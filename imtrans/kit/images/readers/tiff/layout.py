@@ -9,7 +9,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.memory_file import PictureFile
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.orientation import ORIENTATION
 from imtrans.kit.images.readers.samples import mode_name
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from imtrans.kit.images.array import Array, Color, LabelMap
-from imtrans.kit.images.memory_file import PictureFile
 from imtrans.kit.images.readers.alpha import composite
+from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.orientation import upright
 from imtrans.kit.images.readers.pillow_formats import MAX_PIXELS, QUIET, not_labels
 from imtrans.kit.images.readers.samples import check_sign, real_numbers, whole_numbers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 sys.path.insert(0, str(TOP))
 
 from benchmarks.speed import machine, results, step  # noqa: E402
