@@ -59,7 +59,7 @@ def _samples(plan: SweepPlan) -> Iterator[dict[str, Any]]:
 
 def _work(session: Session, plan: SweepPlan, study: Any) -> None:
     """Run trials until all have been begun and none of a killed worker is left."""
-    from imtrans.cli.sweep.study import is_lost, position, take_up, trials
+    from imtrans.cli.sweep.study import dropped, is_lost, position, take_up, trials
 
     while True:
         for number in take_up(study, plan):
@@ -67,8 +67,8 @@ def _work(session: Session, plan: SweepPlan, study: Any) -> None:
         every = trials(study)
         if any(t.state.name == "WAITING" for t in every) or position(every, len(every) + plan.trials) < plan.trials:
             _one(session, plan, study)
-        elif any(is_lost(t) for t in trials(study, "RUNNING")):
-            time.sleep(LOOK)  # its training still runs, without a worker
+        elif dropped(study) or any(is_lost(t) for t in trials(study, "RUNNING")):
+            time.sleep(LOOK)  # a training still runs without a worker, or a worker gives values on
         else:
             return
 

@@ -6,6 +6,7 @@ from optuna import pruners, samplers
 
 from imtrans.cli.sweep.plan import SweepPlan
 from imtrans.cli.sweep.study import origin, position
+from imtrans.errors import ConfigError
 
 
 class SeededByTrial(samplers.BaseSampler):
@@ -73,8 +74,17 @@ def pruner(plan: SweepPlan) -> Any:
 
 
 def drawn(plan: SweepPlan, trial: Any) -> dict[str, Any]:
-    """The values of a trial."""
-    return {key: _drawn(trial, key, values) for key, values in plan.search.items()}
+    """The values of a trial. ConfigError for a key whose values are not those that the study has."""
+    found = {}
+    for key, values in plan.search.items():
+        try:
+            found[key] = _drawn(trial, key, values)
+        except ValueError as error:  # Optuna compares a list with that of earlier trials
+            raise ConfigError(
+                f"search.{key}: the study has other values ({error})",
+                hint=f"Begin another sweep: give the file a name = ... other than {plan.name!r}",
+            ) from None
+    return found
 
 
 def _drawn(trial: Any, key: str, values: Any) -> Any:

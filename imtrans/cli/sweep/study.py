@@ -12,6 +12,7 @@ from imtrans.cli.sweep.plan import SweepPlan
 WORKER, ORIGIN, SURPLUS = "worker", "again_of", "surplus"  # attributes of a trial
 SILENT = 300.0  # seconds after which a worker of another host counts as gone; it writes every BEAT
 BEAT = 30.0
+SETTLED = 10.0  # seconds
 
 
 def trials(study: Any, *states: str) -> list[Any]:
@@ -57,7 +58,21 @@ def take_up(study: Any, plan: SweepPlan) -> list[int]:
             continue
         study.enqueue_trial(trial.params, user_attrs={ORIGIN: origin(trial)})
         taken.append(trial.number)
+    for trial in dropped(study):
+        if time.time() - trial.datetime_complete.timestamp() > SETTLED:
+            study.enqueue_trial(trial.params, user_attrs={ORIGIN: origin(trial)})
+            taken.append(trial.number)
     return taken
+
+
+def dropped(study: Any) -> list[Any]:
+    """Trials that were ended for a lost process by one that was killed itself before it could give the values on.
+
+    Each other failure has a note. One that is seconds old may be given on this moment.
+    """
+    every = trials(study)
+    last = {origin(t): t.number for t in every}  # in the order of their numbers
+    return [t for t in every if t.state.name == "FAIL" and "note" not in t.user_attrs and last[origin(t)] == t.number]
 
 
 def is_lost(trial: Any) -> bool:

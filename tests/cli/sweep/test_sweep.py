@@ -157,6 +157,45 @@ def test_a_trial_of_a_living_process_is_left_to_it(tmp_path, monkeypatch):
     assert studies.run_name(plan, study.ask()) == "sweep-000", "the same run goes on"
 
 
+def test_values_that_a_killed_worker_was_giving_on_are_not_lost(tmp_path, monkeypatch):
+    import optuna
+
+    from imtrans.cli.sweep import study as studies
+
+    monkeypatch.chdir(tmp_path)
+    plan, study = _plan(tmp_path), optuna.create_study()
+    failed, ended = study.ask(), study.ask()
+    value = ended.suggest_categorical("train.seed", [0, 1])
+    studies.tell(study, failed, "FAIL", note="l1 is nan")
+    study.tell(ended.number, state=optuna.trial.TrialState.FAIL)
+    assert [t.number for t in studies.dropped(study)] == [1]
+    assert studies.take_up(study, plan) == [], "another process may do it this moment"
+    monkeypatch.setattr(studies, "SETTLED", 0.0)
+    assert studies.take_up(study, plan) == [1]
+    again = study.ask()
+    assert (again.suggest_categorical("train.seed", [0, 1]), studies.run_name(plan, again)) == (value, "sweep-001")
+    assert studies.take_up(study, plan) == []
+
+
+def test_a_list_that_was_changed_under_a_study_is_named(tmp_path):
+    import optuna
+
+    from imtrans.cli.sweep.sampler import drawn
+
+    plan, study = _plan(tmp_path), optuna.create_study()
+    study.ask().suggest_categorical("train.seed", [0, 1, 2])
+    with pytest.raises(ConfigError, match=r"search\.train\.seed: the study has other values"):
+        drawn(plan, study.ask())
+
+
+def test_without_optuna_the_extra_is_named(sweep_file, cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    sweep_file('"generator.width" = [2, 3]', "trials = 2")
+    missing = cli("sweep", "try.toml")
+    assert missing.code != 0
+    assert 'python -m pip install "imtrans[sweep]"' in missing.err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
