@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomlkit
 import torch
 from films import moving, substitute_camera, write_film
 from foreign_networks import patch_critic, residual_net
@@ -53,6 +54,8 @@ def small(arguments):
     arguments = [a.replace("step-000300", "step-000002") for a in arguments]  # the 300 steps of a whole run
     if arguments[0] == "bench":
         return small_bench(arguments)
+    if arguments[0] == "sweep":
+        return small_sweep(arguments)
     if arguments[0] not in ("run", "resume") or "--dry-run" in arguments:
         return arguments
     rest = list(arguments)
@@ -88,6 +91,16 @@ def small_bench(arguments):
     rest = list(arguments)
     rest[rest.index("--steps") + 1] = "2"
     return [*rest, *(word for key in settings for word in ("--set", key))]
+
+
+def small_sweep(arguments):
+    """The same sweep, of two trials of two steps."""
+    plan = tomlkit.parse((ROOT / arguments[1]).read_text(encoding="utf-8"))
+    plan["trials"], plan["run"]["steps"] = 2, 2
+    plan["set"] |= {"discriminator.width": 2, "train.num_samples": 1, "data.batch_size": 2}
+    plan["search"]["generator.width"] = [2, 3]
+    Path("sweep.toml").write_text(tomlkit.dumps(plan), encoding="utf-8")
+    return [arguments[0], "sweep.toml", *arguments[2:]]
 
 
 def unpaired(top):

@@ -31,6 +31,7 @@ AUTHORS = [*DECLARING, "imtrans.interfaces", "imtrans.errors", "imtrans.atomic_i
 # Besides the standard library, when it is imported. Elsewhere nothing.
 THIRD_PARTY: dict[str, set[str]] = {
     "imtrans.plugins": {"pluggy"},
+    "imtrans.cli.sweep": {"click", "optuna"},  # the second: extra "sweep", in modules that functions import
     "imtrans.cli": {"click"},
     "imtrans.net": {"platformdirs"},
     "imtrans.kit": {"torch", "torchvision", "numpy", "cv2", "PIL", "kornia", "platformdirs"},

@@ -35,6 +35,7 @@ COMMANDS = {
     "evaluate": "Measure a trained model on its data.",
     "compare": "Show what differs between runs.",
     "bench": "Train several recipes on the same data and compare them.",
+    "sweep": "Train a recipe with many values and find the best.",
     "data": "Fetch, make and inspect data sets.",
     "plugins": "Show the plugins, check them, begin one of your own.",
     "list": "Show every component, recipe and data set.",
@@ -49,6 +50,7 @@ _MODULES = {
     "import": "import_weights",
     "data": "data.group",
     "plugins": "plugins.group",
+    "sweep": "sweep.command",
     **{name: f"comparison.{name}" for name in ("compare", "bench")},
     **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push", "ensemble")},
 }

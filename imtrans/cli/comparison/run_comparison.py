@@ -160,7 +160,7 @@ def best(runs: Sequence[RunSummary], catalog: Catalog) -> dict[str, str]:
     best_runs, metrics = {}, [run.metrics if step is None else run.metrics_at(step) for run in runs]
     for name in metrics[0]:
         values = [each.get(name) for each in metrics]
-        is_higher = _is_higher(name, catalog)
+        is_higher = points_up(name, catalog)
         known = [v for v in values if v is not None and v == v]  # NaN is not equal to itself
         if is_higher is None or len(known) < len(values) or len(set(known)) == 1:
             continue
@@ -212,7 +212,7 @@ def _value(value: Any) -> float | None:
     return None if value is None else float(value)  # "inf" is text in JSON
 
 
-def _is_higher(metric: str, catalog: Catalog) -> bool | None:
+def points_up(metric: str, catalog: Catalog) -> bool | None:
     """Whether higher is better; None for a metric that no installed plugin has."""
     metric = metric.partition("[")[0]  # "ssim[window=7]"
     for entry in catalog.entries("metric"):

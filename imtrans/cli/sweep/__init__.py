@@ -1,0 +1,1 @@
+"""`imtrans sweep`: many trainings of one recipe with values drawn by Optuna."""
