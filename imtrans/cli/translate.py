@@ -104,39 +104,16 @@ def command(session: Session, options: TranslateOptions) -> int:
 
 def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     from imtrans.engine.device import tune_malloc
-    from imtrans.engine.inference.translate_files import Outcome, write_sheet
-    from imtrans.engine.inference.uncertainty import check_spread
+    from imtrans.engine.inference.translate_files import write_sheet
 
     tune_malloc()
     translator = options.opened(session.plugins)
-    work, existing = _work(translator, options), options.existing
-    seeds = range(options.seed, options.seed + options.samples)
-    suffix = _suffix(translator, options)
-    if options.uncertainty:
-        check_spread(translator, seeds)
-    jobs, finished = plan(
-        options.inputs,
-        Path(options.output),
-        existing=existing,
-        suffix=suffix,
-        seeds=seeds,
-        has_maps=options.uncertainty,
-        part=options.share,
-        side=_side(translator, options),
-    )
-    outcome, count = Outcome(manifest=options.record), count_of(jobs)
-    if outcome.manifest:  # what a killed command wrote and did not record
-        outcome.manifest.found(finished, {str(job.source) for job in jobs})
-    try:
-        _with_progress(work, jobs, outcome)
-    except ImtransError as error:
-        raise type(error)(error.what, hint=_unfinished(error, outcome, count)) from None
-    finally:
-        if outcome.manifest:
-            click.echo(_recorded(outcome.manifest), err=True)
+    work = _work(translator, options)
+    jobs, finished = _planned(translator, options)
+    outcome = _done(work, jobs, finished, options)
     if options.grid and outcome.rows:
         write_sheet(Path(options.grid), outcome.rows)
-    maps = len(outcome.uncertainties)
+    maps, count = len(outcome.uncertainties), count_of(jobs)
     beside = f", with {maps} map{'s' * (maps != 1)} of uncertainty" if maps else ""
     click.echo(f"{outcome.written - maps} of {count - maps} pictures translated to {options.output}{beside}")
     if finished:
@@ -148,6 +125,43 @@ def _translate_pictures(session: Session, options: TranslateOptions) -> int:
     for fault in outcome.faults:
         click.echo(f"Error: {printable(fault)}", err=True)
     return 3 if outcome.faults else 0  # as DataError; the other pictures are written
+
+
+def _planned(translator: "Translator", options: TranslateOptions) -> tuple[list[Job], list[Job]]:
+    """The jobs that are left to do, and what is there already."""
+    from imtrans.engine.inference.uncertainty import check_spread
+
+    existing, seeds = options.existing, range(options.seed, options.seed + options.samples)
+    suffix = _suffix(translator, options)
+    if options.uncertainty:
+        check_spread(translator, seeds)
+    return plan(
+        options.inputs,
+        Path(options.output),
+        existing=existing,
+        suffix=suffix,
+        seeds=seeds,
+        has_maps=options.uncertainty,
+        part=options.share,
+        side=_side(translator, options),
+    )
+
+
+def _done(work: "Work", jobs: Sequence[Job], finished: Sequence[Job], options: TranslateOptions) -> "Outcome":
+    """What became of the jobs, which is also recorded in the manifest, whatever ends them."""
+    from imtrans.engine.inference.translate_files import Outcome
+
+    outcome = Outcome(manifest=options.record)
+    if outcome.manifest:  # what a killed command wrote and did not record
+        outcome.manifest.found(finished, {str(job.source) for job in jobs})
+    try:
+        _with_progress(work, jobs, outcome)
+    except ImtransError as error:
+        raise type(error)(error.what, hint=_unfinished(error, outcome, count_of(jobs))) from None
+    finally:
+        if outcome.manifest:
+            click.echo(_recorded(outcome.manifest), err=True)
+    return outcome
 
 
 def _side(translator: "Translator", options: TranslateOptions) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imtrans.cli.model.stored_inputs import is_stored
 from imtrans.cli.shared.command_config import ConfigFlags, layer
-from imtrans.cli.shared.stored_inputs import is_stored
 from imtrans.cli.shared.translation_plan import Existing, Part
 from imtrans.errors import ConfigError, printable
 from imtrans.plugins.catalog import Catalog

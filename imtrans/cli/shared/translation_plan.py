@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import click
 
-from imtrans.cli.shared.stored_inputs import Picture, is_stored, stored_inputs
+from imtrans.cli.model.stored_inputs import Picture, is_stored, stored_inputs
 from imtrans.errors import ConfigError, DataError, printable
 
 Existing = Literal["refuse", "overwrite", "continue"]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Union
 from urllib.parse import unquote, urlsplit
 
 from imtrans.errors import DataError
-from imtrans.kit.formats import is_picture
 
 if TYPE_CHECKING:
     from imtrans.kit.shards.pictures import PackedPicture
@@ -57,6 +56,7 @@ def _of_line(line: str, listed_in: str, *, side: str) -> Iterator[tuple[Picture,
 
 
 def _of_place(text: str, *, side: str) -> Iterator[tuple[Picture, Path]]:
+    from imtrans.kit.formats import is_picture
     from imtrans.kit.shards.pictures import packed_pictures
     from imtrans.kit.stores import open_store
     from imtrans.kit.stores.pictures import StoredPicture, stored_pictures

@@ -150,7 +150,7 @@ def test_a_list_that_names_nothing(model, cli, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../up", "/etc/x", "a/../../b", "c\\d", "nul\0"])
 def test_names_in_stores_cannot_leave_the_output_folder(name, tmp_path):
-    from imtrans.cli.shared.stored_inputs import safe_name
+    from imtrans.cli.model.stored_inputs import safe_name
 
     path = (tmp_path / safe_name(name, ".png")).resolve()
     assert path.is_relative_to(tmp_path.resolve())
