@@ -98,7 +98,7 @@ class TrainOptions:
     )
     precision: Literal["float32", "bf16", "fp16", "auto"] = option(
         "float32",
-        "what the networks compute in (weights: float32); auto: bf16 where the device has instructions for it",
+        "what the networks compute in (weights: float32); auto: bf16 where it is fast and trains as well",
     )
     speedups: tuple[Speedup, ...] = option(
         ("auto",), "what makes the run faster without changing it: auto, all that fits the device; none; or by name"

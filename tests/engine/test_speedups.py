@@ -31,12 +31,16 @@ def test_a_compiled_network_keeps_its_layers():
     assert "small-maps" not in speedups(TrainOptions(compile=True), CPU)
 
 
-def test_bf16_is_taken_where_the_device_has_instructions_for_it(monkeypatch):
-    assert precision(TrainOptions(), CPU) == "float32"
-    assert precision(TrainOptions(precision="auto"), torch.device("meta")) == "float32"
+def test_bf16_is_taken_where_the_device_has_it_and_it_is_cleared(monkeypatch):
+    auto = TrainOptions(precision="auto")
+    assert precision(TrainOptions(), CPU) == precision(auto, CPU) == "float32"
+    assert precision(TrainOptions(precision="bf16"), CPU) == "bf16"
+    monkeypatch.setattr(engine_speedups, "BF16_CLEARED", {"cpu"})
     for has in (True, False):
         monkeypatch.setattr(engine_speedups, "has_bf16", lambda device, has=has: has)
-        assert precision(TrainOptions(precision="auto"), CPU) == ("bf16" if has else "float32")
+        assert precision(auto, CPU) == ("bf16" if has else "float32")
+        assert precision(auto, torch.device("meta")) == "float32"
+    monkeypatch.undo()
     assert isinstance(has_bf16(CPU), bool)
 
 

@@ -24,7 +24,9 @@ def run_facts(model: Model, training: PairLoader, validation: PairLoader) -> dic
 
 def _precision(model: Model) -> str:
     asked, used = model.config.train.precision, precision(model.config.train, model.device)
-    return f"{used} (train.precision=auto)" if asked == "auto" else used
+    if asked != "auto":
+        return used
+    return f"{used} (train.precision=auto; bf16 is faster, and was not seen to train as well)"
 
 
 def dataset_name(config: RunConfig) -> str:
