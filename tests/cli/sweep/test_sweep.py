@@ -122,6 +122,7 @@ def test_workers_that_follow_each_other_draw_other_values_and_a_finished_sweep_t
     assert "try-" not in again.err
 
 
+@pytest.mark.slow
 def test_a_trial_ends_on_nan_and_is_pruned_by_its_evaluations(tmp_path):
     import optuna
 
