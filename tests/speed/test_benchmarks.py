@@ -30,6 +30,21 @@ def test_every_part_runs_and_prints_its_table(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_command_for_a_gpu_runs_here_in_small_and_goes_on_where_it_stopped(tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TOP), "IMTRANS_HOME": str(tmp_path / "home")}
+    words = [sys.executable, "-m", "benchmarks", "gpu", "--tiny", "--device", "cpu", "--out", str(tmp_path / "gpu")]
+    first, second = (
+        subprocess.run(words, cwd=TOP, env=environment, capture_output=True, text=True, check=False) for _ in range(2)
+    )
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "drawn: scores: l1 " in first.stdout
+    assert second.stdout.count("\n") == 1  # the machine; all else is known
+    table = (tmp_path / "gpu" / "gpu.md").read_text()
+    assert "| ratio at batch 2 | " in table
+    assert "| drawn: seconds of training | " in table
+
+
+@pytest.mark.slow
 def test_the_plain_step_is_ours_and_has_the_flops_that_are_counted_by_hand():
     step.check_equal_steps()
     networks = step.networks(256)

@@ -1,4 +1,4 @@
-"""pix2pix as the field's projects train it, a whole program: FOLDER of pairs, SIZE, BATCH, STEPS.
+"""pix2pix as the field's projects train it, a whole program: FOLDER of pairs, SIZE, BATCH, STEPS, [DEVICE].
 
 Prints one line of JSON: the time of day after each step, and losses of every tenth.
 """
@@ -26,13 +26,13 @@ def networks(size: int) -> list[nn.Module]:
     return [UNet(UNetOptions(depth=depth_of(size))), PatchGAN()]
 
 
-def main(folder: Path, size: int, batch: int, steps: int) -> None:
+def main(folder: Path, size: int, batch: int, steps: int, device: str = "cpu") -> None:
     torch.manual_seed(0)
-    step, times, losses = plain_step(*networks(size)), [], []
+    step, times, losses = plain_step(*(network.to(device) for network in networks(size))), [], []
     read = DataLoader(PlainPairs(sorted((folder / "train").iterdir()), size=size), batch_size=batch, shuffle=True)
     endless = itertools.chain.from_iterable(itertools.repeat(read))
     for number, (target, source) in enumerate(itertools.islice(endless, steps), 1):
-        values: dict[str, Tensor] = step(source, target)
+        values: dict[str, Tensor] = step(source.to(device), target.to(device))
         if number % 10 == 0:
             losses.append({name: value.item() for name, value in values.items()})
         times.append(time.time())
@@ -40,4 +40,4 @@ def main(folder: Path, size: int, batch: int, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), *sys.argv[5:])
