@@ -45,6 +45,7 @@ class Told:
 
     seed: int
     wanted: int
+    may_lose: int = INTERVAL
     kills: int = 0
     runs: int = 0
     most_lost: int = 0
@@ -132,7 +133,7 @@ def finished(told: Told, line: list[str], folder: Path, *, limit: float, number:
         return False
     lost = last_logged(folder) - newest(folder)
     told.most_lost = max(told.most_lost, lost)
-    most = 0 if code == 128 + signal.SIGTERM else INTERVAL
+    most = 0 if code == 128 + signal.SIGTERM else told.may_lose
     if code not in (-number, 128 + number):
         told.faults.append(f"{folder.name}: ended with {code}")
     if lost > most:
@@ -146,7 +147,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signal", default="KILL")
+    parser.add_argument("--beside", action="store_true", help="checkpoints are written beside the training")
     given = parser.parse_args()
+    # One that is written beside the training is there when the next is due, at the latest.
+    told = Told(seed=given.seed, wanted=given.kills, may_lose=(1 + given.beside) * INTERVAL)
+    if given.beside:
+        SETTINGS["train.speedups"] = '["auto", "background-save"]'
     os.chdir(given.room)
     os.environ["IMTRANS_HOME"] = str(given.room / "home")
     import torch
@@ -157,7 +163,6 @@ def main() -> None:
 
     torch.set_num_threads(1)
     data = pairs(Path("pairs")).options["path"]
-    told = Told(seed=given.seed, wanted=given.kills)
     torment(told, str(data), number=getattr(signal, f"SIG{given.signal}"))
     print(json.dumps(told.__dict__))
 

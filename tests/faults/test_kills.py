@@ -14,12 +14,16 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 
 
-@pytest.mark.parametrize(("name", "share", "most_lost"), [("KILL", 1, 5), ("TERM", 4, 0), ("INT", 10, 0)])
-def test_a_run_that_is_killed_at_random_moments_ends_as_one_that_is_not(name, share, most_lost, tmp_path):
+KINDS = [("KILL", 1, 5, ()), ("KILL", 2, 10, ("--beside",)), ("TERM", 4, 0, ()), ("TERM", 4, 0, ("--beside",))]
+
+
+@pytest.mark.parametrize(("name", "share", "most_lost", "flags"), [*KINDS, ("INT", 10, 0, ())])
+def test_a_run_that_is_killed_at_random_moments_ends_as_one_that_is_not(name, share, most_lost, flags, tmp_path):
     kills = max(5, int(os.environ.get("IMTRANS_KILLS", "20")) // share)
     seed = int(os.environ.get("IMTRANS_SEED", "11"))
     script = Path(__file__).with_name("kill_runner.py")
     command = [sys.executable, str(script), str(tmp_path), "--kills", str(kills), "--seed", str(seed), "--signal", name]
+    command += flags
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
