@@ -83,6 +83,7 @@ def fitting(recipe: str) -> dict[str, str]:
             name: {"generator.depth": "", "generator.blocks": "2", "method.patches": "16", "patch_network.width": "8"}
             for name in ("cut", "fastcut", "cut-small")
         },
+        "reggan": {"generator.depth": "", "generator.blocks": "1", "registration.width": "4"},
         "regression": {
             "generator.depth": "",
             "discriminator.width": "",
