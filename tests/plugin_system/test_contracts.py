@@ -29,8 +29,9 @@ def test_pix2pix_keeps_the_contract(order, updates, tmp_path):
 
 
 def test_every_method_is_tested_here(catalog):
-    # The others have tests of their own: tests/plugins/test_cut.py, test_cyclegan.py, test_regression.py.
-    assert names(catalog, "method") == ["conditional-gan", "cut", "cyclegan", "regression"]
+    # The others have tests of their own: tests/plugins/test_cut.py, test_cyclegan.py, test_registration.py,
+    # test_regression.py.
+    assert names(catalog, "method") == ["conditional-gan", "cut", "cyclegan", "reggan", "regression"]
 
 
 GROUPS = ["generator", "discriminator"]

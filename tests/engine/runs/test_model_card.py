@@ -7,6 +7,7 @@ import socket
 
 import pytest
 from factories import job, pairs
+from safetensors.torch import save_file
 
 from imtrans.engine.checkpoints import io as checkpoints_io
 from imtrans.engine.checkpoints.model_file import read_metadata
@@ -140,11 +141,11 @@ def test_needed_plugins_are_named_with_how_to_get_them(trained, tmp_path):
     metadata = read_metadata(trained) | {"plugins": entries}
     tensors = checkpoints_io.read_tensors(trained / "model.safetensors")
     path = tmp_path / "other.safetensors"
-    checkpoints_io.save_file(tensors, path, metadata={"imtrans": json.dumps(metadata)})
+    save_file(tensors, path, metadata={"imtrans": json.dumps(metadata)})
     text = model_card(path)
     assert "python -m pip install imtrans-x\nimtrans -p PATH/own.py translate" in text
     assert "- Needs the plugin: own.py (a file, which its author has)" in text
     assert "imtrans-y" not in text
-    checkpoints_io.save_file(tensors, path, metadata={"imtrans": json.dumps(metadata | {"config": {}})})
+    save_file(tensors, path, metadata={"imtrans": json.dumps(metadata | {"config": {}})})
     with pytest.raises(CheckpointError, match="has no readable description"):
         model_card(path)
