@@ -24,11 +24,14 @@ CPU = torch.device("cpu")
 )
 def test_those_that_fit_the_device_are_used(asked, used, monkeypatch):
     monkeypatch.setattr("imtrans.engine.device._kept", [])
+    monkeypatch.setattr(engine_speedups, "has_bf16", lambda device: True)
     assert speedups(TrainOptions(speedups=asked), CPU) == used
 
 
-def test_a_compiled_network_keeps_its_layers():
-    assert "small-maps" not in speedups(TrainOptions(compile=True), CPU)
+@pytest.mark.parametrize(("is_compiled", "has"), [(True, True), (False, False)])
+def test_layers_are_left_alone_in_a_compiled_network_and_without_instructions(is_compiled, has, monkeypatch):
+    monkeypatch.setattr(engine_speedups, "has_bf16", lambda device: has)
+    assert "small-maps" not in speedups(TrainOptions(compile=is_compiled), CPU)
 
 
 def test_bf16_is_taken_where_the_device_has_it_and_it_is_cleared(monkeypatch):
@@ -53,7 +56,7 @@ def run(folder, **settings):
 def test_a_run_says_what_it_uses_and_can_do_without(tmp_path):
     with_all = run(tmp_path / "all")
     without = run(tmp_path / "none", speedups="none")
-    assert with_all.run.facts["speedups"].startswith("fused-adam, small-maps")
+    assert with_all.run.facts["speedups"].startswith("fused-adam, ")
     record = json.loads((without.run.folder / "env.json").read_text())
     assert (record["speedups"], record["precision"]) == ("none", "float32")
     states = [j.model.networks["generator"].state_dict() for j in (with_all, without)]
