@@ -43,32 +43,10 @@ from imtrans.plugins.catalog import Catalog
 _RANK = "rank-{}.safetensors"
 
 
-def save(
-    model: Model,
-    run: Path,
-    *,
-    step: int,
-    plugins: Mapping[str, Any],
-    progress: Mapping[str, Any] | None = None,
-    shared: Any = None,
-    ranks: Sequence[Any] = (),
-    is_best: bool = False,
-    is_milestone: bool = False,
-) -> Path:
-    """Write `run`/step-NNNNNN, or best-NNNNNN, atomically, and return its path; see `content_of`. Raises ResourceError
-    where the folder cannot be written."""
-    content = content_of(
-        model,
-        run,
-        step=step,
-        plugins=plugins,
-        progress=progress,
-        shared=shared,
-        ranks=ranks,
-        is_best=is_best,
-        is_milestone=is_milestone,
-    )
-    return content.write()
+def save(model: Model, run: Path, **given: Any) -> Path:
+    """Write a checkpoint of `content_of(model, run, **given)` atomically, and return its path. Raises ResourceError where
+    the folder cannot be written."""
+    return content_of(model, run, **given).write()
 
 
 def content_of(
