@@ -44,8 +44,10 @@ _RANK = "rank-{}.safetensors"
 
 
 def save(model: Model, run: Path, **given: Any) -> Path:
-    """Write a checkpoint of `content_of(model, run, **given)` atomically, and return its path. Raises ResourceError where
-    the folder cannot be written."""
+    """Write a checkpoint of `content_of(model, run, **given)` atomically, and return its path.
+
+    Raises ResourceError where the folder cannot be written.
+    """
     return content_of(model, run, **given).write()
 
 
