@@ -36,6 +36,11 @@ class Progress:
     since: float = 0.0
     sums: dict[str, Tensor] = field(default_factory=dict)
 
+    @property
+    def best_step(self) -> int | None:
+        """The step of the best evaluation; None before the first."""
+        return self.best[0] if self.best else None
+
     def tree(self) -> dict[str, Any]:
         """The values that are not tensors, as JSON holds them."""
         values = {k: getattr(self, k) for k in ("step", "settled", "idle", "rollbacks", "since")}

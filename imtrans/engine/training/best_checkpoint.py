@@ -42,7 +42,7 @@ class BestCheckpoint:
 
     def resume(self) -> None:
         """Continue with the job's progress: best.json names its best again, and none that came later."""
-        self.state_saved(self.job.progress.best[0] if self.job.progress.best else None)
+        self.state_saved(self.job.progress.best_step)
         folder = self.job.run.folder
         if self.job.world.is_first:
             if checkpoint_paths.best_record(folder).get("step", 0) > self.job.progress.step:

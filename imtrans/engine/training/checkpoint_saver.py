@@ -76,7 +76,7 @@ class CheckpointSaver:
             self._begin(content, is_fixed=False)
             return None
         path = self._attempt(lambda: self._write(content), must=must)
-        return self._saved(path, step=self.job.progress.step, best=self._best_step)
+        return self._saved(path, step=self.job.progress.step, best=self.job.progress.best_step)
 
     def begin_last(self, *, is_milestone: bool) -> None:
         """Begin to write the state of the end, which the last evaluation does not change, so that both go on at once.
@@ -127,16 +127,11 @@ class CheckpointSaver:
             raise NonFiniteError(join_names(bad, most=3), self.job.progress.step, [])
 
     def _begin(self, content: CheckpointContent, *, is_fixed: bool) -> None:
-        step, best = self.job.progress.step, self._best_step
-        self._writer.begin(content, self._write, step=step, best=best, is_fixed=is_fixed)
+        progress = self.job.progress
+        self._writer.begin(content, self._write, step=progress.step, best=progress.best_step, is_fixed=is_fixed)
 
     def _is_saved(self) -> bool:
         return self.last is not None and checkpoint_paths.step_of(self.last) == self.job.progress.step
-
-    @property
-    def _best_step(self) -> int | None:
-        best = self.job.progress.best
-        return best[0] if best else None
 
     def _write(self, content: CheckpointContent) -> Path:
         return _written(content, _folder_of(self.job.run.folder), last=self.last)
