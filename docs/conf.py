@@ -14,8 +14,8 @@ generate.write()
 project = "imtrans"
 author = "the imtrans contributors"
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "*.md", "findings/README.md", "examples/**.md"]
-exclude_patterns = ["site", "build", "dist", "runs", "**/.*", ".*", "tests", "imtrans", "plugins", "benchmarks"]
+include_patterns = ["docs/**.md", "*.md", "findings/README.md", "examples/**.md", "benchmarks/RESULTS.md"]
+exclude_patterns = ["site", "build", "dist", "runs", "**/.*", ".*", "tests", "imtrans", "plugins"]
 extensions = ["myst_parser", "site_pages"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]

@@ -57,6 +57,21 @@ def test_the_contents_list_every_page():
     assert all(path.exists() for path in listed)
 
 
+def test_a_page_links_only_to_pages_of_the_site():
+    """The site is built with warnings as errors, late in a check: a link to a page left out of it is found here."""
+    listed = re.findall(r'"(.+?)"', re.search(r"^include_patterns = \[(.*)\]$", text("conf.py"), re.MULTILINE)[1])
+    included = "|".join(re.escape(p).replace(r"\*\*", ".*").replace(r"\*", "[^/]*") for p in listed)
+    links = 0
+    for page in DOCS.glob("**/*.md"):
+        for target in re.findall(r"\]\(([^):#]+\.md)[)#]", page.read_text(encoding="utf-8")):
+            path = (page.parent / target).resolve()
+            assert path.is_file() and re.fullmatch(included, path.relative_to(ROOT).as_posix()), (
+                f"{page.name}: {target} is no page of the site"
+            )
+            links += 1
+    assert links > 100
+
+
 def test_code_that_a_page_takes_from_a_file_is_that_of_the_file():
     taken = 0
     for page in DOCS.glob("*.md"):
