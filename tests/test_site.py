@@ -65,7 +65,8 @@ def test_a_page_links_only_to_pages_of_the_site():
     for page in DOCS.glob("**/*.md"):
         for target in re.findall(r"\]\(([^):#]+\.md)[)#]", page.read_text(encoding="utf-8")):
             path = (page.parent / target).resolve()
-            assert path.is_file() and re.fullmatch(included, path.relative_to(ROOT).as_posix()), (
+            assert path.is_file(), f"{page.name}: {target} does not exist"
+            assert re.fullmatch(included, path.relative_to(ROOT).as_posix()), (
                 f"{page.name}: {target} is no page of the site"
             )
             links += 1
