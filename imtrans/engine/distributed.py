@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,13 +16,36 @@ from imtrans.errors import ImtransError, PeerLostError, ResourceError
 T = TypeVar("T")
 
 
+class PendingReduction:
+    """A sum or maximum over all processes that is under way."""
+
+    def __init__(self, work: dist.Work) -> None:
+        self._work = work
+
+    def wait(self) -> None:
+        """Wait until it is there; on a GPU, let what comes after wait."""
+        self._work.wait()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessGroup:
-    """The rank of this process and the number of all; with one process the collectives do nothing."""
+    """The rank of this process and the number of all; with one process the collectives do nothing.
+
+    `group` is torch's, None for that of all processes; `timeout` how long one may keep the others waiting.
+    """
 
     rank: int = 0
     size: int = 1
     local: int = 0
+    group: dist.ProcessGroup | None = None
+    timeout: timedelta = timedelta(seconds=120)
+
+    def alongside(self) -> "ProcessGroup":
+        """The same processes with connections of their own, for what is exchanged while others exchange something.
+
+        All processes must call it, in the same order.
+        """
+        return self if self.size == 1 else replace(self, group=dist.new_group(timeout=self.timeout))
 
     @property
     def is_first(self) -> bool:
@@ -36,31 +59,36 @@ class ProcessGroup:
         for dtype in dict.fromkeys(t.dtype for t in tensors):
             same_dtype = [t for t in tensors if t.dtype == dtype]
             flat = torch.cat([t.reshape(-1) for t in same_dtype])
-            dist.all_reduce(flat)
+            dist.all_reduce(flat, group=self.group)
             for tensor, part in zip(same_dtype, torch.split(flat, [t.numel() for t in same_dtype]), strict=True):
                 tensor.copy_(part.view_as(tensor))
+
+    def begin_sum(self, tensor: Tensor) -> "PendingReduction":
+        """Begin to replace a tensor by its sum over all processes; it is to be left alone until the wait is over."""
+        return self._begin(tensor, dist.ReduceOp.SUM)
+
+    def begin_max(self, tensor: Tensor) -> "PendingReduction":
+        """The same for the largest."""
+        return self._begin(tensor, dist.ReduceOp.MAX)
+
+    def _begin(self, tensor: Tensor, operation: Any) -> "PendingReduction":
+        work = dist.all_reduce(tensor, operation, group=self.group, async_op=True)
+        assert work is not None  # this process is in the group
+        return PendingReduction(work)
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Copy the first process's values to every process, in place."""
         if self.size > 1:
             for tensor in tensors:
-                dist.broadcast(tensor, src=0)
+                dist.broadcast(tensor, src=0, group=self.group)
 
     def gather(self, value: T) -> list[T]:
         """The values of all processes, by rank."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.group)
         return values
-
-    def max(self, number: int) -> int:
-        """The largest number of all processes."""
-        if self.size == 1:
-            return number
-        largest = torch.tensor([number])
-        dist.all_reduce(largest, dist.ReduceOp.MAX)
-        return int(largest)
 
     def on_first(self, work: Callable[[], T]) -> T:
         """The result of `work` in the first process, in all; an ImtransError there is raised in all."""
@@ -73,7 +101,7 @@ class ProcessGroup:
             except ImtransError as error:  # if only the first process raised it the others would wait until a timeout
                 outcome = (None, error)
         outcomes: list[Any] = [outcome]
-        dist.broadcast_object_list(outcomes, src=0)
+        dist.broadcast_object_list(outcomes, src=0, group=self.group)
         result, error_of_first = outcomes[0]
         if error_of_first is not None:
             raise error_of_first
@@ -98,7 +126,8 @@ def join(device: torch.device, *, timeout: int, environment: Mapping[str, str] =
                 f"process {rank} of {size} found no connection to the others: {error}",
                 hint="Start them all with torchrun, with one address and port.",
             ) from None
-    return ProcessGroup(rank=rank, size=size, local=int(environment.get("LOCAL_RANK", rank)))
+    local, patience = int(environment.get("LOCAL_RANK", rank)), timedelta(seconds=timeout)
+    return ProcessGroup(rank=rank, size=size, local=local, timeout=patience)
 
 
 @contextlib.contextmanager

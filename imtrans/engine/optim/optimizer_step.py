@@ -1,5 +1,6 @@
 """How losses become steps of optimizers."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.optim.gradient_sum import GradientSum
 from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
@@ -20,13 +22,15 @@ from imtrans.kit.training.precision import full_precision
 @dataclass(kw_only=True)
 class Group:
     """An optimizer with its parameters, its scaler and the learning rates that its schedule starts from: one for each
-    of the optimizer's own groups, as are the first steps in which they are trained."""
+    of the optimizer's own groups, as are the first steps in which they are trained. `sum`: of its gradients over the
+    processes."""
 
     parameters: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     lrs: Sequence[float]
     begins: Sequence[int] = ()
+    sum: GradientSum | None = None
 
 
 @dataclass(kw_only=True)
@@ -34,15 +38,15 @@ class OptimizerStep:
     """What methods call as `update`: gradients of every loss of one call first, then the optimizers' steps.
 
     Gradients are taken for a group's own parameters only, so G's step leaves none on D (and does not pay for them).
-    They are summed over the processes and the parts of a batch, each with its share of the pictures. Where a batch
-    comes in parts, calls only add gradients, and the groups step after the last part in the order of their first call.
+    They are summed over the processes and the parts of a batch, each with its share of the pictures; over the processes
+    while the backward pass (of the last part) goes on. Where a batch comes in parts, calls only add gradients, and the
+    groups step after the last part in the order of their first call.
     A step whose gradient is not finite is left out: on CUDA by the optimizer itself, so that nothing waits for it.
     `norms` holds the length of each group's last gradient, `faults` the group and whether its step was left out,
     `stepped` whether a group has stepped since `begin`.
     """
 
     groups: Mapping[str, Group]
-    world: ProcessGroup = field(default_factory=ProcessGroup)
     clip: float | None = None
     factor: Factor = constant
     norms: dict[str, Tensor] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class OptimizerStep:
     stepped: bool = False
     _weight: float = 1.0
     _is_partial: bool = False
+    _is_last: bool = True
     _of_part: list[str] = field(default_factory=list)
     _of_step: dict[str, None] = field(default_factory=dict)
 
@@ -71,9 +76,9 @@ class OptimizerStep:
             for settings, lr, first in zip(group.optimizer.param_groups, group.lrs, begins, strict=True):
                 settings["lr"] = lr * self.factor(step) * settings.get("lr_scale", 1.0) if step >= first else 0.0
 
-    def part(self, weight: float, *, is_partial: bool) -> None:
-        """What comes next is this share of all the pictures of the step; `is_partial`: other parts come, too."""
-        self._weight, self._is_partial, self._of_part = weight, is_partial, []
+    def part(self, weight: float, *, is_partial: bool, is_last: bool = True) -> None:
+        """What comes next is this share of all the pictures of the step; `is_partial`: it is one of several parts."""
+        self._weight, self._is_partial, self._is_last, self._of_part = weight, is_partial, is_last, []
 
     def __call__(self, losses: Mapping[str, Tensor]) -> None:
         """{optimizer group: loss}: two calls are alternating updates, one call with two entries a simultaneous one."""
@@ -90,7 +95,7 @@ class OptimizerStep:
             group = self.groups[name]
             # A loss that is not finite may have finite gradients: times zero it makes them NaN, without waiting.
             weight = self._weight + 0 * loss.detach()
-            with full_precision(loss.device.type):
+            with full_precision(loss.device.type), self._summing(group):
                 scaled = group.scaler.scale(loss.float() * weight)
                 torch.autograd.backward(scaled, inputs=list(group.parameters), retain_graph=left > 0)
         for name in real:
@@ -119,7 +124,8 @@ class OptimizerStep:
 
     def _step(self, name: str) -> None:
         group, self.stepped = self.groups[name], True
-        self._sum(group)
+        if group.sum is not None:
+            group.sum.finish()
         group.scaler.unscale_(group.optimizer)
         gradients = [p.grad for p in group.parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -136,14 +142,8 @@ class OptimizerStep:
         torch.clear_autocast_cache()  # it holds the weights of before the step, in half precision
         self.norms[name] = norm
 
-    def _sum(self, group: Group) -> None:
-        if self.world.size == 1:
-            return
-        # A parameter may have a gradient in one process only: the flat transfer needs the same tensors in all.
-        for parameter in group.parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        self.world.sum([p.grad for p in group.parameters if p.grad is not None])
+    def _summing(self, group: Group) -> contextlib.AbstractContextManager[None]:
+        return group.sum.during_backward() if group.sum is not None and self._is_last else contextlib.nullcontext()
 
 
 def _refuse_lost(losses: Mapping[str, Tensor]) -> None:
@@ -171,20 +171,20 @@ def _step_if_finite(optimizer: torch.optim.Optimizer, is_bad: Tensor) -> None:
 def optimizer_step(model: Model, *, steps: int, epoch: int = 1, world: ProcessGroup | None = None) -> OptimizerStep:
     """The step of a model in a run of so many steps, with the optimizers that its configuration asks for; `epoch`: the
     steps of one."""
-    train, groups = model.config.train, {}
+    train, groups, world = model.config.train, {}, world or ProcessGroup()
     is_half, is_fused = precision(train, model.device) == "fp16", is_asked(train, "fused-adam")
     for name, parameters in parameter_groups(model).items():
         divided, options = divided_groups(model, parameters, group=name), model.config.optimizers[name]
         begins = [first_step(part.pop(FIXED_FOR, None), epoch=epoch) for part in divided]  # no setting of torch's
+        trained = [p for part in divided for p in part["params"]]
         groups[name] = Group(
-            parameters=[p for part in divided for p in part["params"]],
+            parameters=trained,
             optimizer=create_optimizer(
                 divided if len(divided) > 1 else parameters, options, group=name, is_fused=is_fused
             ),
             scaler=torch.amp.GradScaler(model.device.type, enabled=is_half),
             lrs=[part.get("lr", options.lr) for part in divided],
             begins=begins,
+            sum=GradientSum(trained, world.alongside()) if world.size > 1 else None,
         )
-    return OptimizerStep(
-        groups=groups, world=world or ProcessGroup(), clip=train.clip_grad_norm, factor=lr_schedule(train, steps)
-    )
+    return OptimizerStep(groups=groups, clip=train.clip_grad_norm, factor=lr_schedule(train, steps))

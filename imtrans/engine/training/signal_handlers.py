@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from imtrans.engine.distributed import ProcessGroup
+import torch
+from torch import Tensor
+
+from imtrans.engine.distributed import PendingReduction, ProcessGroup
 
 STOPS = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
 SAVE = getattr(signal, "SIGUSR1", None)
@@ -22,16 +25,42 @@ class SignalFlags:
 
 
 class StopRequests:
-    """What any of the processes was asked for, as all of them heard it: they save, and they leave, together."""
+    """What any of the processes was asked for, as all of them heard it: they save, and they leave, together.
 
-    def __init__(self, flags: SignalFlags, world: ProcessGroup) -> None:
-        self.flags, self.world = flags, world
+    Nobody waits for that: what was asked is sent at one call of `listen` and heard at the next, a step later. `every`:
+    one of so many calls does so.
+    """
+
+    def __init__(self, flags: SignalFlags, world: ProcessGroup, *, every: int = 1) -> None:
+        self.flags, self.world, self.every = flags, world.alongside(), every
         self.stop, self.wants_save = 0, False
+        self._sent: tuple[Tensor, PendingReduction] | None = None
+        self._calls = 0
 
-    def listen(self) -> None:
+    def listen(self, *, is_last: bool = False) -> None:
         """Take what came since: a signal may come to one process, at any moment, and is heard here by all."""
-        request = self.world.max(2 * self.flags.stop + self.flags.wants_save)
+        self.wants_save, self._calls = False, self._calls + 1
+        if self.world.size == 1:
+            self._hear(self._request())
+        elif is_last or self._calls % self.every == 0:
+            self._exchange(is_last=is_last)
+
+    def _exchange(self, *, is_last: bool) -> None:
+        if self._sent is not None:
+            request, pending = self._sent
+            pending.wait()
+            self._hear(int(request))
+        self._sent = None
+        if not is_last and not self.stop:
+            request = torch.tensor([self._request()])
+            self._sent = request, self.world.begin_max(request)
+
+    def _request(self) -> int:
+        request = 2 * self.flags.stop + self.flags.wants_save
         self.flags.wants_save = False
+        return request
+
+    def _hear(self, request: int) -> None:
         self.stop, self.wants_save = request // 2, bool(request % 2)
 
 

@@ -36,8 +36,8 @@ class TrainStep:
         update, progress, world = self.job.update, self.job.progress, self.job.world
         whole = samples.count(world.size)
         update.begin(progress.step)
-        for part in host_batches:
-            self._train_part(part, whole=whole, is_partial=len(host_batches) > 1)
+        for left, part in zip(reversed(range(len(host_batches))), host_batches, strict=True):
+            self._train_part(part, whole=whole, is_partial=len(host_batches) > 1, is_last=left == 0)
         update.end()
         if not update.stepped:
             raise _nothing_trained(self.model.config.method.name, update.groups)
@@ -65,10 +65,10 @@ class TrainStep:
         self.job.update.begin(self.job.progress.step)
         self._train_part(_first(batch, size), whole=size, is_partial=False)
 
-    def _train_part(self, host_batch: HostBatch, *, whole: int, is_partial: bool) -> None:
+    def _train_part(self, host_batch: HostBatch, *, whole: int, is_partial: bool, is_last: bool = True) -> None:
         self.last_batch = host_batch
         batch = prepare(host_batch, self.model.data_spec, self.model.device, self.job.augment)
-        self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial)
+        self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial, is_last=is_last)
         self._terms()  # those of a pass that was no training are dropped
         with _autocast(self.model.device, self.precision), self.layers:
             values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)

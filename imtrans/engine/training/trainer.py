@@ -82,7 +82,8 @@ class Trainer:
         self.saver.resume_at(job.start)
         self.intervals, self.due = Intervals.of(job), Due()
         self.cost = EvaluationCost(job, self.intervals)
-        self.requests = StopRequests(flags, job.world)
+        # Steps on a GPU are short, and what goes between its hosts on the way of the CPU is slow.
+        self.requests = StopRequests(flags, job.world, every=10 if job.model.device.type == "cuda" else 1)
         self.validation = ValidationLoop(job, tick=tick, between=self._between_pictures)
         self.is_over = False
 
@@ -125,6 +126,7 @@ class Trainer:
                 self._leave_if_asked()
                 if self.is_over:
                     break
+            self._leave_if_asked(is_last=True)
             self.guard.read()
             self.saver.check_finite()
         except NonFiniteError as fault:
@@ -176,8 +178,8 @@ class Trainer:
         if self.job.world.size == 1:  # processes that leave at different pictures would wait for each other
             self._leave_if_asked()
 
-    def _leave_if_asked(self) -> None:
-        self.requests.listen()
+    def _leave_if_asked(self, *, is_last: bool = False) -> None:
+        self.requests.listen(is_last=is_last)
         if self.requests.stop:
             name = "Ctrl-C" if self.requests.stop == signal.SIGINT else signal.Signals(self.requests.stop).name
             path = self.saver.save(must=True, is_milestone=self.due.milestone)
