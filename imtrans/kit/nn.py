@@ -17,22 +17,22 @@ InitType = Literal["normal", "xavier"]
 NormName = Literal["batch", "instance", "plain-instance", "none"]
 
 
-class BatchNorm(_BatchNorm):
+class BatchNorm(nn.SyncBatchNorm):
     """Batch norm of any number of spatial dimensions that also accepts a single value per channel.
 
     Input and output (N, C, *spatial). torch refuses N = 1 at 1x1 in training; there the variance is 0 and the output
     is the bias, which is also what the TensorFlow originals give at the bottleneck of a U-Net with batch 1.
 
-    In distributed training the statistics are those of all processes, with any backend (torch's SyncBatchNorm refuses
-    CPU tensors): a batch gives the same output for any number of processes.
+    In distributed training the statistics are those of all processes: a batch gives the same output for any number of
+    processes. On a GPU that is torch's SyncBatchNorm, which refuses CPU tensors; there the sums are ours.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *spatial), normalised."""
         if self.training and self.track_running_stats and is_distributed():
-            return self._forward_distributed(x)
+            return super().forward(x) if x.is_cuda else self._forward_distributed(x)
         is_single = x.numel() == x.shape[1]
-        return _constant(self, x) if self.training and is_single else super().forward(x)
+        return _constant(self, x) if self.training and is_single else _BatchNorm.forward(self, x)
 
     def _forward_distributed(self, x: Tensor) -> Tensor:
         # The mean first and then the variance around it, in two reductions: sums of values and of squares in a single
