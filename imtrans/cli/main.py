@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": "Show what differs between runs.",
     "bench": "Train several recipes on the same data and compare them.",
     "sweep": "Train a recipe with many values and find the best.",
+    "submit": "Write a command as a job of a cluster.",
     "data": "Fetch, make and inspect data sets.",
     "plugins": "Show the plugins, check them, begin one of your own.",
     "list": "Show every component, recipe and data set.",
@@ -51,6 +52,7 @@ _MODULES = {
     "data": "data.group",
     "plugins": "plugins.group",
     "sweep": "sweep.command",
+    "submit": "cluster.submit",
     **{name: f"comparison.{name}" for name in ("compare", "bench")},
     **{name: f"model.{name}" for name in ("serve", "inspect", "card", "push", "ensemble")},
 }

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,6 +33,9 @@ def launch_local(devices: int, line: Sequence[str]) -> None:
     os.environ[STARTED] = "1"
     # Each process would start a thread for every core, and together they would be slower than one process.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
+    if hasattr(signal, "SIGUSR1"):
+        # torch's launcher would die of it, and leave its processes running.
+        signal.signal(signal.SIGUSR1, lambda number, _frame: _pass_on(number))
     arguments = ["-m", "imtrans", *without_devices(line)]
     try:
         elastic_launch(_config(devices), sys.executable)(*arguments)
@@ -55,6 +59,14 @@ def without_devices(arguments: Sequence[str]) -> list[str]:
             remaining.append(argument)
         is_value = argument == "--devices"
     return remaining
+
+
+def _pass_on(number: int) -> None:
+    """Send a signal to the processes that this one has started, where the system names them (Linux)."""
+    for path in Path("/proc/self/task").glob("*/children"):
+        for child in path.read_text().split():
+            if b"imtrans" in Path("/proc", child, "cmdline").read_bytes():
+                os.kill(int(child), number)
 
 
 def _check(devices: int, line: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 from imtrans.engine.distributed import PendingReduction, ProcessGroup
 
 STOPS = tuple(getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n))
+ECHO = 5.0  # seconds
 SAVE = getattr(signal, "SIGUSR1", None)
 
 
@@ -22,6 +24,16 @@ class SignalFlags:
     def __init__(self) -> None:
         self.stop = 0
         self.wants_save = False
+        self._since = 0.0
+
+    def ask_to_stop(self, number: int) -> None:
+        """Note the first of the signals that end a run."""
+        if not self.stop:
+            self.stop, self._since = number, time.monotonic()
+
+    def is_echo(self, number: int) -> bool:
+        """Whether a signal is the one of before once more; of Ctrl-C each counts."""
+        return number == self.stop != signal.SIGINT and time.monotonic() - self._since < ECHO
 
 
 class StopRequests:
@@ -67,17 +79,23 @@ class StopRequests:
 @contextlib.contextmanager
 def capture_signals() -> Iterator[SignalFlags]:
     """SIGINT, SIGTERM and SIGHUP are noted, to be acted upon between steps; a second one acts at once. SIGUSR1 asks
-    for a checkpoint."""
+    for a checkpoint.
+
+    A scheduler and torch's launcher may both pass on the same SIGTERM: of those that come within `ECHO` seconds the
+    second is none.
+    """
     flags = SignalFlags()
     before: dict[int, Any] = {}
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
         if number == SAVE:
             flags.wants_save = True
-            return
-        flags.stop = number
-        for known in STOPS:
-            signal.signal(known, before[known])
+        elif flags.stop and not flags.is_echo(number):
+            for known in STOPS:
+                signal.signal(known, before[known])
+            signal.raise_signal(number)
+        else:
+            flags.ask_to_stop(number)
 
     if threading.current_thread() is threading.main_thread():
         before = {n: signal.signal(n, note) for n in (*STOPS, *([SAVE] if SAVE else []))}

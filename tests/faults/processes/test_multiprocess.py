@@ -6,9 +6,11 @@ Tables 2H of the catalogue (W04 to W10) and issue 4, item 5. Over gloo on the CP
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from company import assert_equal_losses, company, data, line, losses
@@ -170,6 +172,21 @@ def test_devices_starts_torchs_launcher(room):
     assert json.loads(done.stdout)["step"] == 8
 
 
+def test_a_launcher_that_is_asked_to_save_asks_its_processes(room):
+    """torch 2.13.0: its launcher dies of SIGUSR1 and leaves its processes (findings/torchrun-dies-of-usr1)."""
+    settings = {"train.steps": "150", "train.save_every": "1000", "train.keep_last": "9"}
+    started = [sys.executable, "-m", "imtrans", *line("two", *data(room), "--devices", "2", **settings)]
+    launcher = subprocess.Popen(started, cwd=room, env=plain(room), stdout=subprocess.DEVNULL)
+    log = room / "runs" / "two" / "metrics.jsonl"
+    while not log.exists() and launcher.poll() is None:
+        time.sleep(0.05)
+    launcher.send_signal(signal.SIGUSR1)
+    assert launcher.wait(timeout=120) == 0
+    steps = [checkpoint_paths.step_of(path) for path in checkpoint_paths.newest_first(room / "runs" / "two")]
+    assert steps[0] == 150
+    assert 1 < steps[-1] < 150
+
+
 def test_torchrun_may_start_a_run_again_that_lost_a_process(room):
     """torch's own rendezvous was seen to hang after a restart, once in six on one machine, in half on another: then all
     begins anew."""
@@ -213,8 +230,6 @@ def restarted(room, name):
 
 def kill_one(launcher, folder):
     """Kill one of a launcher's processes, once the run has a checkpoint."""
-    import time
-
     for _ in range(1200):
         if list(folder.glob("step-*")):
             break
