@@ -10,7 +10,6 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import configured
 from imtrans.cli.shared.mistakes import check_recipe
 from imtrans.cli.shared.torchrun import without_devices
-from imtrans.engine.checkpoints.checkpoint_paths import is_checkpoint
 from imtrans.errors import ConfigError
 
 _ARRAYS = {"sweep": "workers of one sweep", "translate": "parts of one folder"}
@@ -89,6 +88,8 @@ def _trained(session: Session, rest: Sequence[str]) -> JobLine:
 
 
 def _resumed(rest: Sequence[str]) -> JobLine:
+    from imtrans.engine.checkpoints.checkpoint_paths import is_checkpoint
+
     parameters = _parameters("resume", rest)
     path = Path(parameters["run"])
     if is_checkpoint(path):

@@ -1,10 +1,11 @@
 """Start of a command as several processes of this machine, by torch's elastic launcher."""
 
+import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,10 @@ def launch_local(devices: int, line: Sequence[str]) -> None:
 
     # It logs a traceback of its own for every failed process, which has said already what was wrong.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    os.environ[STARTED] = "1"
-    # Each process would start a thread for every core, and together they would be slower than one process.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
-    if hasattr(signal, "SIGUSR1"):
-        # torch's launcher would die of it, and leave its processes running.
-        signal.signal(signal.SIGUSR1, lambda number, _frame: _pass_on(number))
     arguments = ["-m", "imtrans", *without_devices(line)]
     try:
-        elastic_launch(_config(devices), sys.executable)(*arguments)
+        with _environment(devices), _saves_passed_on():
+            elastic_launch(_config(devices), sys.executable)(*arguments)
     except SignalException as stopped:
         raise click.exceptions.Exit(128 + int(stopped.sigval)) from None
     except ChildFailedError as failed:
@@ -59,6 +55,33 @@ def without_devices(arguments: Sequence[str]) -> list[str]:
             remaining.append(argument)
         is_value = argument == "--devices"
     return remaining
+
+
+@contextlib.contextmanager
+def _environment(devices: int) -> Iterator[None]:
+    """The variables that the processes inherit."""
+    before = dict(os.environ)
+    os.environ[STARTED] = "1"
+    # Each process would start a thread for every core, and together they would be slower than one process.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _saves_passed_on() -> Iterator[None]:
+    """SIGUSR1 goes to the processes: torch's launcher would die of it, and leave them running."""
+    if not hasattr(signal, "SIGUSR1"):
+        yield
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: _pass_on(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def _pass_on(number: int) -> None:
