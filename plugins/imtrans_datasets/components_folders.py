@@ -43,6 +43,10 @@ class FolderOptions:
     masks: str = option(
         "", "folder of masks, of the names of the sources: losses and metrics leave out where they are 0", is_path=True
     )
+    alpha: Literal["background", "mask"] = option(
+        "background",
+        "places where either picture is not opaque: seen on the background, or also left out by losses and metrics",
+    )
     background: tuple[int, ...] = option(
         (255, 255, 255), "colour that transparent pictures are laid on; [] takes their hidden colours"
     )

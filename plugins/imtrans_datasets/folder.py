@@ -17,7 +17,7 @@ from imtrans.kit.images.instances import instance_file
 from imtrans.kit.images.survey import Survey
 from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM
 from imtrans_datasets.components_folders import FolderOptions
-from imtrans_datasets.masked import Masked
+from imtrans_datasets.masked import Masked, WithAlpha
 from imtrans_datasets.pairing.evidence import SAME_HINT, doubts_of, explained, itself
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
@@ -188,7 +188,8 @@ def folder(*, context: DatasetContext, **given: Any) -> Dataset:
         skip_invalid=context.skip_invalid,
         data_spec=context.data_spec,
     )
-    return Masked(pairs, Path(options.masks).expanduser()) if options.masks else pairs
+    opaque = WithAlpha(pairs, pairs.items) if options.alpha == "mask" else pairs
+    return Masked(opaque, Path(options.masks).expanduser()) if options.masks else opaque
 
 
 def _listing(options: FolderOptions, context: DatasetContext, path: Path) -> Listing:

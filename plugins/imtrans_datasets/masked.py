@@ -1,14 +1,39 @@
 """Pairs with a mask each, which says where they are compared."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.interfaces import Dataset, Pair
 from imtrans.kit.bases import DatasetWrapper
-from imtrans.kit.images.masks import MASK, MASK_SPEC, mask_file, read_mask
+from imtrans.kit.images import resize
+from imtrans.kit.images.array import Array
+from imtrans.kit.images.masks import MASK, MASK_SPEC, mask_file, opaque, read_mask
+from imtrans_datasets.pairing.file_index import Item
+
+
+class WithAlpha(DatasetWrapper):
+    """Pairs from files, each with a mask of the places where both of its pictures are opaque."""
+
+    def __init__(self, inner: Dataset, items: Sequence[Item]) -> None:
+        super().__init__(inner)
+        spec = inner.data_spec
+        self._items, self._pictures = items, [side.kind != "labels" for side in (spec.source, spec.target)]
+        self.data_spec = replace(inner.data_spec, extras={**inner.data_spec.extras, MASK: MASK_SPEC})
+
+    def __getitem__(self, index: int) -> Pair:
+        return _masked(self.inner[index], *self._masks(self._items[index]))
+
+    def _masks(self, item: Item) -> Iterator[Array]:
+        files, parts = (item.files[0], item.files[-1]), item.parts or (None, None)
+        for is_picture, file, part in zip(self._pictures, files, parts, strict=True):
+            mask = opaque(file, page=part.page if part else None) if is_picture else None
+            if mask is not None:
+                yield part.cut(mask, name=str(file)) if part else mask
 
 
 class Masked(DatasetWrapper):
@@ -24,7 +49,7 @@ class Masked(DatasetWrapper):
     def __getitem__(self, index: int) -> Pair:
         pair = self.inner[index]
         file = mask_file(Path(self.inner.files(index)[0]), self._folder)
-        return replace(pair, extras={**pair.extras, MASK: read_mask(file, pair.source.shape[:2])})
+        return _masked(pair, read_mask(file, pair.source.shape[:2]))
 
     def files(self, index: int) -> Sequence[Path]:
         """The files of a pair, its mask after the source."""
@@ -32,3 +57,12 @@ class Masked(DatasetWrapper):
         with contextlib.suppress(DataError):  # reading the pair says so
             files.insert(1, mask_file(Path(files[0]), self._folder))
         return files
+
+
+def _masked(pair: Pair, *masks: Array) -> Pair:
+    """The pair compared where all these masks, and one that it has, are not 0."""
+    size = pair.source.shape[:2]
+    whole = pair.extras.get(MASK, np.ones((*size, 1), np.uint8))
+    for mask in masks:  # of a target that was resized, with it
+        whole = whole * (mask if mask.shape[:2] == size else resize(mask, size, "nearest"))
+    return replace(pair, extras={**pair.extras, MASK: whole})

@@ -7,10 +7,12 @@ import numpy as np
 from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.formats import SUFFIXES
-from imtrans.kit.images.array import Array
-from imtrans.kit.images.decode import label_map
+from imtrans.kit.images.array import WHITE, Array
+from imtrans.kit.images.decode import decode, label_map
+from imtrans.kit.images.header import header
 
 MASK = "mask"  # the extra of a pair that holds it: 1, compared, or 0
+BLACK = (0, 0, 0)
 MASK_SPEC = ImageSpec(kind="labels", channels=1, classes=2)
 
 
@@ -29,6 +31,19 @@ def mask_file(picture: Path, folder: Path) -> Path:
                 return file
     hint = f"Looked for {picture.stem}.png and the like, also in folders below it. 0 leaves a pixel out, more keeps it."
     raise DataError(f"{picture}: no mask of it in {folder}", hint=hint)
+
+
+def opaque(file: Path, *, page: int | None = None) -> Array | None:
+    """Where a picture is opaque, (H, W, 1) uint8 of 0 and 1; None for a file without transparency.
+
+    DataError as from `decode`.
+    """
+    if not header(file).has_alpha:
+        return None
+    # What shows through is not the same on black and on white, whatever the format and however it stores alpha.
+    on_white, on_black = (decode(file, background=colour, page=page) for colour in (WHITE, BLACK))
+    mask: Array = (on_white == on_black).all(2, keepdims=True).astype(np.uint8)
+    return mask
 
 
 def read_mask(file: Path, size: tuple[int, ...]) -> Array:
