@@ -1,0 +1,188 @@
+"""NIfTI by nibabel: slices of a volume, written back on the same grid."""
+
+import contextlib
+import gzip
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imtrans.errors import ConfigError, DataError
+from imtrans.interfaces import ImageSpec, Raster
+from imtrans.kit.images import Array
+from imtrans.kit.pretrained import installed
+from imtrans_medical.raw import RawVoxels
+from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, stored_type
+
+SUFFIXES = (".nii", ".nii.gz")
+MAGIC = {(344, b"n+1\0"), (4, b"n+2\0")}  # NIfTI 1 and 2, with voxels in the same file
+# What a header says of the grid. All else (range of display, slope, statistics) is of the source's values.
+GEOMETRY = (
+    *("dim_info", "xyzt_units", "pixdim", "toffset", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"),
+    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+)
+LEVEL = 6  # of compression
+
+
+class Nifti:
+    """The format: .nii and .nii.gz."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file begins as NIfTI does."""
+        try:
+            with _opened(path) as file:
+                head = file.read(348)
+        except (OSError, EOFError, zlib.error):
+            return False
+        return any(head[place : place + 4] == magic for place, magic in MAGIC)
+
+    def open(self, path: Path, spec: ImageSpec) -> VolumeRaster:
+        """A volume whose slices fill the model's channels. DataError for broken files and other values than numbers."""
+        volume = NiftiVolume(path)
+        try:
+            return VolumeRaster(volume, spec)
+        except DataError:
+            volume.close()
+            raise
+
+    def suffix(self, path: Path) -> str:
+        """That of the source."""
+        return ".nii.gz" if path.name.lower().endswith(".gz") else ".nii"
+
+    def create(self, path: Path, like: Raster, spec: ImageSpec) -> VolumeWriter:
+        """A file of the same grid. ConfigError for another suffix than of NIfTI."""
+        if not path.name.lower().endswith(SUFFIXES):
+            hint = "Give -o a folder, or FILE.nii.gz."
+            raise ConfigError(f"-o {path.name}: NIfTI is written as .nii or .nii.gz", hint=hint)
+        assert isinstance(like, VolumeRaster)
+        assert isinstance(like.volume, NiftiVolume)
+        components = like.volumes * channels_of(spec)
+        return VolumeWriter(NiftiStore(path, like.volume, components, stored_type(spec)), like, low=spec.low)
+
+
+class NiftiVolume:
+    """An open file. One that is compressed, which can be read from its beginning alone, is unpacked to the disk first:
+    to `unpacked`, where that is given and it stays, else to a temporary file."""
+
+    def __init__(self, path: Path, unpacked: Path | None = None) -> None:
+        nibabel: Any = installed("nibabel", needed_by=str(path), extra="medical")
+        self.name = str(path)
+        self.notes: list[str] = []
+        self._cleanup = contextlib.ExitStack()
+        try:
+            file = self._plain(path, unpacked)
+            self.image = nibabel.load(file)
+            self._read_header(file.stat().st_size)
+        except (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+            self.close()
+            raise DataError(f"{path}: {error}") from None
+        except DataError:
+            self.close()
+            raise
+
+    def _plain(self, path: Path, unpacked: Path | None) -> Path:
+        if not path.name.lower().endswith(".gz"):
+            return path
+        if unpacked is None:
+            unpacked = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="imtrans-"))) / "volume.nii"
+        if not unpacked.exists():
+            unpack(path, unpacked)
+        return unpacked
+
+    def _read_header(self, size: int) -> None:
+        header, proxy = self.image.header, self.image.dataobj
+        shape = [int(n) for n in proxy.shape]
+        while len(shape) > 4 and shape[-1] == 1:
+            shape.pop()
+        if not 2 <= len(shape) <= 4 or min(shape) < 1:
+            raise DataError(
+                f"{self.name}: of shape {tuple(proxy.shape)}", hint="Three axes, and one of time or channels."
+            )
+        shape += [1] * (4 - len(shape))
+        self.shape, self.components = (shape[0], shape[1], shape[2]), shape[3]
+        dtype = np.dtype(proxy.dtype)
+        if dtype.kind not in "iuf":
+            raise DataError(
+                f"{self.name}: values of {header.get_value_label('datatype')}", hint="Save numbers, one each."
+            )
+        if size < proxy.offset + np.prod(shape, dtype=np.int64) * dtype.itemsize:
+            raise DataError(f"{self.name}: ends before its last voxel", hint="Copy or download it again.")
+        self.affine = self.image.affine
+        is_plain = (float(proxy.slope), float(proxy.inter)) == (1.0, 0.0)
+        self.bits = 8 * dtype.itemsize if is_plain and dtype in (np.uint8, np.uint16) else 32
+        if not header["qform_code"] and not header["sform_code"]:
+            self.notes.append("does not say how it lies in the body (qform and sform 0): its axes are taken as L, A, S")
+
+    def plane(self, axis: int, position: int, component: int) -> Array:
+        """The values of a plane, with slope and intercept applied."""
+        proxy = self.image.dataobj
+        place: list[Any] = [slice(None)] * 3 + [component]
+        place[axis] = position
+        chosen = (*place, *[0] * (len(proxy.shape) - 4))[: len(proxy.shape)]
+        try:
+            values: Array = np.asarray(proxy[chosen])
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.name}: broken at plane {position} of axis {axis} ({error})") from None
+        others = [n for i, n in enumerate(self.shape) if i != axis]
+        return values.reshape(others, order="F")
+
+    def close(self) -> None:
+        """Close the file, and remove what was unpacked."""
+        self.image = None
+        self._cleanup.close()
+
+
+class NiftiStore(RawVoxels):
+    """A file of the source's grid, whose header says nothing else of the source."""
+
+    def __init__(self, path: Path, like: NiftiVolume, components: int, dtype: "np.dtype[Any]") -> None:
+        self._target = path
+        self._is_packed = path.name.lower().endswith(".gz")
+        plain = path.with_name(f"{path.name}.unpacked") if self._is_packed else path
+        header = _header(like.image.header, (*like.shape, components), dtype)
+        with plain.open("wb") as file:
+            header.write_to(file)
+        super().__init__(plain, (*like.shape, components), dtype, offset=int(header["vox_offset"]))
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._is_packed:
+            # Without name and time, so that equal voxels are equal files.
+            with (
+                self._path.open("rb") as plain,
+                self._target.open("wb") as file,
+                gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed,
+            ):
+                shutil.copyfileobj(plain, packed, 1 << 20)
+            self._path.unlink()
+
+
+def _header(source: Any, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Any:
+    """A new header of the same class and grid. DataError for more voxels on an axis than it can say."""
+    header = type(source)()
+    header.set_data_dtype(dtype)
+    header.set_data_shape(shape if shape[3] > 1 else shape[:3])
+    for field in GEOMETRY:
+        header[field] = source[field]
+    if header["dim"][0] < 4:
+        header["pixdim"][4:] = 1
+    header.set_slope_inter(1, 0)
+    header["vox_offset"] = header.single_vox_offset
+    return header
+
+
+def unpack(path: Path, target: Path) -> None:
+    """Unpack a compressed file as a whole, or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as folder:
+        part = Path(folder) / target.name
+        with gzip.open(path) as packed, part.open("wb") as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+        part.replace(target)
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
