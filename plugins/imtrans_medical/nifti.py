@@ -5,6 +5,7 @@ import gzip
 import shutil
 import tempfile
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,75 +65,79 @@ class Nifti:
 
 
 class NiftiVolume:
-    """An open file. One that is compressed, which can be read from its beginning alone, is unpacked to the disk first:
-    to `unpacked`, where that is given and it stays, else to a temporary file."""
+    """An open file. One that is compressed, which can be read from its beginning alone, is unpacked to the disk at the
+    first look at its voxels: to `unpacked`, where that is given and it stays, else to a temporary file."""
 
     def __init__(self, path: Path, unpacked: Path | None = None) -> None:
         nibabel: Any = installed("nibabel", needed_by=str(path), extra="medical")
-        self.name = str(path)
+        self.name, self._path, self._unpacked = str(path), path, unpacked
         self.notes: list[str] = []
+        self._faults = (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError)
         self._cleanup = contextlib.ExitStack()
         try:
-            file = self._plain(path, unpacked)
-            self.image = nibabel.load(file)
-            self._read_header(file.stat().st_size)
-        except (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-            self.close()
+            self.image = nibabel.load(path)
+        except self._faults as error:
             raise DataError(f"{path}: {error}") from None
-        except DataError:
-            self.close()
-            raise
-
-    def _plain(self, path: Path, unpacked: Path | None) -> Path:
-        if not path.name.lower().endswith(".gz"):
-            return path
-        if unpacked is None:
-            unpacked = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="imtrans-"))) / "volume.nii"
-        if not unpacked.exists():
-            unpack(path, unpacked)
-        return unpacked
-
-    def _read_header(self, size: int) -> None:
-        header, proxy = self.image.header, self.image.dataobj
-        shape = [int(n) for n in proxy.shape]
-        while len(shape) > 4 and shape[-1] == 1:
-            shape.pop()
-        if not 2 <= len(shape) <= 4 or min(shape) < 1:
-            raise DataError(
-                f"{self.name}: of shape {tuple(proxy.shape)}", hint="Three axes, and one of time or channels."
-            )
-        shape += [1] * (4 - len(shape))
-        self.shape, self.components = (shape[0], shape[1], shape[2]), shape[3]
-        dtype = np.dtype(proxy.dtype)
-        if dtype.kind not in "iuf":
-            raise DataError(
-                f"{self.name}: values of {header.get_value_label('datatype')}", hint="Save numbers, one each."
-            )
-        if size < proxy.offset + np.prod(shape, dtype=np.int64) * dtype.itemsize:
-            raise DataError(f"{self.name}: ends before its last voxel", hint="Copy or download it again.")
+        proxy, header = self.image.dataobj, self.image.header
+        self._sizes = sizes = _sizes(proxy.shape, self.name)
+        self.shape, self.components = (sizes[0], sizes[1], sizes[2]), sizes[3]
+        self.dtype = np.dtype(proxy.dtype)
+        if self.dtype.kind not in "iuf":
+            kind = header.get_value_label("datatype")
+            raise DataError(f"{self.name}: values of {kind}", hint="Save numbers, one each.")
         self.affine = self.image.affine
         is_plain = (float(proxy.slope), float(proxy.inter)) == (1.0, 0.0)
-        self.bits = 8 * dtype.itemsize if is_plain and dtype in (np.uint8, np.uint16) else 32
+        self.bits = 8 * self.dtype.itemsize if is_plain and self.dtype in (np.uint8, np.uint16) else 32
         if not header["qform_code"] and not header["sform_code"]:
             self.notes.append("does not say how it lies in the body (qform and sform 0): its axes are taken as L, A, S")
 
     def plane(self, axis: int, position: int, component: int) -> Array:
         """The values of a plane, with slope and intercept applied."""
-        proxy = self.image.dataobj
         place: list[Any] = [slice(None)] * 3 + [component]
         place[axis] = position
-        chosen = (*place, *[0] * (len(proxy.shape) - 4))[: len(proxy.shape)]
         try:
-            values: Array = np.asarray(proxy[chosen])
-        except (OSError, ValueError) as error:
+            axes = len(self._voxels.shape)
+            values: Array = np.asarray(self._voxels[(*place, *[0] * (axes - 4))[:axes]])
+        except self._faults as error:
             raise DataError(f"{self.name}: broken at plane {position} of axis {axis} ({error})") from None
-        others = [n for i, n in enumerate(self.shape) if i != axis]
-        return values.reshape(others, order="F")
+        return values.reshape([n for i, n in enumerate(self.shape) if i != axis], order="F")
+
+    @cached_property
+    def _voxels(self) -> Any:
+        import nibabel
+
+        path = self._plain()
+        voxels = nibabel.load(path).dataobj
+        if path.stat().st_size < voxels.offset + np.prod(self._sizes, dtype=np.int64) * self.dtype.itemsize:
+            raise DataError(f"{self.name}: ends before its last voxel", hint="Copy or download it again.")
+        return voxels
+
+    def _plain(self) -> Path:
+        """The file, or the one that it is unpacked to."""
+        if not self._path.name.lower().endswith(".gz"):
+            return self._path
+        target = self._unpacked
+        if target is None:
+            folder = self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="imtrans-"))
+            target = Path(folder) / "volume.nii"
+        if not target.exists():
+            unpack(self._path, target)
+        return target
 
     def close(self) -> None:
         """Close the file, and remove what was unpacked."""
-        self.image = None
+        self.__dict__.pop("_voxels", None)
         self._cleanup.close()
+
+
+def _sizes(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Three axes and the components. DataError for more axes."""
+    sizes = [int(n) for n in shape]
+    while len(sizes) > 4 and sizes[-1] == 1:
+        sizes.pop()
+    if not 2 <= len(sizes) <= 4 or min(sizes) < 1:
+        raise DataError(f"{name}: of shape {shape}", hint="Three axes are read, and one of time or channels.")
+    return (*sizes, *[1] * (4 - len(sizes)))
 
 
 class NiftiStore(RawVoxels):
@@ -175,7 +180,7 @@ def _header(source: Any, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Any:
 
 
 def unpack(path: Path, target: Path) -> None:
-    """Unpack a compressed file as a whole, or not at all."""
+    """Unpack a compressed file as a whole, or not at all; `target` may appear meanwhile."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as folder:
         part = Path(folder) / target.name

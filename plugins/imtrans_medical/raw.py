@@ -20,9 +20,7 @@ class RawVoxels:
     def put(self, axis: int, position: int, component: int, values: Array) -> None:
         """Write a plane across an axis, its other two axes in order."""
         # Mapped anew for each plane: pages that stay mapped count as memory of the process.
-        voxels = np.memmap(
-            self._path, self.dtype, mode="r+", offset=self._offset, shape=self._shape, order="F"
-        )  # fmt: skip
+        voxels = np.memmap(self._path, self.dtype, mode="r+", offset=self._offset, shape=self._shape, order="F")
         np.moveaxis(voxels[..., component], axis, 0)[position] = values
         voxels.flush()
         del voxels

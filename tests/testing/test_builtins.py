@@ -83,6 +83,7 @@ ELSEWHERE = {
     ("network", "flow-unet"): "plugins/test_registration.py",  # it sees two pictures at once
     ("method", "reggan"): "plugins/test_registration.py",
     ("dataset", "scenes"): "plugins/science/test_scenes.py",
+    ("dataset", "volumes"): "plugins/science/test_volumes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("format", "nifti"): "plugins/science/test_nifti.py",
     ("method", "regression"): "plugins/test_regression.py",
