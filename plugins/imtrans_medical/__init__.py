@@ -1,4 +1,4 @@
-"""Medical volumes: NIfTI, read slice by slice and written on the same grid (extra `medical`)."""
+"""Medical volumes: NIfTI, DICOM, MHA and NRRD, read slice by slice and written on the same grid (extra `medical`)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,6 +33,20 @@ def imtrans_provide() -> Iterable[Component]:
         target="imtrans_medical.nifti:Nifti",
         summary="NIfTI by nibabel: affine, spacing and their codes stay (extra medical)",
         info=FormatInfo(suffixes=(".nii", ".nii.gz")),
+    )
+    yield Component(
+        kind="format",
+        name="dicom",
+        target="imtrans_medical.dicom:Dicom",
+        summary="DICOM by pydicom: slices and series, rescaled and turned once (extra medical)",
+        info=FormatInfo(suffixes=(".dcm",), has_folders=True),
+    )
+    yield Component(
+        kind="format",
+        name="metaimage",
+        target="imtrans_medical.metaimage:MetaImage",
+        summary="MHA, MHD and NRRD by SimpleITK, written as MHA: spacing, origin and directions stay (extra medical)",
+        info=FormatInfo(suffixes=(".mha", ".mhd", ".nrrd", ".nhdr")),
     )
     yield Component(
         kind="dataset",

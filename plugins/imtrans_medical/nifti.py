@@ -1,6 +1,7 @@
 """NIfTI by nibabel: slices of a volume, written back on the same grid."""
 
 import contextlib
+import errno
 import gzip
 import shutil
 import tempfile
@@ -11,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import ConfigError, DataError
+from imtrans.errors import ConfigError, DataError, ResourceError
 from imtrans.interfaces import ImageSpec, Raster
 from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
 from imtrans_medical.raw import RawVoxels
-from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, stored_type
+from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, fill_of, stored_type
 
 SUFFIXES = (".nii", ".nii.gz")
 MAGIC = {(344, b"n+1\0"), (4, b"n+2\0")}  # NIfTI 1 and 2, with voxels in the same file
@@ -61,7 +62,7 @@ class Nifti:
         assert isinstance(like, VolumeRaster)
         assert isinstance(like.volume, NiftiVolume)
         components = like.volumes * channels_of(spec)
-        return VolumeWriter(NiftiStore(path, like.volume, components, stored_type(spec)), like, low=spec.low)
+        return VolumeWriter(NiftiStore(path, like.volume, components, stored_type(spec)), like, fill=fill_of(spec))
 
 
 class NiftiVolume:
@@ -180,13 +181,19 @@ def _header(source: Any, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> Any:
 
 
 def unpack(path: Path, target: Path) -> None:
-    """Unpack a compressed file as a whole, or not at all; `target` may appear meanwhile."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as folder:
-        part = Path(folder) / target.name
-        with gzip.open(path) as packed, part.open("wb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-        part.replace(target)
+    """Unpack a compressed file as a whole, or not at all; `target` may appear meanwhile. ResourceError without room."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as folder:
+            part = Path(folder) / target.name
+            with gzip.open(path) as packed, part.open("wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+            part.replace(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            hint = f"{path} is unpacked there. Make room, or set TMPDIR (translation) or IMTRANS_HOME (training)."
+            raise ResourceError(f"{target.parent}: {error.strerror}", hint=hint) from None
+        raise
 
 
 def _opened(path: Path) -> Any:

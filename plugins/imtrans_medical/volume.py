@@ -116,27 +116,23 @@ class Store(Protocol):
 
 
 class VolumeWriter:
-    """Gathers windows to slices, and gives these to a store. Memory: one slice."""
+    """Gathers windows to slices, and gives these to a store; `fill` stands where there is no value. Memory: a slice."""
 
-    def __init__(self, store: Store, like: VolumeRaster, *, low: float) -> None:
-        self._store, self._like, self._low = store, like, low
+    def __init__(self, store: Store, like: VolumeRaster, *, fill: float) -> None:
+        self._store, self._like, self._fill = store, like, fill
         self._slice: Array = np.zeros(0)
         self._plane, self._missing = -1, 0
 
     def write(self, rows: range, columns: range, values: Array, *, valid: Array | None = None, plane: int = 0) -> None:
-        """Write a window, (h, w, C), where it is valid; else NaN, or in whole numbers the lowest value."""
+        """Write a window, (h, w, C), where it is valid."""
         if plane != self._plane:
             self._flush()
             self._slice, self._plane = np.zeros((*self._like.size, values.shape[-1]), self._store.dtype), plane
         stored = values.astype(self._store.dtype, copy=False)
         if valid is not None:
-            stored = np.where(valid[..., None], stored, self._fill)
+            stored = np.where(valid[..., None], stored, self._store.dtype.type(self._fill))
             self._missing += int(valid.size - np.count_nonzero(valid))
         self._slice[rows.start : rows.stop, columns.start : columns.stop] = stored
-
-    @property
-    def _fill(self) -> Any:
-        return self._store.dtype.type(np.nan if self._store.dtype.kind == "f" else self._low)
 
     def _flush(self) -> None:
         if self._plane < 0:
@@ -181,3 +177,8 @@ def layout_of(volume: Volume, spec: ImageSpec) -> Layout:
         what = f"{volume.name}: {components} values a voxel; the model takes {channels} channels"
         raise DataError(what, hint="An odd number of channels is a slice and its neighbours.")
     return Layout(has_all=False, neighbours=channels // 2)
+
+
+def fill_of(spec: ImageSpec) -> float:
+    """What stands where a translation has no value: NaN, in whole numbers the lowest of the range."""
+    return float("nan") if stored_type(spec).kind == "f" else spec.low

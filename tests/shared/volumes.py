@@ -43,3 +43,37 @@ def write_pairs(folder, names, shape=(48, 40, 12), *, suffix=".nii.gz", slope=1.
         write_nifti(folder / "A" / f"{name}{suffix}", np.rint(1000 * values + noise_of).astype(np.int16))
         write_nifti(folder / "B" / f"{name}{suffix}", (2000 * values - 1000).astype(np.float32))
     return folder
+
+
+def write_dicom(path, stored, *, position=(0.0, 0.0, 0.0), orientation=(1, 0, 0, 0, 1, 0), number=1, **tags):
+    """A slice (rows, columns) of whole numbers as one file of DICOM."""
+    from pydicom.dataset import Dataset, FileMetaDataset  # of an extra
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    dataset.PatientName, dataset.PatientID, dataset.Modality = "Test^One", "p1", "CT"
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored = 8 * stored.itemsize, 12 if stored.itemsize == 2 else 8
+    dataset.HighBit, dataset.PixelRepresentation = dataset.BitsStored - 1, int(stored.dtype.kind == "i")
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = list(position), list(orientation)
+    dataset.PixelSpacing, dataset.SliceThickness, dataset.InstanceNumber = [0.7, 0.9], 2.5, number
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    dataset.PixelData = stored.tobytes()
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_series(folder, stored, **tags):
+    """Slices (n, rows, columns), one file each; their names and numbers do not tell their order."""
+    for number, values in enumerate(stored):
+        name = f"im{(number * 7) % len(stored):02}.dcm"
+        write_dicom(folder / name, values, position=(-10.5, 4.25, 2.5 * number), number=100 - number, **tags)
+    return folder

@@ -86,6 +86,8 @@ ELSEWHERE = {
     ("dataset", "volumes"): "plugins/science/test_volumes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("format", "nifti"): "plugins/science/test_nifti.py",
+    ("format", "metaimage"): "plugins/science/test_metaimage.py",
+    ("format", "dicom"): "plugins/science/test_dicom.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
