@@ -14,15 +14,13 @@ import numpy as np
 from imtrans.errors import DataError
 from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
-from imtrans_medical.axes import FLIP
+from imtrans_medical.dicom_grid import GRID, check_series, placed
 
-GRID = ("Rows", "Columns", "ImageOrientationPatient", "PixelSpacing", "SeriesInstanceUID")
 TAGS = (
     *(*GRID, "ImagePositionPatient", "InstanceNumber", "SliceThickness", "ImagerPixelSpacing", "NumberOfFrames"),
     *("BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
     *("PixelPaddingValue", "PhotometricInterpretation"),
 )
-EVEN = 0.01  # of the spacing: how far a slice may lie from its place
 
 
 def is_dicom(path: Path) -> bool:
@@ -70,8 +68,9 @@ class DicomVolume:
         heads = [(self._head(file), file) for file in series_files(path)]
         if not heads:
             raise DataError(f"{path}: holds no files")
-        self._check(heads)
-        self.affine, ordered = self._placed(heads)
+        check_series(heads)
+        self.affine, ordered, notes = placed(heads, self.name)
+        self.notes.extend(notes)
         self.files = [file for _, file in ordered]
         first = ordered[0][0]
         self.shape = (int(first.Columns), int(first.Rows), len(ordered))
@@ -125,58 +124,6 @@ class DicomVolume:
                 return self._pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
         except (self._pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError) as error:
             raise DataError(f"{file}: {str(error).splitlines()[0]}") from None
-
-    def _check(self, heads: list[tuple[Any, Path]]) -> None:
-        """DataError for files that are no grey slices of one series."""
-        first = heads[0][0]
-        for head, file in heads:
-            if "Rows" not in head or "BitsStored" not in head:
-                raise DataError(f"{file}: has no picture", hint="Give slices alone, not reports or structures.")
-            if int(head.get("NumberOfFrames") or 1) > 1:
-                raise DataError(f"{file}: is of several frames", hint="Convert it to NIfTI, as dcm2niix does.")
-            if head.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
-                raise DataError(f"{file}: of {head.PhotometricInterpretation}; grey slices are read")
-            if other := next((t for t in GRID if head.get(t) != first.get(t)), ""):
-                what = f"{file} and {heads[0][1]}: differ in {other}"
-                raise DataError(what, hint="Give each series a folder of its own.")
-
-    def _placed(self, heads: list[tuple[Any, Path]]) -> tuple[Array, list[tuple[Any, Path]]]:
-        """The affine, and the slices in the order of their positions. DataError for two at one place."""
-        first = heads[0][0]
-        spacing = [float(s) for s in first.get("PixelSpacing") or first.get("ImagerPixelSpacing") or (1, 1)]
-        thickness = float(first.get("SliceThickness") or 1)
-        directions = np.array(first.get("ImageOrientationPatient") or (1, 0, 0, 0, 1, 0), float).reshape(2, 3)
-        normal = np.cross(*directions)
-        if any(head.get("ImagePositionPatient") is None for head, _ in heads):
-            if len(heads) > 1:
-                self.notes.append("its slices do not say where they lie: taken in the order of InstanceNumber")
-            ordered = sorted(heads, key=lambda pair: int(pair[0].get("InstanceNumber") or 0))
-            origin, step = np.zeros(3), thickness * normal
-        else:
-            places = {id(head): np.array(head.ImagePositionPatient, float) for head, _ in heads}
-            ordered = sorted(heads, key=lambda pair: float(places[id(pair[0])] @ normal))
-            positions = np.array([places[id(head)] for head, _ in ordered])
-            origin, step = positions[0], self._step(positions, thickness * normal)
-        affine = np.eye(4)
-        affine[:3, 0], affine[:3, 1] = directions[0] * spacing[1], directions[1] * spacing[0]
-        affine[:3, 2], affine[:3, 3] = step, origin
-        return FLIP @ affine, ordered
-
-    def _step(self, positions: Array, alone: Array) -> Array:
-        """The way from one slice to the next; that of a slice `alone` for one."""
-        if len(positions) == 1:
-            return alone
-        step: Array = (positions[-1] - positions[0]) / (len(positions) - 1)
-        distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
-        if distances.min() < EVEN * distances.max():
-            raise DataError(
-                f"{self.name}: two slices at one place", hint="Give each series (or point in time) a folder."
-            )
-        if np.abs(positions - positions[0] - np.arange(len(positions))[:, None] * step).max() > EVEN * distances.max():
-            self.notes.append(
-                f"its slices are {distances.min():.4g} to {distances.max():.4g} mm apart; one may be missing"
-            )
-        return step
 
     def close(self) -> None:
         """Remove what was unpacked."""
