@@ -15,6 +15,7 @@ from imtrans.errors import DataError
 from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
 from imtrans_medical.dicom_grid import GRID, check_series, placed
+from imtrans_medical.volume import plane_across
 
 TAGS = (
     *(*GRID, "ImagePositionPatient", "InstanceNumber", "SliceThickness", "ImagerPixelSpacing", "NumberOfFrames"),
@@ -80,7 +81,7 @@ class DicomVolume:
 
     def plane(self, axis: int, position: int, component: int) -> Array:  # noqa: ARG002 - there is one
         """The values of a plane, NaN for padding."""
-        return self._slice(position) if axis == 2 else np.take(self._all, position, axis)
+        return self._slice(position) if axis == 2 else plane_across(self._all, axis, position)
 
     @cached_property
     def _all(self) -> Array:

@@ -14,7 +14,7 @@ from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
 from imtrans_medical.axes import FLIP
 from imtrans_medical.raw import RawVoxels
-from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, fill_of, stored_type
+from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, fill_of, plane_across, stored_type
 
 SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr")
 TYPES = {"uint8": "MET_UCHAR", "uint16": "MET_USHORT", "float32": "MET_FLOAT"}
@@ -91,14 +91,13 @@ class MetaVolume:
     def plane(self, axis: int, position: int, component: int) -> Array:
         """The values of a plane."""
         if not self._is_streamed:
-            return np.array(np.take(self._all[..., component], position, axis))
+            return plane_across(self._all[..., component], axis, position)
         start, size = [0] * self.axes, [*self.sizes]
         if axis < self.axes:
             start[axis], size[axis] = position, 1
         self._reader.SetExtractIndex(start)
         self._reader.SetExtractSize(size)
-        values: Array = np.take(self._read()[..., component], 0, axis)
-        return values
+        return plane_across(self._read()[..., component], axis, 0)
 
     @cached_property
     def _all(self) -> Array:

@@ -17,7 +17,7 @@ from imtrans.interfaces import ImageSpec, Raster
 from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
 from imtrans_medical.raw import RawVoxels
-from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, fill_of, stored_type
+from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, fill_of, plane_across, stored_type
 
 SUFFIXES = (".nii", ".nii.gz")
 MAGIC = {(344, b"n+1\0"), (4, b"n+2\0")}  # NIfTI 1 and 2, with voxels in the same file
@@ -73,11 +73,10 @@ class NiftiVolume:
         nibabel: Any = installed("nibabel", needed_by=str(path), extra="medical")
         self.name, self._path, self._unpacked = str(path), path, unpacked
         self.notes: list[str] = []
-        self._faults = (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError)
         self._cleanup = contextlib.ExitStack()
         try:
             self.image = nibabel.load(path)
-        except self._faults as error:
+        except (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError) as error:
             raise DataError(f"{path}: {error}") from None
         proxy, header = self.image.dataobj, self.image.header
         self._sizes = sizes = _sizes(proxy.shape, self.name)
@@ -87,31 +86,34 @@ class NiftiVolume:
             kind = header.get_value_label("datatype")
             raise DataError(f"{self.name}: values of {kind}", hint="Save numbers, one each.")
         self.affine = self.image.affine
-        is_plain = (float(proxy.slope), float(proxy.inter)) == (1.0, 0.0)
+        self._slope, self._intercept = float(proxy.slope), float(proxy.inter)
+        is_plain = (self._slope, self._intercept) == (1.0, 0.0)
         self.bits = 8 * self.dtype.itemsize if is_plain and self.dtype in (np.uint8, np.uint16) else 32
         if not header["qform_code"] and not header["sform_code"]:
             self.notes.append("does not say how it lies in the body (qform and sform 0): its axes are taken as L, A, S")
 
     def plane(self, axis: int, position: int, component: int) -> Array:
         """The values of a plane, with slope and intercept applied."""
-        place: list[Any] = [slice(None)] * 3 + [component]
-        place[axis] = position
-        try:
-            axes = len(self._voxels.shape)
-            values: Array = np.asarray(self._voxels[(*place, *[0] * (axes - 4))[:axes]])
-        except self._faults as error:
-            raise DataError(f"{self.name}: broken at plane {position} of axis {axis} ({error})") from None
-        return values.reshape([n for i, n in enumerate(self.shape) if i != axis], order="F")
+        file, offset = self._voxels
+        # Mapped anew for each plane: pages that stay mapped count as memory of the process. nibabel's own slicing takes
+        # a read per voxel for planes across the first axis.
+        voxels = np.memmap(file, self.dtype, mode="r", offset=offset, shape=self._sizes, order="F")
+        stored = plane_across(voxels[..., component], axis, position).astype(self.dtype.newbyteorder("="))
+        is_plain = (self._slope, self._intercept) == (1.0, 0.0)
+        return stored if is_plain else np.asarray(stored * self._slope + self._intercept)
 
     @cached_property
-    def _voxels(self) -> Any:
-        import nibabel
-
-        path = self._plain()
-        voxels = nibabel.load(path).dataobj
-        if path.stat().st_size < voxels.offset + np.prod(self._sizes, dtype=np.int64) * self.dtype.itemsize:
+    def _voxels(self) -> tuple[Path, int]:
+        """The file that has the voxels, unpacked, and where they begin."""
+        offset = int(self.image.dataobj.offset)
+        try:
+            path = self._plain()
+            size = path.stat().st_size
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{self.name}: {error}") from None
+        if size < offset + np.prod(self._sizes, dtype=np.int64) * self.dtype.itemsize:
             raise DataError(f"{self.name}: ends before its last voxel", hint="Copy or download it again.")
-        return voxels
+        return path, offset
 
     def _plain(self) -> Path:
         """The file, or the one that it is unpacked to."""

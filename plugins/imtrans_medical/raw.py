@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from imtrans.kit.images import Array
+from imtrans_medical.volume import plane_across
 
 
 class RawVoxels:
@@ -28,7 +29,7 @@ class RawVoxels:
 
     def plane(self, axis: int, position: int, component: int) -> Array:
         """A plane that was written."""
-        return np.array(np.moveaxis(self._mapped()[..., component], axis, 0)[position])
+        return plane_across(self._mapped()[..., component], axis, position)
 
     def _mapped(self) -> Any:
         # Anew for each plane: pages that stay mapped count as memory of the process.

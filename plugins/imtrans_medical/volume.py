@@ -34,6 +34,12 @@ class Volume(Protocol):
         ...
 
 
+def plane_across(volume: Array, axis: int, position: int) -> Array:
+    """A copy of one plane of an array, which may be mapped: nothing else of it is read."""
+    plane: Array = np.array(np.moveaxis(volume, axis, 0)[position])
+    return plane
+
+
 class Layout(NamedTuple):
     """How the channels of a model are filled: with all components or one after the other, and with how many
     neighbours on either side."""
