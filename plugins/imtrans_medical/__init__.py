@@ -13,8 +13,8 @@ class VolumesOptions:
 
     path: str = option("", "folder with train/A, train/B, val/A, val/B, or with A and B", is_path=True)
     slices: int = option(64, "slices of each volume in an epoch", low=1)
-    plane: Literal["", "axial", "coronal", "sagittal"] = option(
-        "", 'plane of the slices; "": as the first file has them'
+    plane: Literal["auto", "axial", "coronal", "sagittal"] = option(
+        "auto", "of the slices; auto: that of the first file's"
     )
     neighbours: int = option(0, "slices on either side of A's that the network sees as further channels", low=0)
     patient: str = option("", 'pattern of the part of a name that says whose volume it is; "": up to the first _')

@@ -12,12 +12,14 @@ from imtrans_medical.opening import open_volume
 from imtrans_medical.pairs import VolumePair
 from imtrans_medical.volume import Volume
 
+AUTO = "auto"  # the plane in which the first source's slices lie
+
 
 def spec_of_sides(pair: VolumePair, plane: str, neighbours: int, ranges: Sequence[tuple[float, ...]]) -> DataSpec:
-    """What the first pair says of the sides; the plane is that of its source's slices where none is named. Each of the
+    """What the first pair says of the sides; the `plane` may be AUTO. Each of the
     `ranges` is empty, or says which values become -1 and 1."""
     with contextlib.closing(open_volume(pair.source)) as source, contextlib.closing(open_volume(pair.target)) as target:
-        axes = PLANES[plane or plane_of(source.affine, source.name)]
+        axes = PLANES[plane_of(source.affine, source.name) if plane == AUTO else plane]
         return DataSpec(
             source=_spec(source, "source", ranges[0], axes=axes, slices=2 * neighbours + 1),
             target=_spec(target, "target", ranges[1], axes=axes, slices=1),

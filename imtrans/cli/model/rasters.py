@@ -94,16 +94,21 @@ def _named(given: RasterInput) -> Path:
 
 def _check(options: TranslateOptions, path: Path) -> None:
     """ConfigError for options that are made for pictures."""
+    from imtrans.kit.formats import is_picture
+
     chosen = {"samples": options.samples > 1, "uncertainty": options.uncertainty, "compare": options.compare}
     chosen |= {"part": bool(options.part), "manifest": bool(options.manifest), "grid": options.grid is not None}
     chosen |= {"whole": options.whole, "instances": bool(options.instances)}
+    hint = (
+        "Leave it out, or add --format png to translate the pixels alone." if is_picture(path.name) else "Leave it out."
+    )
     for flag, is_given in chosen.items():
         if is_given:
             what = f"--{flag}: is for plain pictures, {path} keeps what its format says beside the pixels"
-            raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+            raise ConfigError(what, hint=hint)
     if options.size not in ("train", "native"):
         what = f"--size {options.size}: {path} is translated pixel by pixel, so that its place stays true"
-        raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+        raise ConfigError(what, hint=hint)
 
 
 def _work(session: Session, options: TranslateOptions) -> "RasterWork":

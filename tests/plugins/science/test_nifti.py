@@ -186,6 +186,14 @@ def test_a_file_that_does_not_say_how_it_lies_is_said(cli, run, tmp_path):
     assert "does not say how it lies in the body" in translated(cli, run, source, tmp_path / "out").err
 
 
+def test_what_is_for_plain_pictures_is_said(cli, run, tmp_path):
+    source = write_nifti(tmp_path / "head.nii", noise(40, 36, 2))
+    outcome = cli("translate", str(run), str(source), "-o", str(tmp_path / "out"), "--samples", "2")
+    assert outcome.code == 2
+    assert "--samples: is for plain pictures" in outcome.err
+    assert "--format png" not in outcome.err  # no volume is read as a plain picture
+
+
 def test_without_nibabel_one_line_says_what_to_install(tmp_path, monkeypatch):
     source = write_nifti(tmp_path / "head.nii", noise(4, 4, 4))
     monkeypatch.setitem(sys.modules, "nibabel", None)
