@@ -10,7 +10,7 @@ import numpy as np
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec, Raster
 from imtrans.kit.images import Array
-from imtrans_medical.dicom_series import DicomVolume, is_dicom, quiet
+from imtrans_medical.dicom_series import DicomVolume, is_dicom, quiet, reason
 from imtrans_medical.raw import RawVoxels
 from imtrans_medical.volume import VolumeRaster, VolumeWriter, channels_of, stored_type
 
@@ -92,8 +92,7 @@ class DicomStore:
                     with quiet():
                         self._write(source, self._path / name if is_folder else self._path, number)
                 except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
-                    what = str(error).splitlines()[0]
-                    raise DataError(f"{source}: its header cannot be written again ({what})") from None
+                    raise DataError(f"{source}: its header cannot be written again ({reason(error)})") from None
 
     def _write(self, source: Path, target: Path, number: int) -> None:
         import pydicom

@@ -31,7 +31,8 @@ def check_series(heads: list[Head]) -> None:
         if int(head.get("NumberOfFrames") or 1) > 1:
             raise DataError(f"{file}: is of several frames", hint="Convert it to NIfTI, as dcm2niix does.")
         if head.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
-            raise DataError(f"{file}: of {head.PhotometricInterpretation}; grey slices are read")
+            hint = "Colours are plain pictures: save them as PNG or TIFF."
+            raise DataError(f"{file}: of {head.PhotometricInterpretation}; grey slices are read", hint=hint)
         if other := next((tag for tag in GRID if head.get(tag) != first.get(tag)), ""):
             what = f"{file} and {heads[0][1]}: differ in {other}"
             raise DataError(what, hint="Give each series a folder of its own.")

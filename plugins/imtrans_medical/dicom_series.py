@@ -1,6 +1,7 @@
 """DICOM read by pydicom: one file, or a folder of one series, each value turned and rescaled once."""
 
 import contextlib
+import logging
 import os
 import tempfile
 import warnings
@@ -14,7 +15,7 @@ import numpy as np
 from imtrans.errors import DataError
 from imtrans.kit.images import Array
 from imtrans.kit.pretrained import installed
-from imtrans_medical.dicom_grid import GRID, check_series, placed
+from imtrans_medical.dicom_grid import GRID, Head, check_series, placed
 from imtrans_medical.volume import plane_across
 
 TAGS = (
@@ -48,9 +49,20 @@ def series_files(path: Path) -> list[Path]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """A block without warnings that a value, of whatever tag, is not as the standard wants it: many files have some."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        yield
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def reason(error: Exception) -> str:
+    """What pydicom says in some lines, as one."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _is_slice(name: str) -> bool:
@@ -69,15 +81,21 @@ class DicomVolume:
         heads = [(self._head(file), file) for file in series_files(path)]
         if not heads:
             raise DataError(f"{path}: holds no files")
-        check_series(heads)
+        try:
+            with quiet():  # values are decoded when they are asked for
+                check_series(heads)
+                self._read_heads(heads)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{path}: a number in its header is none ({reason(error)})") from None
+
+    def _read_heads(self, heads: list[Head]) -> None:
         self.affine, ordered, notes = placed(heads, self.name)
         self.notes.extend(notes)
         self.files = [file for _, file in ordered]
         first = ordered[0][0]
         self.shape = (int(first.Columns), int(first.Rows), len(ordered))
-        # Whole numbers of so many bits; what is rescaled, has a sign or a padding, is read as floats.
-        is_plain = all(_is_plain(head) for head, _ in heads)
-        self.bits = max(8, int(first.BitsStored)) if is_plain else 32
+        # Whole numbers of so many bits; what is rescaled, has more bits, a sign or a padding, is read as floats.
+        self.bits = max(8, int(first.BitsStored)) if all(_is_plain(head) for head, _ in heads) else 32
 
     def plane(self, axis: int, position: int, component: int) -> Array:  # noqa: ARG002 - there is one
         """The values of a plane, NaN for padding."""
@@ -101,8 +119,8 @@ class DicomVolume:
                 stored: Array = dataset.pixel_array
                 values = self._values(dataset, stored).T
         except (RuntimeError, NotImplementedError, ValueError, AttributeError, KeyError, OSError, EOFError) as error:
-            what = str(error).splitlines()[0]
-            raise DataError(f"{file}: {what}", hint="Where a decoder is missing: pip install pylibjpeg[all]") from None
+            hint = 'Where a decoder is missing: pip install "pylibjpeg[all]"'
+            raise DataError(f"{file}: {reason(error)}", hint=hint) from None
         return values if self.bits == 32 else values.astype(np.uint8 if self.bits == 8 else np.uint16)
 
     def _values(self, dataset: Any, stored: Array) -> Array:
@@ -124,7 +142,7 @@ class DicomVolume:
             with quiet():
                 return self._pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
         except (self._pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError) as error:
-            raise DataError(f"{file}: {str(error).splitlines()[0]}") from None
+            raise DataError(f"{file}: {reason(error)}") from None
 
     def close(self) -> None:
         """Remove what was unpacked."""
@@ -134,7 +152,7 @@ class DicomVolume:
 
 def _is_plain(head: Any) -> bool:
     is_scaled = float(head.get("RescaleSlope") or 1) != 1 or float(head.get("RescaleIntercept") or 0) != 0
-    has_more = "ModalityLUTSequence" in head or "PixelPaddingValue" in head
+    has_more = "ModalityLUTSequence" in head or "PixelPaddingValue" in head or head.BitsStored > 16
     return not (is_scaled or has_more or head.PixelRepresentation)
 
 

@@ -78,6 +78,8 @@ class NiftiVolume:
             self.image = nibabel.load(path)
         except (OSError, EOFError, zlib.error, ValueError, nibabel.filebasedimages.ImageFileError) as error:
             raise DataError(f"{path}: {error}") from None
+        if not isinstance(self.image, nibabel.Nifti1Image):  # of which that of NIfTI 2 is one
+            raise DataError(f"{path}: is CIFTI, of a surface, and no volume")
         proxy, header = self.image.dataobj, self.image.header
         self._sizes = sizes = _sizes(proxy.shape, self.name)
         self.shape, self.components = (sizes[0], sizes[1], sizes[2]), sizes[3]

@@ -189,6 +189,11 @@ def test_what_is_no_series_of_grey_slices_is_named(tmp_path):
         DicomVolume(write_dicom(tmp_path / "c.dcm", stored[0], PhotometricInterpretation="RGB"))
     with pytest.raises(DataError, match=r"f\.dcm: is of several frames"):
         DicomVolume(write_dicom(tmp_path / "f.dcm", stored[0], NumberOfFrames=3))
+    with pytest.raises(DataError, match=r"badVR\.dcm: a number in its header is none"):
+        DicomVolume(Path(get_testdata_file("badVR.dcm", download=False)))
+    with pytest.raises(DataError, match="JPEG-LS Lossless Image Compression") as caught:
+        slices(Path(get_testdata_file("MR_small_jpeg_ls_lossless.dcm", download=False)))
+    assert "pylibjpeg" in caught.value.hint
     short = write_dicom(tmp_path / "short.dcm", stored[0])
     short.write_bytes(short.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"short\.dcm: "):

@@ -137,6 +137,7 @@ def test_voxels_without_a_number_have_none_in_the_translation(tmp_path):
         np.testing.assert_array_equal(result[2, 3, 1], filled)
         assert (np.delete(result.ravel(), 2 * 15 + 3 * 3 + 1) == 1).all()
     assert "1 voxels have no value (NaN or padding): nan in the translation" in raster.notes[0]
+    check_format("nifti", path, spec=ImageSpec(kind="data", channels=3, bits=32))
 
 
 def test_the_format_keeps_its_contract(tmp_path):
