@@ -17,6 +17,7 @@ class VolumesOptions:
         "auto", "of the slices; auto: that of the first file's"
     )
     neighbours: int = option(0, "slices on either side of A's that the network sees as further channels", low=0)
+    depth: int = option(0, "slices of a block, for networks of three axes; 0: single slices", low=0)
     patient: str = option("", 'pattern of the part of a name that says whose volume it is; "": up to the first _')
     least: float = option(0.05, "share of a window that must be more than background", low=0, high=1)
     background: float = option(0.05, "share of the source's range up to which a pixel is background", low=0, high=1)

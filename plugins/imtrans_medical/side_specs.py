@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from imtrans.errors import DataError
 from imtrans.interfaces import DataSpec, ImageSpec
@@ -15,25 +16,34 @@ from imtrans_medical.volume import Volume
 AUTO = "auto"  # the plane in which the first source's slices lie
 
 
-def spec_of_sides(pair: VolumePair, plane: str, neighbours: int, ranges: Sequence[tuple[float, ...]]) -> DataSpec:
-    """What the first pair says of the sides; the `plane` may be AUTO. Each of the
-    `ranges` is empty, or says which values become -1 and 1."""
+class Seen(NamedTuple):
+    """What networks see: slices of a plane (or AUTO) with so many neighbours on either side, or volumes."""
+
+    plane: str
+    neighbours: int
+    is_volume: bool
+
+
+def spec_of_sides(pair: VolumePair, seen: Seen, ranges: Sequence[tuple[float, ...]]) -> DataSpec:
+    """What the first pair says of the sides. Each of the `ranges` is empty, or says which values become -1 and 1."""
     with contextlib.closing(open_volume(pair.source)) as source, contextlib.closing(open_volume(pair.target)) as target:
-        axes = PLANES[plane_of(source.affine, source.name) if plane == AUTO else plane]
-        return DataSpec(
-            source=_spec(source, "source", ranges[0], axes=axes, slices=2 * neighbours + 1),
-            target=_spec(target, "target", ranges[1], axes=axes, slices=1),
-        )
+        axes = PLANES[plane_of(source.affine, source.name) if seen.plane == AUTO else seen.plane]
+        sides = [
+            _spec(source, "source", ranges[0], slices=2 * seen.neighbours + 1),
+            _spec(target, "target", ranges[1], slices=1),
+        ]
+        one, two = (replace(spec, axes=axes, is_volume=seen.is_volume) for spec in sides)
+        return DataSpec(source=one, target=two)
 
 
-def _spec(volume: Volume, side: str, limits: tuple[float, ...], *, axes: str, slices: int) -> ImageSpec:
+def _spec(volume: Volume, side: str, limits: tuple[float, ...], *, slices: int) -> ImageSpec:
     """What a side is read as: so many slices are its channels. DataError for values whose range nobody says."""
     channels = volume.components * slices
     if limits:
-        low, high = float(limits[0]), float(limits[-1])
-        return ImageSpec(kind="data", channels=channels, bits=FLOAT, low=low, high=high, clips=True, axes=axes)
+        return ImageSpec(
+            kind="data", channels=channels, bits=FLOAT, low=float(limits[0]), high=float(limits[-1]), clips=True
+        )
     if volume.bits > 8:
         hint = f"Say which values mean the ends of the range: --set dataset.{side}_range=[LOW,HIGH]"
         raise DataError(f"{volume.name}: values of more than 8 bits", hint=hint)
-    spec = spec_of(channels=channels, bits=volume.bits)
-    return replace(spec, kind="data" if channels > 1 else "image", axes=axes)
+    return replace(spec_of(channels=channels, bits=volume.bits), kind="data" if channels > 1 else "image")

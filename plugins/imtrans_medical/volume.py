@@ -175,6 +175,10 @@ def layout_of(volume: Volume, spec: ImageSpec) -> Layout:
     A model of pictures sees a slice as a grey picture. DataError where the channels cannot be filled.
     """
     components, channels = volume.components, spec.channels
+    if spec.is_volume:
+        if channels != components:
+            raise DataError(f"{volume.name}: {components} values a voxel; the model of volumes takes {channels}")
+        return Layout(has_all=True, neighbours=0)
     if spec.kind == "labels" or (spec.kind == "image" and channels != components):
         return Layout(has_all=False, neighbours=0)
     if components > 1 and channels % components == 0 and channels // components % 2:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from imtrans.errors import DataError
+from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import DatasetContext, DatasetDescription, Pair
 from imtrans.kit.bases import BaseDataset
 from imtrans.kit.images.masks import MASK, MASK_SPEC
 from imtrans_medical.opening import is_packed
 from imtrans_medical.pairs import VolumePair, check_grid, pairs_of, patients
-from imtrans_medical.side_specs import spec_of_sides
+from imtrans_medical.side_specs import Seen, spec_of_sides
 from imtrans_medical.windows import Place, Windows
 
 TRIES = 16  # places that are looked at for one with enough content
@@ -34,6 +34,7 @@ class Volumes(BaseDataset):
         slices: int,
         plane: str,
         neighbours: int,
+        depth: int,
         patient: str,
         least: float,
         background: float,
@@ -45,17 +46,22 @@ class Volumes(BaseDataset):
         self._pairs, is_undivided = pairs_of(folder, context.split)
         patient_of = patients(folder, patient)
         self._slices, self._least, self._background = slices, least, background
-        self._size = (context.size[0], context.size[-1]) if context.size else (256, 256)
+        size = (context.size[0], context.size[-1]) if context.size else (256, 256)
+        self._size = (max(1, depth), *size)
         self.is_drawn = context.split == "train"
-        spec = context.data_spec or spec_of_sides(self._pairs[0], plane, neighbours, (source_range, target_range))
+        if depth and neighbours:
+            raise ConfigError("dataset.depth, dataset.neighbours: not both", hint="Blocks have no neighbours.")
+        seen = Seen(plane, neighbours, is_volume=depth > 0)
+        spec = context.data_spec or spec_of_sides(self._pairs[0], seen, (source_range, target_range))
         self.data_spec = replace(spec, extras={MASK: MASK_SPEC})
-        self._sources = Windows("source", spec.source, self._size)
-        self._targets = Windows("target", spec.target, self._size)
+        self._sources = Windows("source", spec.source, size, depth=depth)
+        self._targets = Windows("target", spec.target, size, depth=depth)
         for pair in self._pairs:
             check_grid(pair, self._sources.raster(pair.source).volume, self._targets.raster(pair.target).volume)
-        people = {patient_of(pair.name) for pair in self._pairs}
+        people = len({patient_of(pair.name) for pair in self._pairs})
+        kind = "blocks" if depth else "slices"
         self.description = DatasetDescription(
-            layout=f"{len(self._pairs)} pairs of volumes of {len(people)} patients, {slices} slices of each",
+            layout=f"{len(self._pairs)} pairs of volumes of {people} patients, {slices} {kind} of each",
             sides=("A", "B"),
             notes=self._notes(),
             is_undivided=is_undivided,
@@ -95,13 +101,13 @@ class Volumes(BaseDataset):
     def _places(self, pair: VolumePair, number: int) -> Iterator[Place]:
         random = np.random.Generator(np.random.Philox(key=[number, zlib.crc32(b"volumes")]))
         raster = self._sources.raster(pair.source)
+        sizes = (raster.slices, *raster.size)
         for _ in range(TRIES):
             yield Place(
-                int(random.integers(raster.slices)),
                 *(
                     int(random.integers(0, n - wanted + 1)) if n >= wanted else -((wanted - n) // 2)
-                    for n, wanted in zip(raster.size, self._size, strict=True)
-                ),
+                    for n, wanted in zip(sizes, self._size, strict=True)
+                )
             )
 
     def _content(self, pair: VolumePair, place: Place) -> float:

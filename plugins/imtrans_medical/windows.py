@@ -17,7 +17,7 @@ OPEN = 16  # volumes of a side that a process keeps open
 
 
 class Place(NamedTuple):
-    """A window of a slice; it may begin before row or column 0 where a slice is smaller than a window."""
+    """Where a window, or a block of slices, begins: before 0 where the volume is smaller."""
 
     number: int
     row: int
@@ -25,10 +25,11 @@ class Place(NamedTuple):
 
 
 class Windows:
-    """Windows of one size, read as a specification says; `side` names it."""
+    """Windows of one size, read as a specification says; `side` names it. Of volumes blocks of `depth` slices."""
 
-    def __init__(self, side: str, spec: ImageSpec, size: tuple[int, int]) -> None:
-        self.spec, self._size, self._option = spec, size, f"dataset.{side}_range=[LOW,HIGH]"
+    def __init__(self, side: str, spec: ImageSpec, size: tuple[int, int], *, depth: int) -> None:
+        self.spec, self._size, self._depth = spec, size, depth
+        self._option = f"dataset.{side}_range=[LOW,HIGH]"
         self._open: OrderedDict[Path, VolumeRaster] = OrderedDict()
         self._process = os.getpid()
 
@@ -44,14 +45,22 @@ class Windows:
         return self._open[path]
 
     def read(self, path: Path, place: Place) -> tuple[Array, Array]:
-        """A window, (h, w, C), and where it has values, (h, w): not beyond the slice."""
+        """A window, (h, w, C), and where it has values, (h, w): not beyond the slice. Of volumes a block (d, h, w, C)."""
+        if not self.spec.is_volume:
+            return self._window(path, place)
+        numbers = range(place.number, place.number + self._depth)
+        windows = [self._window(path, place._replace(number=number)) for number in numbers]
+        return np.stack([values for values, _ in windows]), np.stack([inside for _, inside in windows])
+
+    def _window(self, path: Path, place: Place) -> tuple[Array, Array]:
         raster, low, starts = self.raster(path), self.spec.low, (place.row, place.column)
         rows, columns = (
             range(max(0, s), min(n, s + w)) for s, n, w in zip(starts, raster.size, self._size, strict=True)
         )
-        values = raster.read(rows, columns, plane=place.number)
-        valid = raster.valid(rows, columns, plane=place.number)
-        inside: Array = np.ones((len(rows), len(columns)), bool) if valid is None else valid
+        number = min(max(place.number, 0), raster.slices - 1)
+        values, valid = raster.read(rows, columns, plane=number), raster.valid(rows, columns, plane=number)
+        inside: Array = np.full((len(rows), len(columns)), number == place.number)
+        inside &= True if valid is None else valid
         values = np.where(inside[..., None], values, np.asarray(low, values.dtype))
         values = conform(values, self.spec, bits=raster.bits, name=raster.volume.name, option=self._option)
         before = [max(0, -s) for s in starts]

@@ -3,15 +3,24 @@
 import nibabel
 import numpy as np
 import pytest
+from example_methods import FOLDERS
 from factories import config, go_on, job
-from volumes import OBLIQUE, noise, write_nifti, write_pairs
+from volumes import OBLIQUE, noise, phantom, write_nifti, write_pairs
 
+import imtrans
+from imtrans.config.resolve import resolve
+from imtrans.config.sources import Assignment, Layer
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.data.sampler import SampleIndex
-from imtrans.engine.training import trainer
+from imtrans.engine.inference.large.footprint import TileLimits
+from imtrans.engine.inference.raster_translation import RasterWork
+from imtrans.engine.training import setup, trainer
 from imtrans.errors import ConfigError, DataError
+from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef
+from imtrans.plugins.discovery import Selection, discover
 from imtrans.testing import check_dataset
+from imtrans_medical.nifti import Nifti
 
 SMALL = {"generator.depth": "2", "generator.width": "2", "discriminator.width": "2", "metrics": '["l1", "psnr"]'}
 SMALL |= {"data.size": "32", "augment": "[]"}
@@ -127,6 +136,47 @@ def test_neighbours_are_channels_of_the_source_alone(heads):
     pair = data.drawn(0, 1)
     assert np.abs(2 * pair.source[..., 1:2] - 1000 - pair.target).max() < 60
     assert not np.array_equal(pair.source[..., 0], pair.source[..., 1])
+
+
+def test_blocks_are_of_three_axes_and_masked_beyond_the_volume(heads):
+    data = loader(heads, size="16", depth=16).source.dataset  # of 12 slices
+    pair = data.drawn(0, 1)
+    assert pair.source.shape == pair.target.shape == pair.extras["mask"].shape == (16, 16, 16, 1)
+    inside = pair.extras["mask"][..., 0] > 0
+    assert (inside.all((1, 2)) == (np.abs(np.arange(16) - 7.5) < 6)).all()
+    assert np.abs(2 * pair.source - 1000 - pair.target)[inside].max() < 60
+    part = loader(heads, size="16", depth=4).source.dataset
+    assert len({part.drawn(0, n).source.tobytes() for n in range(3)}) == 3
+    with pytest.raises(ConfigError, match="not both"):
+        len(loader(heads, depth=4, neighbours=1).source.dataset)
+
+
+@pytest.fixture
+def sketches(monkeypatch):
+    """The catalog with the networks of three axes of examples/methods."""
+    for folder in FOLDERS:
+        monkeypatch.syspath_prepend(folder)
+    return discover(Selection(allow=frozenset({"imtrans-example-methods"})))
+
+
+@pytest.mark.slow
+def test_a_model_of_three_axes_translates_whole_volumes(heads, sketches, tmp_path):
+    catalog = Catalog(sketches.records)
+    values = {("train", "steps"): 2, ("train", "num_samples"): 1, ("data", "size"): 16}
+    layer = Layer("test", [Assignment(key, value, "test") for key, value in values.items()])
+    config = resolve(catalog, "example-volume", dataset=chosen(heads, depth=8), layers=[layer])
+    made = setup.setup_training(config, catalog=catalog, plugins=sketches, folder=tmp_path / "run", is_quiet=True)
+    trainer.fit(made)
+    model = imtrans.load(tmp_path / "run", plugins=sketches)
+    source = write_nifti(tmp_path / "new.nii", np.rint(1000 * phantom(20, 18, 7)).astype(np.int16))
+    RasterWork(translator=model, limits=TileLimits()).run(Nifti(), source, tmp_path / "out.nii", lambda *_: None)
+    result = nibabel.load(tmp_path / "out.nii")
+    assert (result.shape, result.affine.tobytes()) == ((20, 18, 7), nibabel.load(source).affine.tobytes())
+    # The same as the network gives of the block itself, in the body's axes: OBLIQUE runs to L, A, S.
+    block = np.asarray(nibabel.load(source).dataobj, np.float32)[:, ::-1].transpose(2, 1, 0)[..., None]
+    expected = model.run(block)
+    np.testing.assert_array_equal(np.asarray(result.dataobj)[:, ::-1].transpose(2, 1, 0), expected[..., 0])
+    assert np.ptp(expected) > 0
 
 
 def test_compressed_volumes_are_unpacked_once_and_this_is_said(heads, tmp_path, monkeypatch):
