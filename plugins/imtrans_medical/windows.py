@@ -45,7 +45,7 @@ class Windows:
         return self._open[path]
 
     def read(self, path: Path, place: Place) -> tuple[Array, Array]:
-        """A window, (h, w, C), and where it has values, (h, w): not beyond the slice. Of volumes a block (d, h, w, C)."""
+        """A window, (h, w, C), and where it has values, (h, w): not beyond the slice. Of volumes a block, (d, ...)."""
         if not self.spec.is_volume:
             return self._window(path, place)
         numbers = range(place.number, place.number + self._depth)

@@ -159,7 +159,7 @@ class _Formats:
         """The first format that recognises a file, or a folder as one thing."""
         for component in self._components:
             info = component.info
-            if file.name.lower().endswith(tuple(info.suffixes)) or (info.has_folders and file.is_dir()):
+            if file.name.lower().endswith(tuple(info.suffixes)) or (info.has_folders and _may_be_one(file)):
                 made = self._format(component.name)
                 if made.recognises(file):
                     return made
@@ -179,6 +179,17 @@ def _files(path: Path, formats: _Formats) -> Iterator[tuple[Path, Path]]:
         yield path, Path(path.name)
     else:
         yield from ((file, file.relative_to(path)) for file in sorted(_below(path, formats)))
+
+
+def _may_be_one(folder: Path) -> bool:
+    """Whether it is a folder, and not one of pictures, to see which no format has to be made: that takes a second."""
+    from imtrans.kit.formats import is_picture
+
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        first = next((entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()), "")
+    return first != "" and not is_picture(first)
 
 
 def _below(top: Path, formats: _Formats) -> Iterator[Path]:
