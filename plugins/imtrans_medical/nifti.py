@@ -26,7 +26,7 @@ GEOMETRY = (
     *("dim_info", "xyzt_units", "pixdim", "toffset", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"),
     *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
 )
-LEVEL = 6  # of compression
+LEVEL = 1  # of compression, as nibabel: floats hardly get smaller with more, which takes up to six times as long
 
 
 class Nifti:
@@ -194,7 +194,7 @@ def unpack(path: Path, target: Path) -> None:
                 shutil.copyfileobj(packed, file, 1 << 20)
             part.replace(target)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             hint = f"{path} is unpacked there. Make room, or set TMPDIR (translation) or IMTRANS_HOME (training)."
             raise ResourceError(f"{target.parent}: {error.strerror}", hint=hint) from None
         raise

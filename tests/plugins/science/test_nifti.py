@@ -1,6 +1,7 @@
 """NIfTI: the grid stays to the bit, slices are seen as they lie in the body, and what is refused."""
 
 import gzip
+import resource
 import sys
 
 import nibabel
@@ -9,7 +10,7 @@ import pytest
 from volumes import OBLIQUE, noise, write_nifti
 
 import imtrans
-from imtrans.errors import ConfigError, DataError, NotInstalledError
+from imtrans.errors import ConfigError, DataError, NotInstalledError, ResourceError
 from imtrans.interfaces import ImageSpec
 from imtrans.testing import check_format
 from imtrans_medical.nifti import Nifti
@@ -179,6 +180,19 @@ def test_broken_files_and_other_values_are_named(cli, run, tmp_path):
         Nifti().open(tmp_path / "flat.nii", GREY)
     with pytest.raises(ConfigError, match="NIfTI is written as"):
         Nifti().create(tmp_path / "a.png", Nifti().open(write_nifti(tmp_path / "a.nii", noise(4, 4, 4)), GREY), GREY)
+
+
+def test_a_disk_without_room_for_what_is_unpacked_is_said(tmp_path):
+    raster = Nifti().open(write_nifti(tmp_path / "head.nii.gz", noise(64, 64, 20)), GREY)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # files may grow to 20 kB
+    try:
+        with pytest.raises(ResourceError, match="File too large") as caught:
+            raster.read(range(64), range(64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "head.nii.gz is unpacked there. Make room, or set TMPDIR" in caught.value.hint
+    raster.close()
 
 
 def test_a_file_that_does_not_say_how_it_lies_is_said(cli, run, tmp_path):
