@@ -35,9 +35,10 @@ def phantom(*shape, seed=0):
     return np.where(organ, 1.0, 0.4 * body).astype(np.float32)
 
 
-def write_pairs(folder, names, shape=(48, 40, 12), *, suffix=".nii.gz", slope=1.0):
-    """Volumes in A (0 to 1000) and B, of the same places (-1000 for air, up to 1000), of these names."""
-    for number, name in enumerate(names):
+def write_pairs(folder, names, shape=(48, 40, 12), *, suffix=".nii.gz", first=0):
+    """Volumes in A (0 to 1000) and B, of the same places (-1000 for air, up to 1000), of these names; the bodies are
+    other ones from `first` on."""
+    for number, name in enumerate(names, first):
         values = phantom(*shape, seed=number)
         noise_of = np.random.default_rng(number).normal(0, 5, shape)
         write_nifti(folder / "A" / f"{name}{suffix}", np.rint(1000 * values + noise_of).astype(np.int16))

@@ -235,7 +235,7 @@ def test_a_model_of_volumes_learns_and_translates_another_volume(cli, heads, tmp
     }
     settings |= {"inference.norm": "running", "inference.dropout": "false"}
     trainer.fit(job(tmp_path / "run", settings, dataset=chosen(heads, neighbours=1)))
-    write_pairs(tmp_path / "new", ("p9",), (64, 48, 6), suffix=".nii")
+    write_pairs(tmp_path / "new", ("p9",), (64, 48, 6), suffix=".nii", first=9)
     source = tmp_path / "new" / "A" / "p9.nii"
     outcome = cli("translate", str(tmp_path / "run"), str(source), "-o", str(tmp_path / "out.nii.gz"))
     assert outcome.code == 0, outcome.err
