@@ -149,7 +149,7 @@ def _decoded(header: Any) -> Any:
 def _step(spec: ImageSpec) -> tuple[str, str]:
     """What one stored step is, and what 0 is, as DICOM writes numbers."""
     span = spec.high - spec.low
-    is_whole = spec.low.is_integer() and spec.high.is_integer() and STEPS <= span <= 65535
+    is_whole = float(spec.low).is_integer() and float(spec.high).is_integer() and STEPS <= span <= 65535
     return ("1" if is_whole else _number(span / 65535)), _number(spec.low)
 
 

@@ -13,7 +13,7 @@ from imtrans.kit.images.conform import conform
 from imtrans_medical.opening import open_volume
 from imtrans_medical.volume import VolumeRaster
 
-OPEN = 16  # volumes of a side that a process keeps open
+OPEN = 64  # volumes of a side that a process keeps open, each with a few slices in memory
 
 
 class Place(NamedTuple):
