@@ -6,6 +6,7 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.kit.images import Array
+from imtrans.kit.pretrained import installed
 
 # Rows, columns and slices run towards these sides, as such slices are shown: A front, P back, L left, R right, S head,
 # I feet.
@@ -45,9 +46,8 @@ class Order(NamedTuple):
 def directions(affine: Array, name: str) -> str:
     """Where each axis of a file runs to, as "LPS": the nearest of the body's axes. DataError for an affine that has
     no directions. The affine gives millimetres to R, A and S."""
-    from nibabel.orientations import aff2axcodes
-
-    codes: Any = aff2axcodes(affine) if np.isfinite(affine).all() else (None,)
+    orientations = installed("nibabel.orientations", needed_by=name, extra="medical")
+    codes = orientations.aff2axcodes(affine) if np.isfinite(affine).all() else (None,)
     if None in codes:
         raise DataError(
             f"{name}: its affine has no direction for an axis", hint=f"It is {np.round(affine, 3).tolist()}"
