@@ -46,8 +46,8 @@ class Order(NamedTuple):
 def directions(affine: Array, name: str) -> str:
     """Where each axis of a file runs to, as "LPS": the nearest of the body's axes. DataError for an affine that has
     no directions. The affine gives millimetres to R, A and S."""
-    orientations = installed("nibabel.orientations", needed_by=name, extra="medical")
-    codes = orientations.aff2axcodes(affine) if np.isfinite(affine).all() else (None,)
+    orientations: Any = installed("nibabel.orientations", needed_by=name, extra="medical")
+    codes: Any = orientations.aff2axcodes(affine) if np.isfinite(affine).all() else (None,)
     if None in codes:
         raise DataError(
             f"{name}: its affine has no direction for an axis", hint=f"It is {np.round(affine, 3).tolist()}"

@@ -69,6 +69,7 @@ def test_low_values_that_are_white_are_turned_once(tmp_path):
     check_format("dicom", tmp_path / "chest.dcm", spec=DEEP)  # the copy is read as the same, so it is not turned again
 
 
+@pytest.mark.slow
 def test_a_series_is_translated_to_a_series_of_its_places(cli, model, tmp_path):
     stored = noise(5, 40, 36, low=0, high=1000, dtype=np.uint16)
     private = {"SmallestImagePixelValue": 3, "WindowCenter": 40, "WindowWidth": 80}
