@@ -15,6 +15,7 @@ from foreign_networks import patch_critic, residual_net
 from hub_server import served
 from PIL import Image
 from scenes import write_scene
+from volumes import noise, write_pairs, write_series
 from web_runtime import web_flags
 
 from imtrans.cli.main import run
@@ -161,6 +162,13 @@ def layouts(top, pictures):
             table.write(",".join(row.values()) + "\n" if number == 0 else "")
 
 
+def medical(top):
+    """Paired volumes, another one, and a series of DICOM."""
+    write_pairs(top / "heads", ("p1", "p2", "p3"), (72, 80, 5))
+    shutil.copy(top / "heads" / "A" / "p1.nii.gz", top / "mr.nii.gz")
+    write_series(top / "series", noise(3, 64, 64, low=0, high=1000, dtype=np.uint16))
+
+
 def table(top):
     """The pairs of two folders as columns of a parquet file."""
     from pyarrow import parquet, table
@@ -190,6 +198,7 @@ def desk(tmp_path, monkeypatch, pairs):
         for side in "AB":
             (tmp_path / "land" / side).mkdir(parents=True, exist_ok=True)
             write_scene(tmp_path / "land" / side / f"{number}.tif")
+    medical(tmp_path)
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))
     monkeypatch.chdir(tmp_path)

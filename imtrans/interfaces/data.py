@@ -30,7 +30,9 @@ class ImageSpec:
     pictures are laid on the colour `background` when they are read (None: their hidden colours are taken).
     `space` says what the values are where that is not RGB: "grey" (three times), "lab-l" and "lab-ab", which together
     make a picture; pictures are converted to it before they are translated, and back afterwards
-    (`imtrans.kit.images.color`).
+    (`imtrans.kit.images.color`). For slices of volumes `axes` says where rows, columns and slices run to, in letters
+    that the format knows ("PLS": back, left and head of a body); "": as files have them. With `is_volume` networks see
+    three axes at once: arrays are (slices, rows, columns, C), and volumes are translated as a whole.
     """
 
     kind: Literal["image", "labels", "data"] = "image"
@@ -48,6 +50,8 @@ class ImageSpec:
     is_stack: bool = False
     background: tuple[int, int, int] | None = (255, 255, 255)
     space: Literal["", "grey", "lab-l", "lab-ab"] = ""
+    axes: str = ""
+    is_volume: bool = False
 
     @property
     def num_channels(self) -> int:

@@ -201,9 +201,13 @@ class ExporterInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class FormatInfo:
-    """Which files a format reads: those whose names end, in lower case, in one of the `suffixes` (".tif")."""
+    """Which files a format reads: those whose names end, in lower case, in one of the `suffixes` (".tif").
+
+    With `has_folders` also folders of any name that it recognises, each as one thing (a series of slices).
+    """
 
     suffixes: Sequence[str]
+    has_folders: bool = False
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,9 @@ def _copy(raster: "Raster", writer: Any, plane: int, name: str) -> None:
     for rows, columns in _quarters(raster.size):
         part = raster.read(rows, columns, plane=plane)
         same = whole[rows.start : rows.stop, columns.start : columns.stop]
-        require(part.dtype == whole.dtype and (part == same).all(), f"{name}: a window is no part of the whole")
+        # Where a file has no value there may be NaN.
+        is_same = part.dtype == whole.dtype and ((part == same) | (part != part)).all()
+        require(is_same, f"{name}: a window is no part of the whole")
         valid = raster.valid(rows, columns, plane=plane)
         require(valid is None or valid.shape == part.shape[:2], f"{name}: `valid` has another size than its window")
         writer.write(rows, columns, part, valid=valid, plane=plane)

@@ -83,7 +83,11 @@ ELSEWHERE = {
     ("network", "flow-unet"): "plugins/test_registration.py",  # it sees two pictures at once
     ("method", "reggan"): "plugins/test_registration.py",
     ("dataset", "scenes"): "plugins/science/test_scenes.py",
+    ("dataset", "volumes"): "plugins/science/test_volumes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
+    ("format", "nifti"): "plugins/science/test_nifti.py",
+    ("format", "metaimage"): "plugins/science/test_metaimage.py",
+    ("format", "dicom"): "plugins/science/test_dicom.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]

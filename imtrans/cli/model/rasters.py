@@ -1,5 +1,6 @@
 """imtrans translate, of files of formats that plugins read by windows"""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def raster_inputs(session: Session, options: TranslateOptions) -> list[RasterInp
     found: list[RasterInput] = []
     others = [text for text in options.inputs if is_stored(text)]
     for path in expanded(text for text in options.inputs if not is_stored(text)):
-        for file, name in _files(path, formats.suffixes):
+        for file, name in _files(path, formats):
             known = formats.of(file)
             if known:
                 found.append(RasterInput(file, name, known))
@@ -84,6 +85,8 @@ def _jobs(options: TranslateOptions, inputs: Sequence[RasterInput]) -> tuple[lis
 def _named(given: RasterInput) -> Path:
     suffix = given.format.suffix(given.path)
     stem = given.name.name
+    if not suffix:  # a folder
+        return given.name
     # A suffix may have two dots, which Path.with_suffix does not know.
     stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else given.name.stem
     return given.name.with_name(f"{stem}{suffix}")
@@ -91,16 +94,21 @@ def _named(given: RasterInput) -> Path:
 
 def _check(options: TranslateOptions, path: Path) -> None:
     """ConfigError for options that are made for pictures."""
+    from imtrans.kit.formats import is_picture
+
     chosen = {"samples": options.samples > 1, "uncertainty": options.uncertainty, "compare": options.compare}
     chosen |= {"part": bool(options.part), "manifest": bool(options.manifest), "grid": options.grid is not None}
     chosen |= {"whole": options.whole, "instances": bool(options.instances)}
+    hint = (
+        "Leave it out, or add --format png to translate the pixels alone." if is_picture(path.name) else "Leave it out."
+    )
     for flag, is_given in chosen.items():
         if is_given:
             what = f"--{flag}: is for plain pictures, {path} keeps what its format says beside the pixels"
-            raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+            raise ConfigError(what, hint=hint)
     if options.size not in ("train", "native"):
         what = f"--size {options.size}: {path} is translated pixel by pixel, so that its place stays true"
-        raise ConfigError(what, hint="Leave it out, or add --format png to translate the pixels alone.")
+        raise ConfigError(what, hint=hint)
 
 
 def _work(session: Session, options: TranslateOptions) -> "RasterWork":
@@ -148,9 +156,10 @@ class _Formats:
         return tuple(s for c in self._components for s in c.info.suffixes)
 
     def of(self, file: Path) -> "Format | None":
-        """The first format that recognises a file."""
+        """The first format that recognises a file, or a folder as one thing."""
         for component in self._components:
-            if file.name.lower().endswith(tuple(component.info.suffixes)):
+            info = component.info
+            if file.name.lower().endswith(tuple(info.suffixes)) or (info.has_folders and _may_be_one(file)):
                 made = self._format(component.name)
                 if made.recognises(file):
                     return made
@@ -164,15 +173,32 @@ class _Formats:
         return self._made[name]
 
 
-def _files(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
-    """A file, or those of a folder that are pictures or end in one of the suffixes, with their names below it."""
-    if not path.is_dir() or path.name.lower().endswith(suffixes):
+def _files(path: Path, formats: _Formats) -> Iterator[tuple[Path, Path]]:
+    """A file, or what is in a folder, with the names below it."""
+    if not path.is_dir() or path.name.lower().endswith(formats.suffixes) or formats.of(path):
         yield path, Path(path.name)
-        return
+    else:
+        yield from ((file, file.relative_to(path)) for file in sorted(_below(path, formats)))
+
+
+def _may_be_one(folder: Path) -> bool:
+    """Whether it is a folder, and not one of pictures, to see which no format has to be made: that takes a second."""
     from imtrans.kit.formats import is_picture
 
-    for file in sorted(
-        p for p in path.rglob("*") if not any(part.startswith(".") for part in p.parts[len(path.parts) :])
-    ):
-        if file.name.lower().endswith(suffixes) or (file.is_file() and is_picture(file.name)):
-            yield file, file.relative_to(path)
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        first = next((entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()), "")
+    return first != "" and not is_picture(first)
+
+
+def _below(top: Path, formats: _Formats) -> Iterator[Path]:
+    """Files below a folder that are pictures or end in a suffix of a format, and folders that are one thing."""
+    from imtrans.kit.formats import is_picture
+
+    for folder, folders, names in os.walk(top):
+        shown = [name for name in folders if not name.startswith(".")]
+        whole = [n for n in shown if n.lower().endswith(formats.suffixes) or formats.of(Path(folder, n))]
+        folders[:] = [name for name in shown if name not in whole]
+        files = [n for n in names if n[0] != "." and (n.lower().endswith(formats.suffixes) or is_picture(n))]
+        yield from (Path(folder, name) for name in (*whole, *files))

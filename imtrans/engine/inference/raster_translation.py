@@ -39,8 +39,11 @@ class RasterWork:
         with contextlib.closing(raster), _whole(target) as partial:
             writer = kind.create(partial, raster, self.translator.target)
             with contextlib.closing(writer):
-                for plane in range(raster.planes):
-                    self._plane(raster, plane, writer, str(source), tick)
+                if self.translator.source.is_volume:
+                    self._volume(raster, writer, str(source))
+                else:
+                    for plane in range(raster.planes):
+                        self._plane(raster, plane, writer, str(source), tick)
             return self.translator.reader.change_of(raster.size, "native"), [*raster.notes]
 
     def _plane(self, raster: Raster, plane: int, writer: RasterWriter, name: str, tick: Tick) -> None:
@@ -55,6 +58,13 @@ class RasterWork:
 
         run = self.translator.run_windows
         run(read, raster.size, write, seed=self.seed, limits=self.limits, tick=tick_plane)
+
+    def _volume(self, raster: Raster, writer: RasterWriter, name: str) -> None:
+        """All planes at once, by a model that sees three axes."""
+        rows, columns = map(range, raster.size)
+        planes = [self._source(raster, rows, columns, plane, name) for plane in range(raster.planes)]
+        for plane, values in enumerate(self.translator.run(np.stack(planes), seed=self.seed)):
+            writer.write(rows, columns, values, valid=raster.valid(rows, columns, plane=plane), plane=plane)
 
     def _source(self, raster: Raster, rows: range, columns: range, plane: int, name: str) -> Array:
         """A window as the model takes it; pixels without a value have the lowest of the range."""
