@@ -44,24 +44,30 @@ def test_a_shift_says_where_a_pixel_comes_from():
     torch.testing.assert_close(warped(picture, shifts)[:, :, :-2, 3:], picture[:, :, 2:, :-3])
     half = torch.zeros(2, 2, 8, 9)
     half[:, 1] = 0.5
-    between = (picture[..., :-1] + picture[..., 1:]) / 2
-    torch.testing.assert_close(warped(picture, half)[..., :-1], between)
-    torch.testing.assert_close(warped(picture, half)[..., -1], picture[..., -1])  # the border goes on
+    # Keys' cubic of a = -3/4 in the middle between two pixels: -3/32, 19/32, 19/32, -3/32; the border goes on.
+    wide = torch.nn.functional.pad(picture, (1, 2, 0, 0), mode="replicate")
+    outer, inner = wide[..., :-3] + wide[..., 3:], wide[..., 1:-2] + wide[..., 2:-1]
+    torch.testing.assert_close(warped(picture, half), (19 * inner - 3 * outer) / 32)
 
 
-def test_the_gradient_of_a_move_is_that_of_finite_differences():
+def test_a_move_and_its_gradient_are_those_of_cubic_convolution():
     picture, shifts = noise(1, 1, 5, 6), (0.6 * noise(1, 2, 5, 6, seed=1) + 0.3).requires_grad_()
+
+    def weights(t):
+        near, far = lambda x: ((1.25 * x - 2.25) * x) * x + 1, lambda x: ((-0.75 * x + 3.75) * x - 6) * x + 3
+        return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
     def moved(picture, shifts):
         rows, columns = torch.arange(5.0)[:, None] + shifts[:, 0], torch.arange(6.0) + shifts[:, 1]
-        rows, columns = rows.clamp(0, 4), columns.clamp(0, 5)
-        top, left = rows.floor().clamp(max=3), columns.floor().clamp(max=4)
-        down, right = rows - top, columns - left
-        at = lambda r, c: picture[0, 0][r.long(), c.long()]  # noqa: E731
-        upper = at(top, left) * (1 - right) + at(top, left + 1) * right
-        lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
-        return (upper * (1 - down) + lower * down)[None]
+        top, left = rows.floor().detach(), columns.floor().detach()
+        at = lambda r, c: picture[0, 0][r.clamp(0, 4).long(), c.clamp(0, 5).long()]  # noqa: E731
+        return sum(
+            down * right * at(top + i - 1, left + k - 1)
+            for i, down in enumerate(weights(rows - top))
+            for k, right in enumerate(weights(columns - left))
+        )[None]
 
+    torch.testing.assert_close(moved(picture, shifts), warped(picture, shifts), atol=1e-5, rtol=1e-4)
     wanted = torch.autograd.grad(moved(picture, shifts).square().sum(), shifts)[0]
     given = torch.autograd.grad(warped(picture, shifts).square().sum(), shifts)[0]
     torch.testing.assert_close(given, wanted, atol=1e-4, rtol=1e-4)
