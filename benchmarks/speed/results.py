@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import checkpoint, data, machine, start, step, translate
+from benchmarks.speed import checkpoint, data, growth, machine, start, step, translate
 from benchmarks.speed.rows import Row, table
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
@@ -39,17 +39,22 @@ def _memory(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
     return start.measure_memory(folder, rounds=rounds, **({"size": 32, "steps": 2} if is_tiny else {}))
 
 
+def _growth(folder: Path, *, rounds: int, is_tiny: bool) -> str:  # noqa: ARG001 - not beside the plain way
+    return growth.measure(folder, is_tiny=is_tiny)
+
+
 def _checkpoint(folder: Path, *, rounds: int, is_tiny: bool) -> list[Row]:
     return checkpoint.measure(folder, rounds=rounds, **({"size": 32} if is_tiny else {}))
 
 
-PARTS: Mapping[str, Callable[..., list[Row]]] = {
+PARTS: Mapping[str, Callable[..., list[Row] | str]] = {
     "step": _step,
     "data": _data,
     "translate": _translate,
     "start": _start,
     "checkpoint": _checkpoint,
     "memory": _memory,
+    "growth": _growth,
 }
 
 
@@ -59,8 +64,8 @@ def run(names: Sequence[str], folder: Path, *, rounds: int, is_tiny: bool) -> st
     print(sections[0], flush=True)
     for name in names:
         (folder / name).mkdir()
-        rows = PARTS[name](folder / name, rounds=rounds, is_tiny=is_tiny)
-        sections.append(f"### {name}\n\n{table(rows)}")
+        told = PARTS[name](folder / name, rounds=rounds, is_tiny=is_tiny)
+        sections.append(f"### {name}\n\n{told if isinstance(told, str) else table(told)}")
         print(f"\n{sections[-1]}", flush=True)
     return "\n\n".join(sections)
 

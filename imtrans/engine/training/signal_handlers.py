@@ -87,13 +87,14 @@ def capture_signals() -> Iterator[SignalFlags]:
     flags = SignalFlags()
     before: dict[int, Any] = {}
 
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what the signal module calls
+    def note(number: int, frame: FrameType | None) -> None:
         if number == SAVE:
             flags.wants_save = True
         elif flags.stop and not flags.is_echo(number):
             for known in STOPS:
                 signal.signal(known, before[known])
-            signal.raise_signal(number)
+            # A handler of Python's is called here: raised anew, its exception could come within a finaliser, and be lost.
+            before[number](number, frame) if callable(before[number]) else signal.raise_signal(number)
         else:
             flags.ask_to_stop(number)
 
