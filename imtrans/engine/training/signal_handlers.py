@@ -93,7 +93,7 @@ def capture_signals() -> Iterator[SignalFlags]:
         elif flags.stop and not flags.is_echo(number):
             for known in STOPS:
                 signal.signal(known, before[known])
-            # A handler of Python's is called here: raised anew, its exception could come within a finaliser, and be lost.
+            # Python's own is called here: raised anew, its exception could come within a finaliser, and be lost.
             before[number](number, frame) if callable(before[number]) else signal.raise_signal(number)
         else:
             flags.ask_to_stop(number)
