@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.speed import gpu, results
+from benchmarks.speed import chart, gpu, results
 from benchmarks.speed.results import PARTS
 
 
@@ -28,6 +28,7 @@ def main() -> None:
         text = results.run(names, Path(top), rounds=asked.rounds, is_tiny=asked.tiny)
     if asked.part == "all" and not asked.tiny:
         results.keep(text)
+        chart.keep(results.RESULTS)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ class UNetOptions:
     upsampling: Literal["transposed", "resize"] = option(
         "transposed", "transposed convolution, or nearest resize and 3x3 convolution, which leaves no checkerboard"
     )
+    detail: int = option(
+        0,
+        "channels of two further convolutions at full size, joined with the source: finer edges; 0: none, the paper's",
+        low=0,
+    )
     skips: bool = option(True, "join each encoder output to the decoder block of its size")
     init_type: Literal["normal", "xavier"] = option(
         "normal", "rule of the initial weights: normal, or Xavier's with init_std as its gain, as in CUT's code"

@@ -42,10 +42,10 @@ class UNet(nn.Module):
         joined = [widths[-1], *(width * (1 + options.skips) for width in widths[-2::-1])]
         self.encoder = nn.ModuleList(blocks.encoder([source_channels, *widths], inner))
         self.decoder = nn.ModuleList(blocks.decoder(joined, widths[-2::-1], outer))
-        last = outer[-1]
-        self.output = nn.Sequential(
-            *([last()] if last else []), blocks.upsample(joined[-1], target_channels, has_bias=True), nn.Tanh()
-        )
+        last, detail = outer[-1], options.detail
+        up = blocks.upsample(joined[-1], detail or target_channels, has_bias=True)
+        self.output = nn.Sequential(*([last()] if last else []), up, *([] if detail else [nn.Tanh()]))
+        self.detail = _detail(detail, source_channels, target_channels) if detail else None
         initialise(self, std=options.init_std, norm_std=options.init_norm_std, init_type=options.init_type)
 
     def forward(self, source: Tensor) -> Tensor:
@@ -60,7 +60,14 @@ class UNet(nn.Module):
             x = block(x)
             x = torch.cat([x, skips.pop()], dim=1) if self.skips else x
         translated: Tensor = self.output(x)
-        return translated
+        return translated if self.detail is None else self.detail(torch.cat([translated, source], dim=1))
+
+
+def _detail(width: int, source_channels: int, target_channels: int) -> nn.Module:
+    """Convolutions at full size: the paper's network sees the source at half its size at most, and each of its pixels
+    comes from one of the four places of a transposed convolution of stride 2."""
+    first = nn.Conv2d(width + source_channels, width, 3, padding=1)
+    return nn.Sequential(first, nn.LeakyReLU(0.2), nn.Conv2d(width, target_channels, 3, padding=1), nn.Tanh())
 
 
 class _Blocks:

@@ -11,7 +11,7 @@ import torch
 TOP = Path(__file__).parents[2]
 sys.path.insert(0, str(TOP))
 
-from benchmarks.speed import machine, results, step  # noqa: E402
+from benchmarks.speed import chart, machine, results, step  # noqa: E402
 from benchmarks.speed.programs.plain_step import plain_step  # noqa: E402
 from benchmarks.speed.rows import Row  # noqa: E402
 
@@ -73,3 +73,18 @@ def test_the_tables_replace_those_of_before_and_nothing_else(tmp_path):
     assert kept.startswith("# Results\n\nold rows\n\n")
     assert "first" not in kept
     assert kept.count("second") == kept.count(results.BEGIN) == 1
+
+
+def test_the_chart_in_the_docs_is_that_of_the_results():
+    """Else: python -c 'from benchmarks.speed import chart, results; chart.keep(results.RESULTS)'"""
+    rows = chart.bars(results.RESULTS.read_text(encoding="utf-8"))
+    assert len(rows) >= 5
+    assert all(row.low <= row.ratio <= row.high for row in rows)
+    assert chart.DOCS.read_text(encoding="utf-8") == chart.drawn(rows)
+
+
+def test_a_chart_has_the_rows_with_a_goal_beside_the_plain_way():
+    rows = [Row("a < b", [10, 10], [5, 4], goal=1.5), Row("no goal", [1], [1]), Row("its step alone", [1], [1], goal=1)]
+    text = results.table(rows)
+    assert [(bar.name, bar.ratio, bar.goal) for bar in chart.bars(text)] == [("a < b", 2.25, 1.5)]
+    assert "a &lt; b" in chart.drawn(chart.bars(text))
