@@ -84,6 +84,7 @@ ELSEWHERE = {
     ("method", "reggan"): "plugins/test_registration.py",
     ("dataset", "scenes"): "plugins/science/test_scenes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
+    ("format", "ome-tiff"): "plugins/science/test_ome_tiff.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]
