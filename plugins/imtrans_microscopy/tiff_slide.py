@@ -55,7 +55,7 @@ class TiffSlide:
         series = _main(self._file)
         self.sizes = [_size(each) for each in series.levels]
         grid = _grid(self._file, series, self.path)
-        chosen = chosen_level(self.path, self.sizes, grid, level=level, microns=microns)
+        chosen = self.number = chosen_level(self.path, self.sizes, grid, level=level, microns=microns)
         self.grid = level_grid(grid, self.sizes, chosen)
         pages = _pages(series.levels[chosen], self.path)
         self.planes = math.prod(self.grid.counts)
@@ -84,6 +84,11 @@ class TiffSlide:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def __del__(self) -> None:
+        """Close the file of a data set that nobody needs any more; tifffile would warn of it."""
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def _main(file: tifffile.TiffFile) -> Any:
