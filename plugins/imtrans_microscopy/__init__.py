@@ -43,6 +43,14 @@ def imtrans_provide() -> Iterable[Component]:
         info=FormatInfo(suffixes=(".ome.tif", ".ome.tiff", ".tif", ".tiff", ".btf", ".svs", ".ndpi", ".scn", ".bif")),
     )
     yield Component(
+        kind="format",
+        name="ome-zarr",
+        target="imtrans_microscopy.ome_zarr:OmeZarr",
+        summary="OME-Zarr: levels, planes and microns per pixel stay (extra microscopy)",
+        options=LevelOptions,
+        info=FormatInfo(suffixes=(".ome.zarr", ".zarr")),
+    )
+    yield Component(
         kind="dataset",
         name="slides",
         target="imtrans_microscopy.slides:slides",

@@ -14,12 +14,11 @@ from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import ImageSpec, Raster
 from imtrans.kit.images import Array
 from imtrans_microscopy.grid import Grid, grid_of
-from imtrans_microscopy.pyramid import Pyramid, dtype_of, level_sizes
+from imtrans_microscopy.pyramid import NO_NUMBERS, Pyramid, dtype_of, level_sizes
 from imtrans_microscopy.tiff_slide import TiffSlide, is_slide
 
 TILE = 256
 WRITTEN = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".btf")
-NO_NUMBERS = "pixels without a value, or that are no number, are 0 in the translation, of whole numbers"
 
 
 class OmeTiff:

@@ -9,6 +9,8 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array
 
 SMALLEST = 512  # pixels: a level that is no larger is the last one
+# What a writer adds to the notes on the source.
+NO_NUMBERS = "pixels without a value, or that are no number, are 0 in the translation, of whole numbers"
 
 # Level, first row, rows over the whole width (h, W, C) as stored, and where they are valid (None: everywhere).
 Emit = Callable[[int, int, Array, Array | None], None]

@@ -8,6 +8,7 @@ from typing import Any
 
 from imtrans.errors import ConfigError, DataError, join_names
 from imtrans_microscopy.tiff_slide import TiffSlide
+from imtrans_microscopy.zarr_slide import ZarrSlide
 
 SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".btf", ".svs", ".ndpi", ".scn", ".bif", ".ome.zarr", ".zarr")
 
@@ -23,7 +24,8 @@ class SlidePair:
 
 def open_slide(path: Path, *, level: int = 0, microns: float = 0.0) -> Any:
     """A slide of any kind, at one level."""
-    return TiffSlide(path, level=level, microns=microns)
+    kind = ZarrSlide if path.is_dir() else TiffSlide
+    return kind(path, level=level, microns=microns)
 
 
 def pairs_of(folder: Path, split: str) -> tuple[list[SlidePair], bool]:

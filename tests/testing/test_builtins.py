@@ -85,6 +85,7 @@ ELSEWHERE = {
     ("dataset", "scenes"): "plugins/science/test_scenes.py",
     ("format", "geotiff"): "plugins/science/test_geotiff.py",
     ("format", "ome-tiff"): "plugins/science/test_ome_tiff.py",
+    ("format", "ome-zarr"): "plugins/science/test_ome_zarr.py",
     ("dataset", "slides"): "plugins/science/test_slides.py",
     ("method", "regression"): "plugins/test_regression.py",
 }

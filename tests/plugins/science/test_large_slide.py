@@ -1,0 +1,106 @@
+"""A slide far larger than memory: what it takes, and that nothing shows where tiles meet."""
+
+import json
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from factories import job, pairs
+
+import imtrans
+from imtrans.engine.inference.large.footprint import TileLimits
+from imtrans.engine.training import trainer
+from imtrans_microscopy.tiff_slide import TiffSlide
+
+TILE, BANDS = 512, (19, 20)  # rows and columns of tiles that the slide has; there are no others
+
+MEASURED = """
+import json, resource, sys
+from imtrans.cli.main import run
+code = run(sys.argv[1:])
+print(json.dumps([code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
+"""
+
+
+def content(height, width):
+    """Smooth noise, as continuous across borders of tiles as elsewhere."""
+    coarse = np.random.default_rng(0).integers(0, 255, (height // 6 + 1, width // 6 + 1, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def write_cross(path, side):
+    """A slide of a cross of tiles: `side` pixels along rows and columns."""
+    low, count = BANDS[0] * TILE * side // 20_000 // TILE, -(-side // TILE)
+    band = content(2 * TILE, count * TILE)
+
+    def tiles():
+        for y in range(count):
+            for x in range(count):
+                if y - low in (0, 1):
+                    yield zlib.compress(band[(y - low) * TILE :][:TILE, x * TILE : (x + 1) * TILE].tobytes(), 1)
+                elif x - low in (0, 1):  # its transpose, which meets the other band in a jump
+                    part = band.transpose(1, 0, 2)[y * TILE : (y + 1) * TILE, (x - low) * TILE :]
+                    yield zlib.compress(part[:, :TILE].tobytes(), 1)
+                else:
+                    yield b""
+
+    options = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "zlib"}
+    shape = (side, side, 3)
+    tifffile.imwrite(path, tiles(), shape=shape, dtype="uint8", ome=True, metadata={"axes": "YXS"}, **options)
+    return range(low * TILE, (low + 2) * TILE)
+
+
+def seam(raster, band, core, *, is_turned):
+    """The mean step across borders of cores, as a multiple of that elsewhere, along one of the bands of the slide."""
+    inside = range(band.start + 64, band.stop - 64)
+    steps = []
+    for start in range(64, raster.size[0] - 2 * TILE, TILE):
+        part = range(start, start + TILE + 1)
+        if max(part) > band.start - 64 and min(part) < band.stop + 64:
+            continue  # where both bands meet
+        window = raster.read(*((part, inside) if is_turned else (inside, part)))
+        window = window.transpose(1, 0, 2) if is_turned else window
+        jumps = np.abs(np.diff(window.astype(int), axis=1)).mean((0, 2))
+        steps += [(place + 1, jump) for place, jump in zip(part, jumps, strict=False)]
+    at = [jump for place, jump in steps if place % core == 0]
+    assert len(at) > 2
+    return np.mean(at) / np.mean([jump for place, jump in steps if place % core])
+
+
+def measured(tmp_path, run, source, *more):
+    """The peak of memory in GiB of a translation in a process of its own."""
+    command = ["translate", str(run), str(source), "-o", str(tmp_path / "out.ome.tif"), "--device", "cpu", *more]
+    done = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, check=False)
+    code, peak = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return peak
+
+
+@pytest.mark.slow
+def test_a_slide_of_20_000_pixels_takes_less_than_2_gb_and_shows_no_seam(run, tmp_path):
+    band = write_cross(tmp_path / "slide.ome.tif", 20_000)
+    assert measured(tmp_path, run, tmp_path / "slide.ome.tif") < 2 * 1e9 / 2**30
+    core = imtrans.load(run).footprint.windows((20_000, 20_000), TileLimits()).core
+    raster = TiffSlide(tmp_path / "out.ome.tif")
+    assert raster.sizes[-1] == (313, 313)
+    assert max(seam(raster, band, core, is_turned=turned) for turned in (False, True)) <= 1.1
+    raster.close()
+
+
+@pytest.mark.slow
+def test_instance_norm_shows_no_seam_either(tmp_path):
+    small = {"generator.depth": "2", "generator.width": "2", "discriminator.width": "2", "metrics": "[]"}
+    small |= {"train.steps": "2", "inference.dropout": "false", "generator.norm": "instance"}
+    trainer.fit(job(tmp_path / "run", small, dataset=pairs(tmp_path / "data")))
+    band = write_cross(tmp_path / "slide.ome.tif", 6_000)
+    peak = measured(tmp_path, tmp_path / "run", tmp_path / "slide.ome.tif", "--tile", "1100")
+    assert peak < 2 * 1e9 / 2**30
+    translator = imtrans.load(tmp_path / "run")
+    core = translator.footprint.windows((6_000, 6_000), TileLimits(tile=1100)).core
+    raster = TiffSlide(tmp_path / "out.ome.tif")
+    assert max(seam(raster, band, core, is_turned=turned) for turned in (False, True)) <= 1.1
+    raster.close()
