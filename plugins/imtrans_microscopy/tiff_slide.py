@@ -64,6 +64,9 @@ class TiffSlide:
         # What is neither of 8 nor of 16 bits without a sign is read as floats, with a range of one's own.
         self.is_float = self.dtype not in (np.uint8, np.uint16)
         self.bits = 32 if self.is_float else 8 * self.dtype.itemsize
+        if self._file.is_ome and len(self._file.series) > 1:  # scanners keep pictures of the label as well
+            number = self._file.series.index(series) + 1
+            self.notes.append(f"holds {len(self._file.series)} pictures; number {number}, the largest, is read")
         if self.grid.microns is None:
             self.notes.append("does not say how large its pixels are, nor will the translation")
 

@@ -44,6 +44,40 @@ def test_windows_of_planes_and_channels_are_those_that_were_asked_for(tmp_path, 
     raster.close()
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"photometric": "ycbcr", "compression": "jpeg", "tile": (64, 64)},
+        {"compression": "jpeg", "tile": (64, 64)},
+        {"planarconfig": "separate", "tile": (64, 64)},
+        {"rowsperstrip": 48, "compression": "lzw", "predictor": True},
+        {"tile": (64, 64), "compression": "jpeg2000"},
+    ],
+)
+def test_tiles_and_strips_are_decoded_as_tifffile_does(tmp_path, stored):
+    values = stained(200, 230)
+    planar = "planarconfig" in stored
+    values = np.ascontiguousarray(values.transpose(2, 0, 1)) if planar else values
+    path = tmp_path / "x.ome.tif"
+    metadata = {"axes": "SYX" if planar else "YXS"}
+    tifffile.imwrite(path, values, **{"photometric": "rgb", "metadata": metadata, **stored})
+    expected = tifffile.imread(path)
+    raster = opened(path)
+    part = raster.read(range(37, 200), range(50, 230))
+    np.testing.assert_array_equal(part, (expected.transpose(1, 2, 0) if planar else expected)[37:, 50:])
+    raster.close()
+
+
+def test_of_several_pictures_the_largest_is_read_which_is_said(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as file:
+        file.write(stained(40, 50), photometric="rgb")
+        file.write(stained(80, 90), photometric="rgb")
+    raster = opened(tmp_path / "two.ome.tif")
+    assert raster.size == (80, 90)
+    assert raster.notes[0] == "holds 2 pictures; number 2, the largest, is read"
+    raster.close()
+
+
 def test_a_level_is_chosen_by_number_or_by_the_size_of_its_pixels(tmp_path):
     values = stained(301, 421)
     path = write_slide(tmp_path / "s.ome.tif", values, levels=3, microns=0.25)
