@@ -47,7 +47,7 @@ class Slides(BaseDataset):
         self.data_spec = replace(present, extras={MASK: MASK_SPEC})
         for pair in self._pairs:
             patients.of(pair.name)
-            self._check(pair)
+            _check(pair, self._raster(pair.source), self._raster(pair.target), self._size)
         self.description = DatasetDescription(
             layout=f"{len(self._pairs)} pairs of slides, {options.patches} patches of each",
             sides=("A", "B"),
@@ -128,26 +128,6 @@ class Slides(BaseDataset):
             raise DataError(f"{path}: values of {raster.dtype}", hint=hint)
         return spec
 
-    def _check(self, pair: SlidePair) -> None:
-        """DataError where two slides do not lie on each other, or are smaller than a patch."""
-        one, two = self._raster(pair.source), self._raster(pair.target)
-        grids = [r.grid.microns for r in (one, two)]
-        is_same = not all(grids) or abs(grids[0][1] / grids[1][1] - 1) <= NEAR
-        if one.size != two.size or not is_same:
-            texts = [
-                f"{r.size[1]} x {r.size[0]}" + (f" of {m[1]:.4g} microns" if m else "")
-                for r, m in zip((one, two), grids, strict=True)
-            ]
-            what = f"{pair.source} and {pair.target}: {texts[0]} and {texts[1]}"
-            raise DataError(what, hint="Register both onto one grid, or choose a level of one size by dataset.microns.")
-        if one.planes * two.planes > 1:
-            raise DataError(
-                f"{pair.source}: {one.planes} planes", hint="Save the plane that is to be trained on alone."
-            )
-        if any(n < wanted for n, wanted in zip(one.size, self._size, strict=True)):
-            size, wanted = (" x ".join(map(str, s)) for s in (one.size, self._size))
-            raise DataError(f"{pair.source}: {size} pixels, and patches are {wanted}", hint="Set data.size smaller.")
-
     def _raster(self, path: Path) -> Any:
         if self._process != os.getpid():  # files that were opened before a fork share their places
             self._open, self._process = {}, os.getpid()
@@ -156,6 +136,26 @@ class Slides(BaseDataset):
                 self._open.pop(next(iter(self._open))).close()
             self._open[path] = open_slide(path, level=self._options.level, microns=self._options.microns)
         return self._open[path]
+
+
+def _check(pair: SlidePair, one: Any, two: Any, wanted: tuple[int, int]) -> None:
+    """DataError where two open slides do not lie on each other, have many planes, or are smaller than a patch."""
+    grids = [r.grid.microns for r in (one, two)]
+    is_same = not all(grids) or abs(grids[0][1] / grids[1][1] - 1) <= NEAR
+    if one.size != two.size or not is_same:
+        what = f"{pair.source} and {pair.target}: {_described(one)} and {_described(two)}"
+        raise DataError(what, hint="Register both onto one grid, or choose a level of one size by dataset.microns.")
+    if one.planes * two.planes > 1:
+        planes = max(one.planes, two.planes)
+        raise DataError(f"{pair.source}: {planes} planes", hint="Save the plane that is to be trained on alone.")
+    if any(n < size for n, size in zip(one.size, wanted, strict=True)):
+        size, patch = (" x ".join(map(str, s)) for s in (one.size, wanted))
+        raise DataError(f"{pair.source}: {size} pixels, and patches are {patch}", hint="Set data.size smaller.")
+
+
+def _described(raster: Any) -> str:
+    microns = f" of {raster.grid.microns[1]:.4g} microns" if raster.grid.microns else ""
+    return f"{raster.size[1]} x {raster.size[0]}{microns}"
 
 
 def slides(*, context: DatasetContext, **options: Any) -> Slides:

@@ -47,7 +47,7 @@ class ZarrSlide:
         arrays = [group[name] for name in names]
         self._axes = "".join(axes).upper()
         self.sizes = [self._size(array) for array in arrays]
-        grid = self._first_grid(scales, arrays[0])
+        grid = _first_grid(scales, self._axes, arrays[0])
         chosen = self.number = chosen_level(self.path, self.sizes, grid, level=level, microns=microns)
         self.grid, self._array = level_grid(grid, self.sizes, chosen), arrays[chosen]
         self.size, self.planes = self.sizes[chosen], math.prod(grid.counts)
@@ -101,26 +101,6 @@ class ZarrSlide:
     def _size(self, array: Any) -> tuple[int, int]:
         return int(array.shape[self._axes.index("Y")]), int(array.shape[self._axes.index("X")])
 
-    def _first_grid(self, scales: Mapping[str, Any], array: Any) -> Grid:
-        """The grid of the first level, of the units and the transformations of the file."""
-        axes = {axis["name"].upper(): axis for axis in scales["axes"] if not isinstance(axis, str)}
-        steps, shift = np.ones(len(self._axes)), np.zeros(len(self._axes))
-        first = scales["datasets"][0].get("coordinateTransformations", [])
-        for each in (*first, *scales.get("coordinateTransformations", [])):
-            steps, shift = steps * each.get("scale", 1.0), shift * each.get("scale", 1.0) + each.get("translation", 0.0)
-        units = {a: MICRONS.get(axes.get(a, {}).get("unit", "")) for a in "ZYX"}
-        of = {a: self._axes.index(a) for a in self._axes}
-        size = {a: float(steps[of[a]]) * unit if a in of and unit else None for a, unit in units.items()}
-        place = {a: float(shift[of[a]]) * (unit or 0) for a, unit in units.items() if a in of}
-        counts = {a: int(array.shape[of[a]]) for a in "TZ" if a in of}
-        return Grid(
-            axes="".join(counts),
-            counts=tuple(counts.values()),
-            microns=(size["Y"], size["X"]) if size["Y"] and size["X"] else None,
-            depth=size["Z"],
-            origin=(place["Y"], place["X"]) if units["Y"] and units["X"] else None,
-        )
-
     def _chunk(self, place: tuple[int, ...]) -> Path:
         return self._folder / str(self._array.metadata.encode_chunk_key(place))
 
@@ -146,6 +126,27 @@ class ZarrSlide:
         if present < count:
             what = f"{self.path}: {count - present} of {count} chunks of level {self._folder.name} are lost"
             raise DataError(what, hint="Copy the whole folder again.")
+
+
+def _first_grid(scales: Mapping[str, Any], names: str, array: Any) -> Grid:
+    """The grid of the first level, whose axes have these names, of the units and the transformations of the file."""
+    axes = {axis["name"].upper(): axis for axis in scales["axes"] if not isinstance(axis, str)}
+    steps, shift = np.ones(len(names)), np.zeros(len(names))
+    first = scales["datasets"][0].get("coordinateTransformations", [])
+    for each in (*first, *scales.get("coordinateTransformations", [])):
+        steps, shift = steps * each.get("scale", 1.0), shift * each.get("scale", 1.0) + each.get("translation", 0.0)
+    units = {a: MICRONS.get(axes.get(a, {}).get("unit", "")) for a in "ZYX"}
+    of = {a: names.index(a) for a in names}
+    size = {a: float(steps[of[a]]) * unit if a in of and unit else None for a, unit in units.items()}
+    place = {a: float(shift[of[a]]) * (unit or 0) for a, unit in units.items() if a in of}
+    counts = {a: int(array.shape[of[a]]) for a in "TZ" if a in of}
+    return Grid(
+        axes="".join(counts),
+        counts=tuple(counts.values()),
+        microns=(size["Y"], size["X"]) if size["Y"] and size["X"] else None,
+        depth=size["Z"],
+        origin=(place["Y"], place["X"]) if units["Y"] and units["X"] else None,
+    )
 
 
 def _attributes(path: Path) -> Mapping[str, Any] | None:
