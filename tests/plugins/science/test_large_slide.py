@@ -17,6 +17,7 @@ from imtrans.engine.training import trainer
 from imtrans_microscopy.tiff_slide import TiffSlide
 
 SIDE, TILE = 20_000, 512
+STRIDE = 4  # of the network, at which it makes steps of its own
 BAND = 19  # the first of two rows, and columns, of tiles that the slide has; there are no others
 
 MEASURED = """
@@ -28,9 +29,12 @@ print(json.dumps([code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**
 
 
 def content(height, width):
-    """Smooth noise, as continuous across borders of tiles as elsewhere."""
-    coarse = np.random.default_rng(0).integers(0, 255, (height // 6 + 1, width // 6 + 1, 3), dtype=np.uint8)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    """Soft clouds, as continuous across borders of tiles as elsewhere, darker on the left than on the right."""
+    random = np.random.default_rng(0)
+    coarse = (
+        random.uniform(0, 1, (height // 96 + 1, width // 96 + 1, 3)) * np.linspace(40, 255, width // 96 + 1)[:, None]
+    )
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
 
 
 def write_cross(path, side):
@@ -56,20 +60,23 @@ def write_cross(path, side):
 
 
 def seam(raster, band, core, *, is_turned):
-    """The mean step across borders of cores, as a multiple of that elsewhere, along one of the bands of the slide."""
-    inside = range(band.start + 64, band.stop - 64)
-    steps = []
-    for start in range(64, raster.size[0] - 2 * TILE, TILE):
-        part = range(start, start + TILE + 1)
-        if max(part) > band.start - 64 and min(part) < band.stop + 64:
+    """The mean step across borders of cores, as a multiple of that at places beside them, along a band of the slide.
+
+    Steps are those between means of squares as large as the network's stride, within which it makes steps of its own.
+    """
+    inside, at, beside = range(band.start + 64, band.stop - 64), [], []
+    for border in range(core, raster.size[0] - 64, core):
+        if band.start - 64 < border < band.stop + 64:
             continue  # where both bands meet
-        window = raster.read(*((part, inside) if is_turned else (inside, part)))
+        part = range(border - 64, border + 64)
+        window = raster.read(*((part, inside) if is_turned else (inside, part))).astype(float)
         window = window.transpose(1, 0, 2) if is_turned else window
-        jumps = np.abs(np.diff(window.astype(int), axis=1)).mean((0, 2))
-        steps += [(place + 1, jump) for place, jump in zip(part, jumps, strict=False)]
-    at = [jump for place, jump in steps if place % core == 0]
-    assert len(at) > 2
-    return np.mean(at) / np.mean([jump for place, jump in steps if place % core])
+        squares = window.reshape(len(inside) // STRIDE, STRIDE, 128 // STRIDE, STRIDE, 3).mean((1, 3))
+        jumps = np.abs(np.diff(squares, axis=1)).mean((0, 2))
+        at.append(jumps[64 // STRIDE - 1])
+        beside.append(np.delete(jumps, 64 // STRIDE - 1).mean())
+    assert len(at) > 5
+    return np.mean(at) / np.mean(beside)
 
 
 def measured(tmp_path, run, source, *more):
