@@ -121,6 +121,18 @@ def test_slides_of_two_grids_are_refused(slides):
         len(loader(slides).source.dataset)
 
 
+def test_stacks_and_floats_without_a_range_are_refused(tmp_path):
+    for side in "AB":
+        for name in ("one", "two"):
+            write_slide(tmp_path / "stacks" / side / f"{name}.ome.tif", np.zeros((2, 64, 64), np.uint8), axes="ZYX")
+            write_slide(tmp_path / "floats" / side / f"{name}.ome.tif", np.ones((64, 64), np.float32), axes="YX")
+    with pytest.raises(DataError, match="2 planes"):
+        len(loader(tmp_path / "stacks").source.dataset)
+    with pytest.raises(DataError, match="values of float32"):
+        len(loader(tmp_path / "floats").source.dataset)
+    assert len(loader(tmp_path / "floats", source_range=[0, 2], target_range=[0, 2]).source.dataset) == 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_resumed_run_equals_an_uninterrupted_one(slides, tmp_path, workers):
