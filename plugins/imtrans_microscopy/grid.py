@@ -33,10 +33,12 @@ class Grid:
 
 
 def grid_of(raster: Any) -> Grid:
-    """That of an open file; one of another format has slices of unknown size."""
+    """That of a file that is to be translated; one of another format has slices of unknown size, which it notes."""
     known = getattr(raster, "grid", None)
     if isinstance(known, Grid):
         return known
+    if isinstance(raster.notes, list):
+        raster.notes.append("what its own format says beside the pixels is not in the translation, of another")
     return Grid(axes="Z", counts=(raster.planes,)) if raster.planes > 1 else Grid()
 
 

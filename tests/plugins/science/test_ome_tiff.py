@@ -226,3 +226,11 @@ def test_a_formats_name_or_option_needs_such_a_file(cli, run, tmp_path):
         outcome = cli("translate", str(run), "plain.tif", "-o", "out", *arguments)
         assert outcome.code == 2
         assert "such a format" in outcome.err or "a format of its own" in outcome.err
+
+
+def test_a_map_can_become_a_slide_without_its_place_which_is_said(cli, run, tmp_path):
+    outcome = translated(cli, run, write_scene(tmp_path / "map.tif"), tmp_path / "out", "--format", "ome-tiff")
+    assert "is not in the translation" in outcome.err
+    raster = opened(tmp_path / "out" / "map.ome.tif")
+    assert (raster.size, raster.grid.microns) == ((96, 128), None)
+    raster.close()
