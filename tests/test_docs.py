@@ -15,6 +15,7 @@ from foreign_networks import patch_critic, residual_net
 from hub_server import served
 from PIL import Image
 from scenes import write_scene
+from slides import write_slide
 from volumes import noise, write_pairs, write_series
 from web_runtime import web_flags
 
@@ -198,6 +199,8 @@ def desk(tmp_path, monkeypatch, pairs):
         for side in "AB":
             (tmp_path / "land" / side).mkdir(parents=True, exist_ok=True)
             write_scene(tmp_path / "land" / side / f"{number}.tif")
+            write_slide(tmp_path / "slides" / side / f"{number}.ome.tif", levels=3)
+    write_slide(tmp_path / "slide.ome.tif")
     medical(tmp_path)
     write_film(tmp_path / "film.mp4", moving(30), sound="aac")
     substitute_camera(monkeypatch, moving(8))

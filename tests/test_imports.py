@@ -38,7 +38,12 @@ THIRD_PARTY: dict[str, set[str]] = {
     "imtrans.serving": {"fastapi", "numpy", "pydantic", "starlette", "uvicorn"},
     "imtrans.engine.inference.video": {"av", "cv2", "numpy", "PIL"},  # the first: extra "video"
     "imtrans.engine": {"torch", "numpy", "cv2", "safetensors", "pluggy"},
-    **{p: {"torch", "torchvision", "timm", "kornia", "numpy", "cv2", "PIL", "rich"} for p in PLUGINS},
+    "imtrans_microscopy": {"numpy", "tifffile", "imagecodecs"},  # zarr and tiffslide: in functions
+    **{
+        p: {"torch", "torchvision", "timm", "kornia", "numpy", "cv2", "PIL", "rich"}
+        for p in PLUGINS
+        if p != "imtrans_microscopy"
+    },
 }
 
 

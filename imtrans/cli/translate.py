@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 @click.option("--continue", "continues", is_flag=True, help="Leave pictures that exist, and make the others.")
 @click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
 @click.option(
-    "--format", "suffix", metavar="SUFFIX", help="png, tif, jpg ... instead of what holds the results exactly."
+    "--format",
+    "suffix",
+    metavar="SUFFIX",
+    help="png, tif, jpg ..., ome-zarr ... instead of what holds the results exactly.",
 )
 @click.option("--compare", is_flag=True, help="Write the source beside each result.")
 @click.option("--grid", metavar="FILE", help="Also write a sheet of the first sources and results.")
@@ -83,7 +86,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Record what was done and what failed. With --part, addresses or shards: OUT/manifest.jsonl.",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="inference.KEY: another policy.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="inference.KEY: another policy; format.KEY: of a format.",
+)
 @click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.pass_obj
 @as_record(TranslateOptions)

@@ -70,6 +70,6 @@ class Format(Protocol):
         ...
 
     def create(self, path: "Path", like: Raster, spec: ImageSpec) -> RasterWriter:
-        """A new file for translations, of `spec`, of a file that this format opened; it keeps what that says of its
-        place and its pixels' size. ConfigError for a suffix that it cannot write."""
+        """A new file for translations, of `spec`, of a file that this format opened, or another (--format); it keeps
+        what that says of its place and its pixels' size. ConfigError for a suffix or a file that it cannot write."""
         ...

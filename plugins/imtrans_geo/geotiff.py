@@ -49,7 +49,8 @@ class GeoTiff:
         """A file of the same size, place and nodata. ConfigError for another suffix than of TIFF."""
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise ConfigError(f"-o {path.name}: a GeoTIFF is written as .tif", hint="Give -o a folder, or FILE.tif.")
-        assert isinstance(like, GeoRaster)
+        if not isinstance(like, GeoRaster):
+            raise ConfigError(f"{path.name}: has no place on the ground", hint="Leave out --format geotiff.")
         return GeoWriter(path, like, spec)
 
 

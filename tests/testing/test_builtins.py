@@ -88,6 +88,9 @@ ELSEWHERE = {
     ("format", "nifti"): "plugins/science/test_nifti.py",
     ("format", "metaimage"): "plugins/science/test_metaimage.py",
     ("format", "dicom"): "plugins/science/test_dicom.py",
+    ("format", "ome-tiff"): "plugins/science/test_ome_tiff.py",
+    ("format", "ome-zarr"): "plugins/science/test_ome_zarr.py",
+    ("dataset", "slides"): "plugins/science/test_slides.py",
     ("method", "regression"): "plugins/test_regression.py",
 }
 ENTRIES = [(e.kind, e.name) for e in Catalog(discover(Selection(others=False)).records).entries()]

@@ -1,7 +1,7 @@
 """imtrans translate, of files of formats that plugins read by windows"""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from imtrans.cli.shared.translation_plan import Job, expanded, settled
 from imtrans.errors import ConfigError, DataError, printable
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import Component, ComponentRef
+from imtrans.plugins.options import CliText
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.raster_translation import RasterWork
@@ -23,22 +24,28 @@ if TYPE_CHECKING:
     from imtrans.interfaces import Format
 
 
+PLAIN = "Give --format png, tif, ... for plain pictures."
+
+
 @dataclass(frozen=True)
 class RasterInput:
-    """A file, its name below the output folder, and the format that recognises it."""
+    """A file, its name below the output folder without its suffix, the format that reads it, and that of the result."""
 
     path: Path
     name: Path
     format: "Format"
+    written: "Format"
 
 
 def raster_inputs(session: Session, options: TranslateOptions) -> list[RasterInput]:
-    """The inputs that formats of plugins recognise; nothing where another type of file is asked for (--format).
+    """The inputs that formats of plugins recognise; nothing where they are to become plain pictures (--format png).
 
     ConfigError for such files beside others.
     """
-    formats = _Formats(session.catalog)
-    if options.given_suffix or not formats.suffixes:
+    formats = _Formats(session.catalog, options.format_options)
+    written = formats.written(options)
+    if (options.given_suffix and not written) or not formats.suffixes:
+        _check_no_options(options)
         return []
     found: list[RasterInput] = []
     others = [text for text in options.inputs if is_stored(text)]
@@ -46,9 +53,14 @@ def raster_inputs(session: Session, options: TranslateOptions) -> list[RasterInp
         for file, name in _files(path, formats):
             known = formats.of(file)
             if known:
-                found.append(RasterInput(file, name, known))
+                stem = name.with_name(_stem(name.name, known.info.suffixes))
+                found.append(RasterInput(file, stem, formats.made(known), formats.plain(written or known)))
             else:
                 others.append(str(file))
+    if not found:
+        _check_no_options(options)
+        if written and options.given_suffix:
+            raise ConfigError(f"--format {written.name}: {others[0]} is no file of such a format", hint=PLAIN)
     if found and others:
         hint = "Translate them with a command each."
         raise ConfigError(f"{found[0].path} is of a format of its own, {others[0]} is not", hint=hint)
@@ -77,19 +89,28 @@ def translate_rasters(session: Session, options: TranslateOptions, inputs: Seque
 
 def _jobs(options: TranslateOptions, inputs: Sequence[RasterInput]) -> tuple[list[Job], list[Job]]:
     output = Path(options.output)
-    is_file = len(inputs) == 1 and output.suffix != "" and not output.is_dir()
+    # A "file" of some formats is a folder, such as x.ome.zarr.
+    is_named = output.name.lower().endswith(inputs[0].written.suffix(inputs[0].path))
+    is_file = len(inputs) == 1 and output.suffix != "" and (is_named or not output.is_dir())
     targets = [output if is_file else output / _named(each) for each in inputs]
     return settled([Job(i.path, ((0, t),)) for i, t in zip(inputs, targets, strict=True)], options.existing)
 
 
 def _named(given: RasterInput) -> Path:
-    suffix = given.format.suffix(given.path)
-    stem = given.name.name
-    if not suffix:  # a folder
-        return given.name
-    # A suffix may have two dots, which Path.with_suffix does not know.
-    stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else given.name.stem
-    return given.name.with_name(f"{stem}{suffix}")
+    return given.name.with_name(f"{given.name.name}{given.written.suffix(given.path)}")
+
+
+def _stem(name: str, suffixes: Sequence[str]) -> str:
+    """A name without the longest of these suffixes: one may have two dots, which Path.stem does not know. A folder that
+    is one thing may have none."""
+    longest = max((len(suffix) for suffix in suffixes if name.lower().endswith(suffix)), default=0)
+    return name[: len(name) - longest]
+
+
+def _check_no_options(options: TranslateOptions) -> None:
+    for key in options.format_options:
+        what = f"--set format.{key}: no input is of a format of its own that has options"
+        raise ConfigError(what, hint="Leave it out. `imtrans list formats` shows them.")
 
 
 def _check(options: TranslateOptions, path: Path) -> None:
@@ -124,7 +145,8 @@ def _work(session: Session, options: TranslateOptions) -> "RasterWork":
 
 def _translate(work: "RasterWork", given: RasterInput, target: Path) -> None:
     with counted("translating", total=1) as tick:
-        change, notes = work.run(given.format, given.path, target, lambda done, count: tick(done / count))
+        kinds = (given.format, given.written)
+        change, notes = work.run(kinds, given.path, target, lambda done, count: tick(done / count))
     for note in notes:
         click.echo(f"Note: {printable(f'{given.path}: {note}')}", err=True)
     if line := _scale_warning(given.path, change):
@@ -145,32 +167,48 @@ def _scale_warning(source: Path, change: "SizeChange") -> str:
 class _Formats:
     """The formats of all plugins, made when a file has a suffix of theirs."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, options: Mapping[str, CliText]) -> None:
+        self._catalog, self._options = catalog, options
         self._components = [e.thing for e in catalog.entries() if e.kind == "format" and isinstance(e.thing, Component)]
-        self._made: dict[str, Format] = {}
+        self._made: dict[tuple[str, bool], Format] = {}
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """Those of all formats."""
         return tuple(s for c in self._components for s in c.info.suffixes)
 
-    def of(self, file: Path) -> "Format | None":
+    def written(self, options: TranslateOptions) -> Component | None:
+        """The format that is asked for by --format, or that alone has files of the suffix of -o FILE."""
+        if options.given_suffix:
+            return next((c for c in self._components if f".{c.name}" == options.given_suffix), None)
+        fitting = [c for c in self._components if options.output.lower().endswith(tuple(c.info.suffixes))]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def of(self, file: Path) -> Component | None:
         """The first format that recognises a file, or a folder as one thing."""
         for component in self._components:
             info = component.info
-            if file.name.lower().endswith(tuple(info.suffixes)) or (info.has_folders and _may_be_one(file)):
-                made = self._format(component.name)
-                if made.recognises(file):
-                    return made
+            is_like_one = file.name.lower().endswith(tuple(info.suffixes)) or (info.has_folders and _may_be_one(file))
+            if is_like_one and self.plain(component).recognises(file):
+                return component
         return None
 
-    def _format(self, name: str) -> "Format":
+    def made(self, component: Component) -> "Format":
+        """A format with the options of the command line. ConfigError where it has no such options."""
+        return self._format(component, has_options=True)
+
+    def plain(self, component: Component) -> "Format":
+        """A format without options, which is all that recognising and writing need."""
+        return self._format(component, has_options=False)
+
+    def _format(self, component: Component, *, has_options: bool) -> "Format":
         from imtrans.engine.build import ComponentFactory
 
-        if name not in self._made:
-            self._made[name] = ComponentFactory(self._catalog).make("format", ComponentRef(name))
-        return self._made[name]
+        key = (component.name, has_options)
+        if key not in self._made:
+            ref = ComponentRef(component.name, self._options if has_options else {})
+            self._made[key] = ComponentFactory(self._catalog).make("format", ref)
+        return self._made[key]
 
 
 def _files(path: Path, formats: _Formats) -> Iterator[tuple[Path, Path]]:

@@ -12,6 +12,7 @@ from imtrans.cli.shared.command_config import ConfigFlags, layer
 from imtrans.cli.shared.translation_plan import Existing, Part
 from imtrans.errors import ConfigError, printable
 from imtrans.plugins.catalog import Catalog
+from imtrans.plugins.options import CliText
 
 if TYPE_CHECKING:
     from imtrans.engine.inference.large.footprint import TileLimits
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from imtrans.plugins.component import Direction
     from imtrans.plugins.discovery import Plugins
 
+FORMAT = "format."  # how keys of --set begin that are options of a format of files
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -63,9 +65,15 @@ class TranslateOptions:
         from imtrans.engine.inference.translator import Translator
 
         model = load(self.run, device=self.device, plugins=plugins, is_offline=self.offline).model
-        policy = layer(ConfigFlags(settings=self.settings))
+        policy = layer(ConfigFlags(settings=tuple(s for s in self.settings if not s.startswith(FORMAT))))
         model = with_policy(model, policy, catalog=Catalog(plugins.records))
         return Translator(model.towards(self.direction) if self.direction else model)
+
+    @property
+    def format_options(self) -> dict[str, CliText]:
+        """What --set format.KEY=VALUE says of the format that reads the inputs."""
+        given = [text.removeprefix(FORMAT).partition("=") for text in self.settings if text.startswith(FORMAT)]
+        return {key: CliText(value) for key, _, value in given}
 
     @property
     def given_suffix(self) -> str:

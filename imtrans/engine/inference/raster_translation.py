@@ -30,14 +30,15 @@ class RasterWork:
     seed: int = 0
     source_range: Range | None = None
 
-    def run(self, kind: Format, source: Path, target: Path, tick: Tick) -> tuple[SizeChange, list[str]]:
+    def run(self, kinds: tuple[Format, Format], source: Path, target: Path, tick: Tick) -> tuple[SizeChange, list[str]]:
         """Translate a file at its own size, plane by plane; how that differs from training, and notes on the file.
 
-        The target is there as a whole or not at all. DataError for files that are broken or do not fit the model.
+        `kinds` are the formats of source and target. The target is there as a whole or not at all. DataError for files
+        that are broken or do not fit the model.
         """
-        raster = kind.open(source, self.translator.source)
+        raster = kinds[0].open(source, self.translator.source)
         with contextlib.closing(raster), _whole(target) as partial:
-            writer = kind.create(partial, raster, self.translator.target)
+            writer = kinds[1].create(partial, raster, self.translator.target)
             with contextlib.closing(writer):
                 if self.translator.source.is_volume:
                     self._volume(raster, writer, str(source))

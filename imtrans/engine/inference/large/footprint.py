@@ -1,6 +1,6 @@
 """Whether a picture is translated as a whole or in tiles: by how much memory it needs and how far the network sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -19,6 +19,7 @@ from imtrans.errors import ConfigError
 SLACK = 2.0
 SHARE = 0.5  # of the memory that is free now
 WINDOWS = 2**30  # bytes for pictures that are translated by windows
+WINDOW = 2048  # pixels of a side: larger windows save little, and of narrow networks take more than is counted
 LARGE = 1024 * 1024  # pixels; what is smaller is translated as a whole without a look at the memory
 
 
@@ -57,8 +58,8 @@ class Footprint:
         return Tiling.of(int(fits), reach=self.reach, stride=stride)
 
     def windows(self, size: tuple[int, int], limits: TileLimits) -> Tiling:
-        """The tiles for a picture that is read and written by windows: without limits they take a gigabyte at most, or
-        what the smallest take. ConfigError as for `tiling`."""
+        """The tiles for a picture that is read and written by windows: without limits they take a gigabyte at most and
+        are of 2048 pixels at most, or take what the smallest take. ConfigError as for `tiling`."""
         stride, tiling = self._model.method.geometry.stride, None
         if limits != TileLimits():
             tiling = self.tiling(size, limits)
@@ -68,6 +69,9 @@ class Footprint:
                 tiling = self.tiling(size, TileLimits(memory=share))
             except ConfigError:  # the network sees far: what the smallest tiles take may be more
                 tiling = self.tiling(size, limits)
+            if tiling:
+                most = max(WINDOW // stride * stride, 4 * tiling.overlap)
+                tiling = replace(tiling, tile=min(tiling.tile, most))
         whole = -(-max(size) // stride) * stride
         return aligned(tiling) if tiling else Tiling(tile=whole, overlap=0, stride=stride)
 
