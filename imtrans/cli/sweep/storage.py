@@ -1,6 +1,7 @@
 """Where the study of a sweep lies: SQLite, PostgreSQL or a journal file."""
 
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,17 @@ def _storage(optuna: Any, plan: SweepPlan) -> Any:
     for trial in range(8):
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=waits)
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"storage {url}: package {error.name!r} is not installed", hint="Install it.") from None
+        except ImportError:
+            hint = "For PostgreSQL: pip install 'psycopg[binary]'; see docs/sweeps.md"
+            raise ConfigError(f"storage {_shown(url)}: its driver is not installed", hint=hint) from None
         except Exception as error:  # noqa: BLE001 - two processes that make the tables at once: of many classes
             if trial == 7:
-                fault = " ".join(str(error).split())[:160]
-                raise ConfigError(f"storage {plan.storage or url}: {fault}", hint="See docs/sweeps.md") from None
+                fault = " ".join(str(error).split())[:160].replace(url, _shown(url))
+                raise ConfigError(f"storage {_shown(url)}: {fault}", hint="See docs/sweeps.md") from None
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError
+
+
+def _shown(url: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)

@@ -237,3 +237,13 @@ def _log(folder, values):
     folder.mkdir()
     lines = [json.dumps({"split": "val", "step": step, "l1": value}) for step, value in values.items()]
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_a_password_in_the_address_of_a_storage_is_not_shown(sweep_file, cli):
+    """Nobody listens at port 1; and of databases whose driver is not there the command says so."""
+    for address, says in (("postgresql", ""), ("oracle", "its driver is not installed")):
+        told = cli("sweep", str(sweep_file(GRID, f'trials = 1\nstorage = "{address}://me:s3cret@localhost:1/trials"')))
+        assert told.code == 2
+        assert f"storage {address}://me:***@localhost:1/trials" in told.err
+        assert says in told.err
+        assert "s3cret" not in told.err

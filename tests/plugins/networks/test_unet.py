@@ -44,6 +44,7 @@ def test_every_generator_keeps_the_contract(name):
         {"pre_activation": False},
         {"padding": "reflect"},
         {"upsampling": "resize"},
+        {"detail": 3},
         {"dropout_kind": "channel"},
         {"encoder_activation": "mish", "decoder_activation": "silu"},
         {"bias": "everywhere", "bottleneck_norm": True},
@@ -51,6 +52,22 @@ def test_every_generator_keeps_the_contract(name):
 )
 def test_every_option_keeps_the_contract(options):
     check_generator("unet64", depth=3, width=4, channels=((3, 3),), **options)
+
+
+def test_detail_sees_single_pixels_of_the_source_and_adds_two_convolutions():
+    """Without, a pixel of the source reaches the output through stages of half the size and less alone."""
+    torch.manual_seed(0)
+    plain, fine = (UNet(UNetOptions(depth=3, width=4, dropout=0, detail=n), source_channels=2) for n in (0, 5))
+    # The last up-convolution gives 5 channels in place of 3; 7 to 5 and 5 to 3 channels, 3 x 3, with biases.
+    assert trainable(fine) - trainable(plain) == (8 * 16 + 1) * 2 + (7 * 9 + 1) * 5 + (5 * 9 + 1) * 3
+    x = torch.randn(1, 2, 16, 16)
+    moved = x.clone()
+    moved[:, :, 7, 7] += 1
+    with torch.no_grad():
+        fine.output[1].weight.zero_()  # what the stages give
+        change = (fine(moved) - fine(x)).abs().sum(1)[0]
+    rows, columns = change.nonzero(as_tuple=True)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 9, 5, 9)
 
 
 def test_wiring_keeps_the_weights_and_changes_the_output():

@@ -170,7 +170,9 @@ def test_a_model_of_three_axes_translates_whole_volumes(heads, sketches, tmp_pat
     trainer.fit(made)
     model = imtrans.load(tmp_path / "run", plugins=sketches)
     source = write_nifti(tmp_path / "new.nii", np.rint(1000 * phantom(20, 18, 7)).astype(np.int16))
-    RasterWork(translator=model, limits=TileLimits()).run(Nifti(), source, tmp_path / "out.nii", lambda *_: None)
+    RasterWork(translator=model, limits=TileLimits()).run(
+        (Nifti(), Nifti()), source, tmp_path / "out.nii", lambda *_: None
+    )
     result = nibabel.load(tmp_path / "out.nii")
     assert (result.shape, result.affine.tobytes()) == ((20, 18, 7), nibabel.load(source).affine.tobytes())
     # The same as the network gives of the block itself, in the body's axes: OBLIQUE runs to L, A, S.
