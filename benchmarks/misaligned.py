@@ -43,7 +43,7 @@ WAYS = {
     "fit": ("pix2pix", "fit", {}),
     "off": ("pix2pix", "off", {}),
     "pyramid-l1": ("pix2pix", "off", {"reconstruction": "pyramid-l1"}),
-    "reggan": ("reggan", "off", {"registration.width": 16}),
+    "reggan": ("reggan", "off", {}),
 }
 VALIDATION = 64
 

@@ -75,6 +75,8 @@ class ComponentSelection:
         is_named = ("dataset",) in paths or ("dataset", "name") in paths
         default = None if is_named else (ComponentRef(default_dataset(self.catalog)),)
         self._choose("dataset", Slot(kind="dataset"), default=default)
+        if any(layer.is_record for layer in self.layers):
+            return  # what was advised then is in it; an option that came later keeps its default
         dataset = self.drafts["dataset"][0]
         for component in (*self._inner_datasets(dataset), dataset.component):  # the one inserted last is read first
             self.layers.insert(0, layer_of_advice(component.name, component.info.advice))

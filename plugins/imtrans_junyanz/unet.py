@@ -27,6 +27,9 @@ def unet(weights: Weights) -> Layout | None:
         norms += [(f"{block}.model.{4 if is_innermost else 6}", f"{decoder}.2")]
         block += ".model.3"
     options = {
+        # Said, as a data set may advise others.
+        "upsampling": "transposed",
+        "detail": 0,
         "depth": depth,
         "width": weights["model.model.0.weight"].shape[0],
         "norm": norm,

@@ -56,7 +56,7 @@ def test_a_key_is_explained(cli):
         "default   0.0002",
         "float from 0",
         "flag      --lr",
-        "recipe pix2pix: 0.0002",
+        "recipe cut: 0.0002",
         "--set train.optimizer.lr=",
     ):
         assert text in out

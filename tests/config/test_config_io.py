@@ -117,7 +117,7 @@ def test_what_is_written_says_where_each_value_came_from(catalog: Catalog) -> No
     assert lines[0] == 'recipe = "pix2pix"'
     assert f"width = {catalog.component('dataset', 'toy').info.advice['generator.width']}  # dataset toy" in lines
     assert "weight = 100.0  # recipe pix2pix" in lines
-    assert "optimizer.generator.lr = 0.0002  # recipe pix2pix" in lines
+    assert "optimizer.generator.betas = [0.5, 0.999]  # recipe pix2pix" in lines
     assert 'norm = "batch"  # default' in lines
 
 

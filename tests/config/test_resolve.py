@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from config_factory import PLAIN, Plain, dataset, given_by_others, refused, run
 
-from imtrans.config.resolve import resolve
+from imtrans.config.resolve import resolve, restore
 from imtrans.config.schema import RunConfig
 from imtrans.errors import ConfigError
 from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.component import ComponentRef, WeightedRef
 from imtrans.plugins.recipe import Recipe
+from imtrans_unet import UNetOptions
 
 
 def origins(config: RunConfig) -> Mapping[str, tuple[Any, str]]:
@@ -144,6 +145,17 @@ def test_advice_that_finds_no_taker_is_left_out_and_told(key: str, value: Any, f
     assert dropped.startswith(f"{key.replace('__', '.')} (dataset own): ")
     assert fault in dropped
     assert config.train.seed == 3
+
+
+def test_what_a_data_set_advises_today_changes_no_model_of_yesterday() -> None:
+    """An option that came later is not in the record of a run: it has its default, whatever is advised by now."""
+    catalog = given_by_others(dataset(generator__width=3, train__seed=3))
+    tree = run(catalog, dataset="own").tree()
+    assert tree["generator"]["width"] == 3
+    del tree["generator"]["width"], tree["train"]["seed"]
+    restored = restore(catalog, tree, origin="checkpoint")
+    assert restored.parts["generator"][0].options.width == UNetOptions().width
+    assert restored.train.seed == 0
 
 
 def test_another_component_drops_what_the_recipe_said_of_the_first() -> None:
