@@ -12,7 +12,9 @@ METHOD = "conditional-gan"
 KERAS_NORM: Mapping[str, Any] = {"norm_eps": 1e-3, "norm_momentum": 0.01, "init_norm_std": 0.0}
 LEAKY_03 = ComponentRef("leaky-relu", {"slope": 0.3})  # what Keras takes where the slope is not given
 PAPER_INFERENCE: Mapping[str, Any] = {"norm": "batch", "dropout": True}
-UNET: Mapping[str, Any] = {"depth": 8, "width": 64}
+# Data sets advise other values of these.
+UNET: Mapping[str, Any] = {"depth": 8, "width": 64, "upsampling": "transposed", "detail": 0}
+RATE: Mapping[str, Any] = {"optimizer.lr": 2e-4}
 JUDGE: Mapping[str, Any] = {"layers": 3, "width": 64}
 
 
@@ -59,7 +61,7 @@ def torch_original() -> Recipe:
         },
         augment=_moved(286 / 256, 0.5),
         data={"size": (256,), "batch_size": 1, "interpolation": "bilinear"},
-        train={"epochs": 200},
+        train={**RATE, "epochs": 200},
         inference=PAPER_INFERENCE,
     )
 
@@ -88,7 +90,7 @@ def tutorial() -> Recipe:
         },
         augment=_moved(286 / 256, 0.5),
         data={"size": (256,), "batch_size": 1, "interpolation": "nearest"},
-        train={"steps": 40_000, "optimizer.eps": 1e-7},
+        train={**RATE, "steps": 40_000, "optimizer.eps": 1e-7},
         inference=PAPER_INFERENCE,
     )
 
@@ -104,7 +106,7 @@ def pencil2color() -> Recipe:
             METHOD, {"order": "generator-first", "discriminator_updates": "separate", "discriminator_scale": 0.5}
         ),
         networks={
-            "generator": ComponentRef("unet128", {**keras, "depth": 7, "width": 64, "dropout_blocks": (1, 2)}),
+            "generator": ComponentRef("unet128", {**UNET, **keras, "depth": 7, "dropout_blocks": (1, 2)}),
             "discriminator": ComponentRef(
                 "patchgan142", {**keras, "layers": 4, "width": 64, "spectral_norm": True, "padding": ("same",)}
             ),
@@ -116,7 +118,7 @@ def pencil2color() -> Recipe:
         augment=_moved(1.0, 0.0),
         dataset=ComponentRef("pencil", {"photos": ComponentRef("cifar10", {"pictures": 8000, "held": 36})}),
         data={"size": (128,), "batch_size": 128, "interpolation": "bilinear"},
-        train={"epochs": 200, "schedule": "inverse-time", "decay_rate": 1e-5, "optimizer.eps": 1e-7},
+        train={**RATE, "epochs": 200, "schedule": "inverse-time", "decay_rate": 1e-5, "optimizer.eps": 1e-7},
         inference=PAPER_INFERENCE,
     )
 
@@ -149,7 +151,7 @@ def sketch2anime() -> Recipe:
         augment=_moved(1.0, 0.0),
         dataset=ComponentRef("anime"),
         data={"size": (256,), "batch_size": 8, "interpolation": "bilinear", "direction": "BtoA"},
-        train={"epochs": 50},
+        train={**RATE, "epochs": 50},
         inference={"norm": "running", "dropout": False},
     )
 

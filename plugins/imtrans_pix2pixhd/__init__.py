@@ -60,7 +60,7 @@ RECIPE = Recipe(
     method=ComponentRef("conditional-gan", {"order": "generator-first"}),
     augment=[ComponentRef("kornia-flip", {"probability": 0.5})],
     data={"batch_size": 1},
-    train={"epochs": 200, "schedule": "linear", "decay_start": 0.5},
+    train={"optimizer.lr": 2e-4, "epochs": 200, "schedule": "linear", "decay_start": 0.5},
     inference={"norm": "running", "dropout": False},
 )
 
