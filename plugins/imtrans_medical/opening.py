@@ -13,8 +13,12 @@ from imtrans_medical.volume import Volume
 SUFFIXES = (".nii", ".nii.gz", ".dcm", ".mha", ".mhd", ".nrrd", ".nhdr")
 
 
-def volumes_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The volumes in a folder, each with its name, which is that of the file without its suffix."""
+def volumes_in(folder: Path) -> dict[str, Path]:
+    """The volumes in a folder by their names, which are those of the files without their suffixes."""
+    return dict(_named(folder))
+
+
+def _named(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         lower = path.name.lower()
         if suffix := next((s for s in SUFFIXES if lower.endswith(s)), ""):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from imtrans.errors import DataError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.kit.images.conform import FLOAT, spec_of
+from imtrans.kit.pairing.sides import SidePair
 from imtrans_medical.axes import PLANES, plane_of
 from imtrans_medical.opening import open_volume
-from imtrans_medical.pairs import VolumePair
 from imtrans_medical.volume import Volume
 
 AUTO = "auto"  # the plane in which the first source's slices lie
@@ -24,7 +24,7 @@ class Seen(NamedTuple):
     is_volume: bool
 
 
-def spec_of_sides(pair: VolumePair, seen: Seen, ranges: Sequence[tuple[float, ...]]) -> DataSpec:
+def spec_of_sides(pair: SidePair, seen: Seen, ranges: Sequence[tuple[float, ...]]) -> DataSpec:
     """What the first pair says of the sides. Each of the `ranges` is empty, or says which values become -1 and 1."""
     with contextlib.closing(open_volume(pair.source)) as source, contextlib.closing(open_volume(pair.target)) as target:
         axes = PLANES[plane_of(source.affine, source.name) if seen.plane == AUTO else seen.plane]

@@ -10,17 +10,18 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import DatasetContext, DatasetDescription, Pair
-from imtrans.kit.bases import BaseDataset
+from imtrans.kit.drawn_pairs import DrawnPairs
 from imtrans.kit.images.masks import MASK, MASK_SPEC
-from imtrans_medical.opening import is_packed
-from imtrans_medical.pairs import VolumePair, check_grid, pairs_of, patients
+from imtrans.kit.pairing.sides import SidePair, side_pairs
+from imtrans_medical.opening import is_packed, volumes_in
+from imtrans_medical.pairs import check_grid, patients
 from imtrans_medical.side_specs import Seen, spec_of_sides
 from imtrans_medical.windows import Place, Windows
 
 TRIES = 16  # places that are looked at for one with enough content
 
 
-class Volumes(BaseDataset):
+class Volumes(DrawnPairs):
     """`slices` windows an epoch of each pair of volumes, drawn anew each time in training, and always the same else.
 
     A patient is in one split as a whole. Where either side has no value, and around slices smaller than a window, the
@@ -43,49 +44,35 @@ class Volumes(BaseDataset):
         context: DatasetContext,
     ) -> None:
         folder = Path(path).expanduser()
-        self._pairs, is_undivided = pairs_of(folder, context.split)
+        pairs, is_undivided = side_pairs(folder, context.split, volumes_in, kind="volumes")
+        super().__init__(pairs, each=slices)
         patient_of = patients(folder, patient)
-        self._slices, self._least, self._background = slices, least, background
+        self._least, self._background = least, background
         size = (context.size[0], context.size[-1]) if context.size else (256, 256)
         self._size = (max(1, depth), *size)
         self.is_drawn = context.split == "train"
         if depth and neighbours:
             raise ConfigError("dataset.depth, dataset.neighbours: not both", hint="Blocks have no neighbours.")
         seen = Seen(plane, neighbours, is_volume=depth > 0)
-        spec = context.data_spec or spec_of_sides(self._pairs[0], seen, (source_range, target_range))
+        spec = context.data_spec or spec_of_sides(pairs[0], seen, (source_range, target_range))
         self.data_spec = replace(spec, extras={MASK: MASK_SPEC})
         self._sources = Windows("source", spec.source, size, depth=depth)
         self._targets = Windows("target", spec.target, size, depth=depth)
-        for pair in self._pairs:
+        for pair in pairs:
             check_grid(pair, self._sources.raster(pair.source).volume, self._targets.raster(pair.target).volume)
-        people = len({patient_of(pair.name) for pair in self._pairs})
+        people = len({patient_of(pair.name) for pair in pairs})
         kind = "blocks" if depth else "slices"
         self.description = DatasetDescription(
-            layout=f"{len(self._pairs)} pairs of volumes of {people} patients, {slices} {kind} of each",
+            layout=f"{len(pairs)} pairs of volumes of {people} patients, {slices} {kind} of each",
             sides=("A", "B"),
             notes=self._notes(),
             is_undivided=is_undivided,
             group_of=lambda key: patient_of(key.rpartition("@")[0]),
         )
 
-    def __len__(self) -> int:
-        return len(self._pairs) * self._slices
-
-    def __getitem__(self, index: int) -> Pair:
-        return self.drawn(index, zlib.crc32(self.key(index).encode()))
-
-    def key(self, index: int) -> str:
-        """The name of the pair and the number of the draw."""
-        return f"{self._pairs[index // self._slices].name}@{index % self._slices}"
-
-    def files(self, index: int) -> Sequence[Path]:
-        """Both volumes."""
-        pair = self._pairs[index // self._slices]
-        return pair.source, pair.target
-
     def drawn(self, index: int, number: int) -> Pair:
         """A window that follows from the number: the first of a few that has enough content, or the one with most."""
-        pair, best = self._pairs[index // self._slices], -1.0
+        pair, best = self.pair(index), -1.0
         chosen = Place(0, 0, 0)
         for place in self._places(pair, number):
             share = self._content(pair, place)
@@ -98,7 +85,7 @@ class Volumes(BaseDataset):
         mask = (inside & has_target).astype(np.uint8)[..., None]
         return Pair(source=source, target=target, key=self.key(index), extras={MASK: mask})
 
-    def _places(self, pair: VolumePair, number: int) -> Iterator[Place]:
+    def _places(self, pair: SidePair, number: int) -> Iterator[Place]:
         random = np.random.Generator(np.random.Philox(key=[number, zlib.crc32(b"volumes")]))
         raster = self._sources.raster(pair.source)
         sizes = (raster.slices, *raster.size)
@@ -110,7 +97,7 @@ class Volumes(BaseDataset):
                 )
             )
 
-    def _content(self, pair: VolumePair, place: Place) -> float:
+    def _content(self, pair: SidePair, place: Place) -> float:
         """The share of a window whose source is no background."""
         spec = self.data_spec.source
         values, valid = self._sources.read(pair.source, place)
@@ -118,7 +105,7 @@ class Volumes(BaseDataset):
         return float((valid & (middle > spec.low + self._background * (spec.high - spec.low))).mean())
 
     def _notes(self) -> Sequence[str]:
-        count = sum(is_packed(path) for pair in self._pairs for path in (pair.source, pair.target))
+        count = sum(is_packed(path) for pair in self.pairs for path in (pair.source, pair.target))
         where = "are unpacked into the cache folder when they are first read, and stay there"
         return [f"{count} compressed volumes {where}"] if count else []
 

@@ -1,13 +1,12 @@
 """Windows of slices of one side of a data set, from volumes that stay open."""
 
-import os
-from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from imtrans.interfaces import ImageSpec
+from imtrans.kit.drawn_pairs import OpenFiles
 from imtrans.kit.images import Array
 from imtrans.kit.images.conform import conform
 from imtrans_medical.opening import open_volume
@@ -30,19 +29,11 @@ class Windows:
     def __init__(self, side: str, spec: ImageSpec, size: tuple[int, int], *, depth: int) -> None:
         self.spec, self._size, self._depth = spec, size, depth
         self._option = f"dataset.{side}_range=[LOW,HIGH]"
-        self._open: OrderedDict[Path, VolumeRaster] = OrderedDict()
-        self._process = os.getpid()
+        self._rasters = OpenFiles(lambda path: VolumeRaster(open_volume(path), spec), most=OPEN)
 
     def raster(self, path: Path) -> VolumeRaster:
         """A volume, opened where it is not."""
-        if self._process != os.getpid():  # files that were opened before a fork share their places
-            self._open, self._process = OrderedDict(), os.getpid()
-        if path not in self._open:
-            if len(self._open) >= OPEN:
-                self._open.popitem(last=False)[1].close()
-            self._open[path] = VolumeRaster(open_volume(path), self.spec)
-        self._open.move_to_end(path)
-        return self._open[path]
+        return self._rasters[path]
 
     def read(self, path: Path, place: Place) -> tuple[Array, Array]:
         """A window, (h, w, C), and where it has values, (h, w): not beyond the slice. Of volumes a block, (d, ...)."""

@@ -21,7 +21,7 @@ class SlidesOptions(LevelOptions):
 
     path: str = option("", "folder with train/A, train/B, val/A, val/B, or with A and B", is_path=True)
     patches: int = option(64, "patches of each slide in an epoch", low=1)
-    patient: str = option("", "pattern whose first group is the patient in a slide's name; splits keep patients whole")
+    patient: str = option("", "pattern of the part of a name that says whose slide it is; splits keep patients whole")
     background: Literal["auto", "white", "black", "none"] = option(
         "auto", "what no patch is drawn of; auto: white where sources are RGB"
     )

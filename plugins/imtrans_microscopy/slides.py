@@ -1,8 +1,6 @@
 """Pairs of slides, of which patches are drawn to train on."""
 
-import os
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +9,20 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
-from imtrans.kit.bases import BaseDataset
+from imtrans.kit.drawn_pairs import DrawnPairs, OpenFiles
 from imtrans.kit.images import Array
-from imtrans.kit.images.conform import conform, spec_of
+from imtrans.kit.images.conform import conform, spec_of_raster
 from imtrans.kit.images.masks import MASK, MASK_SPEC
+from imtrans.kit.pairing.sides import SPLITS, SidePair, side_pairs, subject_of
 from imtrans_microscopy.background import Tissue, tissue_of
 from imtrans_microscopy.grid import NEAR
-from imtrans_microscopy.slide_files import Patients, SlidePair, open_slide, pairs_of
+from imtrans_microscopy.slide_files import open_slide, slides_in
 
 OPEN = 16  # slides that a process keeps open
 SMALL = 1024  # pixels: the smallest level of at least this side shows where the background is
 
 
-class Slides(BaseDataset):
+class Slides(DrawnPairs):
     """`patches` patches an epoch of each pair of slides, drawn anew each time in training, and always the same else.
 
     They are drawn where at least a share of `least` of the source is no background. All slides of a patient are in one
@@ -32,49 +31,37 @@ class Slides(BaseDataset):
 
     def __init__(self, *, options: Any, context: DatasetContext) -> None:
         folder = Path(options.path).expanduser()
-        patients = Patients(options.patient)
-        self._pairs, is_undivided = pairs_of(folder, context.split)
-        patients.check_apart(folder)
+        pairs, is_undivided = side_pairs(folder, context.split, slides_in, kind="slides")
+        super().__init__(pairs, each=options.patches)
+        names = {split: [*slides_in(folder / split / "A")] for split in SPLITS}
+        patient_of = subject_of(names, options.patient, otherwise=str)
         self._options = options
         self._size = (context.size[0], context.size[-1]) if context.size else (256, 256)
-        self._open: dict[Path, Any] = {}
+        self._rasters = OpenFiles[Any](
+            lambda path: open_slide(path, level=options.level, microns=options.microns), most=OPEN
+        )
         self._places: dict[str, tuple[Tissue, Array]] = {}
-        self._process = os.getpid()
         self.is_drawn = context.split == "train"
         present = context.data_spec or DataSpec(
             source=self._spec("source", options.source_range), target=self._spec("target", options.target_range)
         )
         self.data_spec = replace(present, extras={MASK: MASK_SPEC})
-        for pair in self._pairs:
-            patients.of(pair.name)
-            _check(pair, self._raster(pair.source), self._raster(pair.target), self._size)
+        for pair in pairs:
+            patient_of(pair.name)
+            _check(pair, self._rasters[pair.source], self._rasters[pair.target], self._size)
         self.description = DatasetDescription(
-            layout=f"{len(self._pairs)} pairs of slides, {options.patches} patches of each",
+            layout=f"{len(pairs)} pairs of slides, {options.patches} patches of each",
             sides=("A", "B"),
             is_undivided=is_undivided,
-            group_of=lambda key: patients.of(key.rpartition("@")[0]),
+            group_of=lambda key: patient_of(key.rpartition("@")[0]),
         )
-
-    def __len__(self) -> int:
-        return len(self._pairs) * int(self._options.patches)
-
-    def __getitem__(self, index: int) -> Pair:
-        return self.drawn(index, zlib.crc32(self.key(index).encode()))
-
-    def key(self, index: int) -> str:
-        """The name of the slide and the number of the patch."""
-        return f"{self._pair(index).name}@{index % self._options.patches}"
-
-    def files(self, index: int) -> Sequence[Path]:
-        """Both files of the slide."""
-        return self._pair(index).source, self._pair(index).target
 
     def drawn(self, index: int, number: int) -> Pair:
         """A patch that follows from the number: of all places with enough tissue each is as likely."""
-        pair = self._pair(index)
+        pair = self.pair(index)
         random = np.random.Generator(np.random.Philox(key=[number, zlib.crc32(b"slides")]))
         tissue, places = self._tissue(pair)
-        size = self._raster(pair.source).size
+        size = self._rasters[pair.source].size
         corner = places[int(random.integers(len(places)))] * tissue.step + random.integers(0, tissue.step, 2)
         rows, columns = (
             range(start, start + wanted)
@@ -89,20 +76,17 @@ class Slides(BaseDataset):
             mask = mask if valid is None else mask * valid.astype(np.uint8)
         return Pair(**sides, key=self.key(index), extras={MASK: mask[..., None]})
 
-    def _pair(self, index: int) -> SlidePair:
-        return self._pairs[index // int(self._options.patches)]
-
     def _part(self, path: Path, side: str, rows: range, columns: range) -> tuple[Array, Array | None]:
-        raster, spec = self._raster(path), getattr(self.data_spec, side)
+        raster, spec = self._rasters[path], getattr(self.data_spec, side)
         values, valid = raster.read(rows, columns), raster.valid(rows, columns)
         if valid is not None:
             values = np.where(valid[..., None], values, np.asarray(spec.low, values.dtype))
         option = f"dataset.{side}_range=[LOW,HIGH]"
         return conform(values, spec, bits=raster.bits, name=str(path), option=option), valid
 
-    def _tissue(self, pair: SlidePair) -> tuple[Tissue, Array]:
+    def _tissue(self, pair: SidePair) -> tuple[Tissue, Array]:
         if pair.name not in self._places:
-            raster, spec, options = self._raster(pair.source), self.data_spec.source, self._options
+            raster, spec, options = self._rasters[pair.source], self.data_spec.source, self._options
             rule = options.background
             if rule == "auto":
                 rule = "white" if raster.channels == 3 and not raster.is_float else "black"
@@ -118,27 +102,13 @@ class Slides(BaseDataset):
 
     def _spec(self, side: str, limits: tuple[float, ...]) -> ImageSpec:
         """What a side is read as: the channels and the type of the first slide, and its range."""
-        path: Path = getattr(self._pairs[0], side)
-        raster = self._raster(path)
-        spec = spec_of(channels=raster.channels, bits=raster.bits)
-        if limits:
-            return replace(spec, low=float(limits[0]), high=float(limits[-1]), clips=True)
-        if raster.is_float:
-            hint = f"Say which values mean the ends of the range: --set dataset.{side}_range=[LOW,HIGH]"
-            raise DataError(f"{path}: values of {raster.dtype}", hint=hint)
-        return spec
-
-    def _raster(self, path: Path) -> Any:
-        if self._process != os.getpid():  # files that were opened before a fork share their places
-            self._open, self._process = {}, os.getpid()
-        if path not in self._open:
-            if len(self._open) >= OPEN:
-                self._open.pop(next(iter(self._open))).close()
-            self._open[path] = open_slide(path, level=self._options.level, microns=self._options.microns)
-        return self._open[path]
+        path: Path = getattr(self.pairs[0], side)
+        raster = self._rasters[path]
+        stored, option = str(raster.dtype) if raster.is_float else "", f"dataset.{side}_range"
+        return spec_of_raster(raster, limits, stored=stored, name=str(path), option=option)
 
 
-def _check(pair: SlidePair, one: Any, two: Any, wanted: tuple[int, int]) -> None:
+def _check(pair: SidePair, one: Any, two: Any, wanted: tuple[int, int]) -> None:
     """DataError where two open slides do not lie on each other, have many planes, or are smaller than a patch."""
     grids = [r.grid.microns for r in (one, two)]
     is_same = not all(grids) or abs(grids[0][1] / grids[1][1] - 1) <= NEAR

@@ -1,10 +1,13 @@
 """Pictures brought to what a side is read as: its channels, its depth, its range. The same rules for training,
 evaluation and translation."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from imtrans.errors import DataError
-from imtrans.interfaces import ImageSpec
+from imtrans.interfaces import ImageSpec, Raster
 from imtrans.kit.images.array import WHITE, Array, Color
 from imtrans.kit.images.convert import with_channels
 from imtrans.kit.images.decode import decode
@@ -22,6 +25,21 @@ def spec_of(*, channels: int, bits: int) -> ImageSpec:
     depth = bits if bits in (8, FLOAT) else 8 if bits < 8 else 16
     is_picture = channels in (1, 3) and bits < FLOAT
     return ImageSpec(kind="image" if is_picture else "data", channels=channels, high=white(depth), bits=depth)
+
+
+def spec_of_raster(raster: Raster, limits: Sequence[float], *, stored: str, name: str, option: str) -> ImageSpec:
+    """The specification of a file that is read by windows, whose values between two `limits` become -1 to 1.
+
+    DataError for values of a type without a range of its own (its name is in `stored`, else "") where no limits are
+    given; `option` sets them.
+    """
+    spec = spec_of(channels=raster.channels, bits=raster.bits)
+    if limits:
+        return replace(spec, low=float(limits[0]), high=float(limits[-1]), clips=True)
+    if stored:
+        hint = f"Say which values mean the ends of the range: --set {option}=[LOW,HIGH]"
+        raise DataError(f"{name}: values of {stored}", hint=hint)
+    return spec
 
 
 def white(bits: int) -> float:

@@ -71,7 +71,7 @@ def test_patients_in_two_folders_are_refused(slides):
             (slides / split / side).mkdir(parents=True)
             for name in names:
                 (slides / side / f"{name}.ome.tif").rename(slides / split / side / f"{name}.ome.tif")
-    with pytest.raises(DataError, match="slides of p1 are in train and in val"):
+    with pytest.raises(DataError, match=r"patient 'p1' is in train and in val \(p1_3\)"):
         len(loader(slides).source.dataset)
     assert len(loader(slides, patient="").source.dataset) == 8  # each slide is a patient of its own
 
@@ -112,8 +112,8 @@ def test_slides_of_two_grids_are_refused(slides):
     write_slide(slides / "B" / "p0_0.ome.tif", stained(220, 260), microns=0.5)
     with pytest.raises(DataError, match=r"260 x 220 of 0.25 microns and 260 x 220 of 0.5 microns"):
         len(loader(slides).source.dataset)
-    with pytest.raises(ConfigError, match="has no group"):
-        len(loader(slides, patient="p").source.dataset)
+    with pytest.raises(ConfigError, match=r"dataset\.patient '\('"):
+        len(loader(slides, patient="(").source.dataset)
     with pytest.raises(DataError, match="does not fit"):
         len(loader(slides, patient="^(x)").source.dataset)
     (slides / "A" / "p0_0.ome.tif").unlink()
