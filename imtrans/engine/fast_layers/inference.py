@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 from imtrans.engine.fast_layers import forms
@@ -20,14 +21,23 @@ def for_inference(modules: Iterable[nn.Module]) -> FastLayers:
 def _conv(layer: nn.Conv2d, x: Tensor) -> Tensor:
     if x.dim() != 4:
         return nn.Conv2d.forward(layer, x)
-    is_small = prod(forms.output_size(layer, x)) <= SMALL
-    return forms.conv_as_matrix(layer, x) if is_small else forms.conv_in_layout(layer, x)
+    if prod(forms.output_size(layer, x)) <= SMALL:
+        return forms.conv_as_matrix(layer, x)
+    # In bfloat16 a layout with channels last takes up to twice as long where there is a stride.
+    return nn.Conv2d.forward(layer, x) if _is_half(layer) else forms.conv_in_layout(layer, x)
 
 
 def _transposed(layer: nn.ConvTranspose2d, x: Tensor, output_size: list[int] | None = None) -> Tensor:
     if output_size or not forms.is_doubling(layer, x):
         return nn.ConvTranspose2d.forward(layer, x, output_size)
-    if layer.out_channels <= FEW:
+    has_few = layer.out_channels <= FEW
+    if has_few and not _is_half(layer):
         return forms.doubling_by_phases(layer, x)
-    is_small = prod(x.shape[2:]) <= SMALL
-    return forms.doubling_as_matrix(layer, x) if is_small else forms.doubling_in_layout(layer, x)
+    # In bfloat16 a product of matrices is as fast as a convolution, and has no phases to put together.
+    if has_few or prod(x.shape[2:]) <= SMALL:
+        return forms.doubling_as_matrix(layer, x)
+    return forms.doubling_in_layout(layer, x)
+
+
+def _is_half(layer: nn.Module) -> bool:
+    return layer.weight.dtype == torch.bfloat16
