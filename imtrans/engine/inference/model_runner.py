@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from imtrans.engine import device as devices
 from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
-from imtrans.engine.inference.batches import is_same_alone, sample_by_sample
-from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
+from imtrans.engine.inference.acceleration import Precision, check_bf16, fold, to_bf16
+from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, take_averages, translate
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
@@ -30,6 +31,7 @@ class ModelRunner:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.precision: Precision = "float32"
         self._is_batched: bool | None = None  # None: not known yet
         self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
@@ -41,6 +43,8 @@ class ModelRunner:
     def to(self, device: str) -> Self:
         """The same, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
         place = devices.choose(device)
+        if self.precision == "bf16":
+            check_bf16(place)
         for network in _modules(self.model):
             network.to(place)
         self.model = dataclasses.replace(self.model, device=place)
@@ -51,6 +55,21 @@ class ModelRunner:
         for network in _modules(self.model):
             network.half()
         return self
+
+    def bfloat16(self) -> Self:
+        """The same, its networks computing in bfloat16: half the time where the device multiplies it by itself, and
+        ConfigError where it does not. Pictures differ by a few levels of 256."""
+        check_bf16(self.model.device)
+        self.model, self.precision = take_averages(self.model), "bf16"
+        to_bf16(self.model)
+        return self
+
+    def fold_norms(self) -> int:
+        """Make batch norms part of the convolutions before them, where the policy takes the statistics of training;
+        returns how many. Pictures stay the same but for rounding. ImtransWarning says why there is none to fold."""
+        self.model = take_averages(self.model)
+        with self._lock:
+            return fold(self.model)
 
     def run(
         self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None
@@ -97,7 +116,12 @@ class ModelRunner:
 
     @contextmanager
     def _state(self, seed: int) -> Iterator[None]:
-        with self._lock, inference_mode(self.model, seed=seed), for_inference(self.model.networks.values()):
+        with (
+            self._lock,
+            inference_mode(self.model, seed=seed),
+            for_inference(self.model.networks.values()),
+            torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
             yield
 
     def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:
@@ -108,7 +132,8 @@ class ModelRunner:
         given, taken = self._forward(np.stack(sources), seed)
         if is_checked:
             torch.manual_seed(seed)
-            self._is_batched = is_same_alone(lambda batch: self._translation(batch, seed), taken, given)
+            tolerance = SAME_HALF if self.precision == "bf16" else SAME
+            self._is_batched = is_same_alone(lambda b: self._translation(b, seed), taken, given, tolerance=tolerance)
         return [as_stored(g, t, self.model.data_spec) for g, t in zip(given, taken, strict=True)]
 
     def _forward(self, sources: Array, seed: int) -> tuple[Tensor, Tensor]:
@@ -117,6 +142,8 @@ class ModelRunner:
         return self._translation(batch, seed), batch
 
     def _translation(self, batch: Tensor, seed: int) -> Tensor:
+        if self.precision == "bf16":  # autocast converts it where that costs nothing
+            return translate(self.model, batch, seed=seed).float()
         dtype = next((p.dtype for network in self.model.networks.values() for p in network.parameters()), batch.dtype)
         return translate(self.model, batch.to(dtype), seed=seed).float()
 
