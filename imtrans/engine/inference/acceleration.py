@@ -37,7 +37,7 @@ def fold(model: Model) -> int:
     with inference_mode(model, seed=0):
         networks = _translating(model)
     if getattr(model.config.inference, "norm", "batch") != "running" and batch_norms(networks):
-        why = "norms take each picture's own statistics by the recorded policy (inference.norm=batch)"
+        why = "norms take each picture's own statistics by the inference policy (inference.norm=batch)"
         hint = "with inference.norm=running they could be folded, and pictures would be others"
         warnings.warn(f"nothing is folded: {why}; {hint}", ImtransWarning, stacklevel=3)
         return 0

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
 from imtrans.engine.inference.large.windows import Read, Write, translate_windows
+from imtrans.errors import ConfigError
 from imtrans.kit.images import Array
 
 Tick = Callable[[int, int], None]
@@ -70,6 +71,14 @@ class ModelRunner:
         self.model = take_averages(self.model)
         with self._lock:
             return fold(self.model)
+
+    def accelerated(self, precision: Precision, *, is_fast: bool) -> Self:
+        """The same, in this precision, with its norms folded where it `is_fast`. ConfigError for another precision."""
+        if precision not in get_args(Precision):
+            raise ConfigError(f"precision {precision!r}: must be one of {', '.join(get_args(Precision))}")
+        if is_fast:  # before weights are rounded
+            self.fold_norms()
+        return self.bfloat16() if precision == "bf16" else self
 
     def run(
         self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None

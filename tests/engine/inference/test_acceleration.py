@@ -101,7 +101,7 @@ def test_folded_norms_give_the_same_pictures(tmp_path, ema):
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        (OWN, "each picture's own statistics by the recorded policy"),
+        (OWN, "each picture's own statistics by the inference policy"),
         ({"generator.norm": "instance"}, "nothing is folded"),
     ],
 )
