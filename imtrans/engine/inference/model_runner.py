@@ -1,84 +1,38 @@
 """A trained model that translates arrays as its data are stored: whole, in batches, or in tiles."""
 
-import dataclasses
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Self, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from imtrans.engine import device as devices
 from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
-from imtrans.engine.inference.acceleration import Precision, check_bf16, fold, to_bf16
+from imtrans.engine.inference.acceleration import LoadedModel
 from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
-from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, take_averages, translate
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
 from imtrans.engine.inference.large.windows import Read, Write, translate_windows
-from imtrans.errors import ConfigError
 from imtrans.kit.images import Array
 
 Tick = Callable[[int, int], None]
 
 
-class ModelRunner:
+class ModelRunner(LoadedModel):
     """Runs a trained model, one thread at a time."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
-        self.precision: Precision = "float32"
+        super().__init__(model)
         self._is_batched: bool | None = None  # None: not known yet
-        self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     @cached_property
     def footprint(self) -> Footprint:
         """What a pixel costs it, and how far one sees: from these follows the size of tiles."""
         return Footprint(self.model)
-
-    def to(self, device: str) -> Self:
-        """The same, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
-        place = devices.choose(device)
-        if self.precision == "bf16":
-            check_bf16(place)
-        for network in _modules(self.model):
-            network.to(place)
-        self.model = dataclasses.replace(self.model, device=place)
-        return self
-
-    def half(self) -> Self:
-        """The same, its networks in half precision: half the memory, and faster on GPUs."""
-        for network in _modules(self.model):
-            network.half()
-        return self
-
-    def bfloat16(self) -> Self:
-        """The same, its networks computing in bfloat16: half the time where the device multiplies it by itself, and
-        ConfigError where it does not. Pictures differ by a few levels of 256."""
-        check_bf16(self.model.device)
-        self.model, self.precision = take_averages(self.model), "bf16"
-        to_bf16(self.model)
-        return self
-
-    def fold_norms(self) -> int:
-        """Make batch norms part of the convolutions before them, where the policy takes the statistics of training;
-        returns how many. Pictures stay the same but for rounding. ImtransWarning says why there is none to fold."""
-        self.model = take_averages(self.model)
-        with self._lock:
-            return fold(self.model)
-
-    def accelerated(self, precision: Precision, *, is_fast: bool) -> Self:
-        """The same, in this precision, with its norms folded where it `is_fast`. ConfigError for another precision."""
-        if precision not in get_args(Precision):
-            raise ConfigError(f"precision {precision!r}: must be one of {', '.join(get_args(Precision))}")
-        if is_fast:  # before weights are rounded
-            self.fold_norms()
-        return self.bfloat16() if precision == "bf16" else self
 
     def run(
         self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None
@@ -159,7 +113,3 @@ class ModelRunner:
     def tensor(self, array: Array) -> Tensor:
         """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
         return network_input(array, self.model.data_spec.source).to(self.model.device)
-
-
-def _modules(model: Model) -> list[nn.Module]:
-    return [*model.networks.values(), *(average.module for average in model.averages.values())]
