@@ -10,6 +10,7 @@ from imtrans.plugins.discovery import Plugins, discover
 
 if TYPE_CHECKING:
     from imtrans.config.sources import Layer
+    from imtrans.engine.inference.acceleration import Precision
     from imtrans.engine.inference.scale import SizeChoice
     from imtrans.engine.inference.translator import Translator
     from imtrans.engine.inference.video.film_translation import FilmOutcome
@@ -26,6 +27,8 @@ def load(
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     direction: "Direction | None" = None,
+    precision: "Precision" = "float32",
+    is_fast: bool = False,
     plugins: Plugins | None = None,
     is_offline: bool = False,
 ) -> "Translator":
@@ -33,9 +36,11 @@ def load(
     Hub: "hf:USER/NAME@REVISION", with `is_offline` from its cache alone), ready to translate.
 
     `settings` change its inference policy, as {"inference.dropout": True}. `direction` "AtoB" or "BtoA" chooses one of
-    those that a model has learned, as a CycleGAN both. `plugins` are discovered unless given. Raises CheckpointError
-    if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError for other settings, or a
-    direction that it has not learned.
+    those that a model has learned, as a CycleGAN both. `precision` "bf16" computes in bfloat16, where the device
+    multiplies it by itself; `is_fast` folds batch norms into convolutions where the policy takes the statistics of
+    training, and warns where it does not (ImtransWarning). `plugins` are discovered unless given. Raises
+    CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError for other
+    settings, a direction that it has not learned, or a device without bfloat16.
     """
     from imtrans.engine import build
     from imtrans.engine import device as devices
@@ -48,7 +53,7 @@ def load(
     factory = build.ComponentFactory(catalog)
     model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
     model = checkpoints_io.with_policy(model, _settings(settings), catalog=catalog)
-    return Translator(model.towards(direction) if direction else model)
+    return Translator(model.towards(direction) if direction else model).accelerated(precision, is_fast=is_fast)
 
 
 def translate_film(

@@ -9,7 +9,7 @@ import pytest
 from factories import SMALL
 
 import imtrans
-from imtrans.errors import CheckpointError, ConfigError
+from imtrans.errors import CheckpointError, ConfigError, ImtransWarning
 
 SETTINGS = {**SMALL, "train.steps": 4, "train.evaluate_every": 2, "train.device": "cpu", "metrics": "l1"}
 
@@ -45,6 +45,13 @@ def test_what_was_trained_translates_also_in_half_precision(run):
     halved = imtrans.load(run.folder, device="cpu").half().translate(picture)
     assert halved.dtype == np.uint8
     assert np.abs(halved.astype(int) - whole).max() <= 8
+
+
+def test_a_precision_is_known_and_folding_told(run):
+    with pytest.raises(ConfigError, match="precision 'fp8': must be one of float32, bf16"):
+        imtrans.load(run.folder, device="cpu", precision="fp8")
+    with pytest.warns(ImtransWarning, match="nothing is folded"):
+        imtrans.load(run.folder, device="cpu", settings={"inference.norm": "batch"}, is_fast=True)
 
 
 def test_threads_may_share_a_model(run):

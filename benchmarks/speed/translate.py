@@ -1,16 +1,20 @@
 """A folder of pictures: `imtrans translate`, whole, beside a plain program of load, forward and save."""
 
 import shutil
+import statistics
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from benchmarks.speed.pairs import draw_pairs
-from benchmarks.speed.process import module, run
+from benchmarks.speed.process import Ended, module, run
 from benchmarks.speed.rows import Row
 from benchmarks.speed.settings import command, depth_of, settings
+from imtrans.engine.speedups import has_bf16
 
 SIZE = 256
+WARM_UP, PASSES = 5, 20
 
 
 def measure(folder: Path, *, rounds: int, count: int, size: int = SIZE) -> list[Row]:
@@ -32,7 +36,26 @@ def measure(folder: Path, *, rounds: int, count: int, size: int = SIZE) -> list[
             words = ["imtrans", "translate", str(trained), str(sources), "-o", f"ours-{out}", "--size", "native"]
             of_ours.append(run(words, folder=folder).seconds)
     what = f"{len(list(pictures.iterdir()))} pictures of {size} px, whole command"
-    return [Row(what, plain, ours, unit="s", goal=1.5), Row("one picture, whole command", *alone, unit="s")]
+    rows = [Row(what, plain, ours, unit="s", goal=1.5), Row("one picture, whole command", *alone, unit="s")]
+    return rows + measure_network(folder, trained, rounds=rounds, size=size)
+
+
+def measure_network(folder: Path, trained: Path, *, rounds: int, size: int) -> list[Row]:
+    """Milliseconds of a picture by the statistics of training: eager in float32, and fast in bfloat16; processes in
+    turns. No row where the processor has no bfloat16."""
+    if not has_bf16(torch.device("cpu")):
+        return []
+    plain, ours = [], []
+    weights, end = str(trained / "model.safetensors"), [str(size), str(WARM_UP + PASSES)]
+    for _ in range(rounds):
+        plain.append(_median(run([module("plain_network"), weights, str(depth_of(size)), *end], folder=folder)))
+        ours.append(_median(run([module("fast_network"), str(trained), *end], folder=folder)))
+    return [Row(f"inference, eval policy, bf16, {size} px, batch 1", plain, ours, goal=2.5)]
+
+
+def _median(ended: Ended) -> float:
+    seconds: list[float] = ended.record["seconds"]
+    return 1e3 * statistics.median(seconds[WARM_UP:])
 
 
 def train(folder: Path, size: int) -> Path:

@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
 @click.option(
+    "--precision",
+    type=click.Choice(["float32", "bf16"]),
+    default="float32",
+    show_default=True,
+    help="bf16: half the time where the device has instructions for it; pictures differ by some levels.",
+)
+@click.option(
+    "--fast", "is_fast", is_flag=True, help="Fold norms into convolutions, where the inference policy allows it."
+)
+@click.option(
     "--direction",
     type=click.Choice(["AtoB", "BtoA"]),
     help="Which side of the data is translated, of a model that learned both ways (cyclegan).",

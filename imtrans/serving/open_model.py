@@ -21,16 +21,24 @@ from imtrans.serving.picture_service import PictureService
 
 if TYPE_CHECKING:
     from imtrans.engine.build import Model
+    from imtrans.engine.inference.acceleration import Precision
     from imtrans.plugins.discovery import Plugins
 
 
 @contextmanager
 def opened(
-    run: Path, plugins: "Plugins", *, device: str, limits: Limits, is_offline: bool = False
+    run: Path,
+    plugins: "Plugins",
+    *,
+    device: str,
+    limits: Limits,
+    precision: "Precision" = "float32",
+    is_fast: bool = False,
+    is_offline: bool = False,
 ) -> Iterator[tuple[str, FastAPI]]:
     """The name of a model and its application; its folder of temporary files, which only this user reads, goes away."""
     checkpoint = checkpoint_paths.find(run, is_offline=is_offline)
-    translator = load(checkpoint, device=device, plugins=plugins)
+    translator = load(checkpoint, device=device, precision=precision, is_fast=is_fast, plugins=plugins)
     if translator.source.instances:
         what = f"{checkpoint}: the model takes instance maps beside label maps, and a request holds one picture"
         raise ConfigError(what, hint="Use imtrans translate.")

@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from factories import job
 from PIL import Image
 
+from imtrans.engine.speedups import has_bf16
 from imtrans.engine.training import trainer
 from imtrans.kit.images import decode
 
@@ -185,3 +187,41 @@ def test_a_format_that_cannot_hold_the_result_is_named_with_the_file(run, cli, t
     assert done.code == 3
     assert "out/a.txt: a .txt file cannot hold uint8 with 3 channels" in done.err
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_bf16(torch.device("cpu")), reason="this processor has no bfloat16")
+def test_a_folder_is_translated_in_bf16_with_folded_norms(run, cli, tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / "in" / f"{name}.png")
+    policy = ["--set", "inference.norm=running", "--set", "inference.dropout=false"]
+    assert cli("translate", run, "in", "-o", "exact", *policy).code == 0
+    done = cli("translate", run, "in", "-o", "fast", "--precision", "bf16", "--fast", *policy)
+    assert (done.code, done.out.strip()) == (0, "3 of 3 pictures translated to fast")
+    assert done.err.count("Note: the networks compute in bfloat16 (--precision bf16)\n") == 1
+    assert "nothing is folded" not in done.err
+    for name in ("a", "b", "c"):
+        exact, fast = (decode(tmp_path / folder / f"{name}.png").astype(int) for folder in ("exact", "fast"))
+        assert np.abs(exact - fast).max() <= 8
+
+
+def test_fast_says_in_one_line_where_the_policy_cannot_be_folded(run, cli, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    policy = ["--set", "inference.norm=batch", "--set", "inference.dropout=false"]
+    assert cli("translate", run, "in", "-o", "exact", *policy).code == 0
+    done = cli("translate", run, "in", "-o", "fast", "--fast", *policy)
+    assert done.code == 0
+    assert done.err.count("nothing is folded: norms take each picture's own statistics by the inference policy") == 1
+    assert np.array_equal(decode(tmp_path / "exact" / "a.png"), decode(tmp_path / "fast" / "a.png"))
+
+
+def test_bf16_is_refused_where_the_processor_has_none(run, cli, tmp_path, monkeypatch):
+    picture(tmp_path / "in" / "a.png")
+    for instructions in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, instructions, lambda: False)
+    done = cli("translate", run, "in", "-o", "out", "--precision", "bf16")
+    assert done.code == 2
+    assert "precision bf16: this cpu has no instructions for it" in done.err
+    assert not (tmp_path / "out").exists()

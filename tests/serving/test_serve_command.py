@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
 from imtrans.cli.model.serve import command
 
@@ -116,3 +117,11 @@ def test_the_commands_of_the_docs_have_options_that_exist():
     assert len(lines) >= 3
     for line in lines:
         assert command.make_context("serve", shlex.split(line)).params["run"].startswith("first")
+
+
+def test_bf16_is_refused_where_the_processor_has_none(cli, trained, monkeypatch):
+    for instructions in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, instructions, lambda: False)
+    answer = cli("serve", str(trained), "--no-open", "--port", "0", "--precision", "bf16")
+    assert answer.code == 2
+    assert "precision bf16: this cpu has no instructions for it" in answer.err

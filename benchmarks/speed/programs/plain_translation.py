@@ -17,10 +17,16 @@ from imtrans_unet import UNetOptions
 from imtrans_unet.network import UNet
 
 
-def main(weights: Path, depth: int, folder: Path, out: Path) -> None:
+def generator_of(weights: Path, depth: int) -> UNet:
+    """The trained generator, as it lies in a file of ours."""
     generator = UNet(UNetOptions(depth=depth))
     own = {k: v for k, v in load_file(weights).items() if k.startswith("generator.")}
     generator.load_state_dict({k.removeprefix("generator."): v for k, v in own.items()})
+    return generator
+
+
+def main(weights: Path, depth: int, folder: Path, out: Path) -> None:
+    generator = generator_of(weights, depth)
     out.mkdir()
     times = []
     with torch.no_grad():

@@ -15,6 +15,7 @@ from imtrans.cli.shared.command_config import as_record
 from imtrans.errors import ConfigError
 
 if TYPE_CHECKING:
+    from imtrans.engine.inference.acceleration import Precision
     from imtrans.serving.guard import Access
 
 MIN_TOKEN = 16
@@ -33,6 +34,8 @@ class ServeOptions:
     token: str | None
     queue: int
     device: str
+    precision: "Precision"
+    is_fast: bool
     offline: bool
     is_opening: bool
 
@@ -50,6 +53,16 @@ class ServeOptions:
 )
 @click.option("--queue", default=32, show_default=True, type=click.IntRange(1, 1000), help="Requests that may wait.")
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bf16"]),
+    default="float32",
+    show_default=True,
+    help="bf16: half the time where the device has instructions for it; pictures differ by some levels.",
+)
+@click.option(
+    "--fast", "is_fast", is_flag=True, help="Fold norms into convolutions, where the inference policy allows it."
+)
 @click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.option("--open/--no-open", "is_opening", default=True, help="Show the page in the browser.")
 @click.pass_obj
@@ -66,7 +79,13 @@ def command(session: Session, options: ServeOptions) -> None:
     with (
         closing(http_server.listen(options.host, options.port)) as listening,
         opened(
-            Path(options.run), session.plugins, device=options.device, limits=limits, is_offline=options.offline
+            Path(options.run),
+            session.plugins,
+            device=options.device,
+            precision=options.precision,
+            is_fast=options.is_fast,
+            limits=limits,
+            is_offline=options.offline,
         ) as (name, app),
     ):
         try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from imtrans.cli.model.stored_inputs import is_stored
 from imtrans.cli.shared.command_config import ConfigFlags, layer
 from imtrans.cli.shared.translation_plan import Existing, Part
@@ -15,6 +17,7 @@ from imtrans.plugins.catalog import Catalog
 from imtrans.plugins.options import CliText
 
 if TYPE_CHECKING:
+    from imtrans.engine.inference.acceleration import Precision
     from imtrans.engine.inference.large.footprint import TileLimits
     from imtrans.engine.inference.manifest import Manifest
     from imtrans.engine.inference.scale import SizeChange, SizeChoice
@@ -57,9 +60,11 @@ class TranslateOptions:
     offline: bool
     part: str | None = None
     manifest: str | None = None
+    precision: "Precision" = "float32"
+    is_fast: bool = False
 
     def opened(self, plugins: "Plugins") -> "Translator":
-        """The model, with the inference policy of --set, in the direction of --direction."""
+        """The model, with the inference policy of --set, in the direction of --direction, as fast as is asked for."""
         from imtrans.api import load
         from imtrans.engine.checkpoints.io import with_policy
         from imtrans.engine.inference.translator import Translator
@@ -67,7 +72,11 @@ class TranslateOptions:
         model = load(self.run, device=self.device, plugins=plugins, is_offline=self.offline).model
         policy = layer(ConfigFlags(settings=tuple(s for s in self.settings if not s.startswith(FORMAT))))
         model = with_policy(model, policy, catalog=Catalog(plugins.records))
-        return Translator(model.towards(self.direction) if self.direction else model)
+        translator = Translator(model.towards(self.direction) if self.direction else model)
+        translator.accelerated(self.precision, is_fast=self.is_fast)
+        if self.precision == "bf16":
+            click.echo("Note: the networks compute in bfloat16 (--precision bf16)", err=True)
+        return translator
 
     @property
     def format_options(self) -> dict[str, CliText]:

@@ -63,14 +63,20 @@ def doubling_by_phases(layer: nn.ConvTranspose2d, x: Tensor) -> Tensor:
     return with_bias(out.view(batch, -1, 2 * height, 2 * width), layer.bias)
 
 
+def doubling_one_by_one(layer: nn.ConvTranspose2d, x: Tensor) -> Tensor:
+    """The same as a product of matrices for each picture by itself, whose columns then stay in the CPU's cache."""
+    return torch.cat([doubling_as_matrix(layer, one) for one in x.chunk(len(x))])
+
+
 def conv_in_layout(layer: nn.Conv2d, x: Tensor) -> Tensor:
     """A convolution with channels last where the map is large, else with channels first."""
-    return _in_layout(x, partial(F.conv2d, stride=layer.stride, padding=layer.padding, dilation=layer.dilation), layer)
+    convolution = partial(F.conv2d, stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
+    return _in_layout(x, convolution, layer, least=LARGE)
 
 
-def doubling_in_layout(layer: nn.ConvTranspose2d, x: Tensor) -> Tensor:
-    """A transposed convolution 4 x 4 of stride 2, likewise."""
-    return _in_layout(x, partial(F.conv_transpose2d, stride=2, padding=1), layer)
+def doubling_in_layout(layer: nn.ConvTranspose2d, x: Tensor, *, least: int = LARGE) -> Tensor:
+    """A transposed convolution 4 x 4 of stride 2, likewise, from `least` positions on."""
+    return _in_layout(x, partial(F.conv_transpose2d, stride=2, padding=1), layer, least=least)
 
 
 def with_bias(y: Tensor, bias: Tensor | None) -> Tensor:
@@ -82,7 +88,9 @@ def _positions(size: int, kernel: int, padding: int, dilation: int, stride: int)
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _in_layout(x: Tensor, convolution: Callable[..., Tensor], layer: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
-    layout = torch.channels_last if prod(x.shape[2:]) >= LARGE else torch.contiguous_format
+def _in_layout(
+    x: Tensor, convolution: Callable[..., Tensor], layer: nn.Conv2d | nn.ConvTranspose2d, *, least: int
+) -> Tensor:
+    layout = torch.channels_last if prod(x.shape[2:]) >= least else torch.contiguous_format
     weight = layer.weight.contiguous(memory_format=layout)
     return convolution(x.contiguous(memory_format=layout), weight, layer.bias)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 Forms = Mapping[type[nn.Module], Callable[..., Tensor]]
 
-_DTYPES = (torch.float32, torch.float64)
+_DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 class FastLayers:

@@ -14,7 +14,8 @@ from imtrans.kit.images import Array
 
 PIXELS = 4 * 256 * 256  # of all pictures of a batch
 MOST = 64
-SAME = 1e-3  # of the output's scale: what rounding can do to a picture in a batch
+# Of the output's scale: what rounding can do to a picture in a batch, in float32 and in bfloat16.
+SAME, SAME_HALF = 1e-3, 5e-2
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -48,11 +49,11 @@ def sample_by_sample(modules: Iterable[nn.Module]) -> Iterator[None]:
                 layer.forward = forward
 
 
-def is_same_alone(forward: Forward, batch: Tensor, given: Tensor) -> bool:
+def is_same_alone(forward: Forward, batch: Tensor, given: Tensor, *, tolerance: float = SAME) -> bool:
     """Whether the last picture of (B, C, *spatial) gets alone what a pass over all gave: not where a layer of unknown
     kind mixes pictures, or a method draws noise for a whole batch."""
     alone = forward(batch[-1:])
-    return bool((alone - given[-1:]).abs().max() <= SAME * alone.abs().max().clamp(min=1))
+    return bool((alone - given[-1:]).abs().max() <= tolerance * alone.abs().max().clamp(min=1))
 
 
 def _own_form(layer: nn.Module) -> "Callable[[Forward, Tensor], Tensor] | None":

@@ -1,6 +1,7 @@
 """A model in the state in which it translates, and the translation of tensors of any size."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -98,6 +99,12 @@ def _averaged(model: Model) -> Iterator[None]:
         yield
     finally:
         _swap(model)
+
+
+def take_averages(model: Model) -> Model:
+    """The model with its averaged weights for good: it can translate, and no longer be trained."""
+    _swap(model)
+    return dataclasses.replace(model, averages={})
 
 
 def _swap(model: Model) -> None:

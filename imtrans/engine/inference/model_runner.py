@@ -1,20 +1,17 @@
 """A trained model that translates arrays as its data are stored: whole, in batches, or in tiles."""
 
-import dataclasses
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from imtrans.engine import device as devices
 from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
-from imtrans.engine.inference.batches import is_same_alone, sample_by_sample
+from imtrans.engine.inference.acceleration import LoadedModel
+from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
 from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
@@ -25,32 +22,17 @@ from imtrans.kit.images import Array
 Tick = Callable[[int, int], None]
 
 
-class ModelRunner:
+class ModelRunner(LoadedModel):
     """Runs a trained model, one thread at a time."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        super().__init__(model)
         self._is_batched: bool | None = None  # None: not known yet
-        self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     @cached_property
     def footprint(self) -> Footprint:
         """What a pixel costs it, and how far one sees: from these follows the size of tiles."""
         return Footprint(self.model)
-
-    def to(self, device: str) -> Self:
-        """The same, its model moved to a device: "cpu", "cuda", "cuda:1", "mps". ConfigError for another."""
-        place = devices.choose(device)
-        for network in _modules(self.model):
-            network.to(place)
-        self.model = dataclasses.replace(self.model, device=place)
-        return self
-
-    def half(self) -> Self:
-        """The same, its networks in half precision: half the memory, and faster on GPUs."""
-        for network in _modules(self.model):
-            network.half()
-        return self
 
     def run(
         self, source: Array, *, seed: int = 0, limits: TileLimits | None = None, tick: Tick = lambda _done, _count: None
@@ -97,7 +79,12 @@ class ModelRunner:
 
     @contextmanager
     def _state(self, seed: int) -> Iterator[None]:
-        with self._lock, inference_mode(self.model, seed=seed), for_inference(self.model.networks.values()):
+        with (
+            self._lock,
+            inference_mode(self.model, seed=seed),
+            for_inference(self.model.networks.values()),
+            torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
             yield
 
     def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:
@@ -108,7 +95,8 @@ class ModelRunner:
         given, taken = self._forward(np.stack(sources), seed)
         if is_checked:
             torch.manual_seed(seed)
-            self._is_batched = is_same_alone(lambda batch: self._translation(batch, seed), taken, given)
+            tolerance = SAME_HALF if self.precision == "bf16" else SAME
+            self._is_batched = is_same_alone(lambda b: self._translation(b, seed), taken, given, tolerance=tolerance)
         return [as_stored(g, t, self.model.data_spec) for g, t in zip(given, taken, strict=True)]
 
     def _forward(self, sources: Array, seed: int) -> tuple[Tensor, Tensor]:
@@ -117,13 +105,11 @@ class ModelRunner:
         return self._translation(batch, seed), batch
 
     def _translation(self, batch: Tensor, seed: int) -> Tensor:
+        if self.precision == "bf16":  # autocast converts it where that costs nothing
+            return translate(self.model, batch, seed=seed).float()
         dtype = next((p.dtype for network in self.model.networks.values() for p in network.parameters()), batch.dtype)
         return translate(self.model, batch.to(dtype), seed=seed).float()
 
     def tensor(self, array: Array) -> Tensor:
         """What its `reader` gives, (*spatial, C), as its networks see it: (1, C, *spatial)."""
         return network_input(array, self.model.data_spec.source).to(self.model.device)
-
-
-def _modules(model: Model) -> list[nn.Module]:
-    return [*model.networks.values(), *(average.module for average in model.averages.values())]
