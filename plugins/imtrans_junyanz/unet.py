@@ -5,6 +5,7 @@ import re
 from imtrans import ComponentRef
 from imtrans_junyanz.layouts import Layout, Weights, norm_kind
 
+PAPERS = {"upsampling": "transposed", "detail": 0}  # said, as a data set may advise others
 UNETS = {7: "unet128", 8: "unet256"}
 
 
@@ -27,9 +28,7 @@ def unet(weights: Weights) -> Layout | None:
         norms += [(f"{block}.model.{4 if is_innermost else 6}", f"{decoder}.2")]
         block += ".model.3"
     options = {
-        # Said, as a data set may advise others.
-        "upsampling": "transposed",
-        "detail": 0,
+        **PAPERS,
         "depth": depth,
         "width": weights["model.model.0.weight"].shape[0],
         "norm": norm,

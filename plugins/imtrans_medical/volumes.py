@@ -10,8 +10,8 @@ import numpy as np
 
 from imtrans.errors import ConfigError, DataError
 from imtrans.interfaces import DatasetContext, DatasetDescription, Pair
-from imtrans.kit.drawn_pairs import DrawnPairs
 from imtrans.kit.images.masks import MASK, MASK_SPEC
+from imtrans.kit.pairing.drawn_pairs import DrawnPairs
 from imtrans.kit.pairing.sides import SidePair, side_pairs
 from imtrans_medical.opening import is_packed, volumes_in
 from imtrans_medical.pairs import check_grid, patients
@@ -60,8 +60,7 @@ class Volumes(DrawnPairs):
         self._targets = Windows("target", spec.target, size, depth=depth)
         for pair in pairs:
             check_grid(pair, self._sources.raster(pair.source).volume, self._targets.raster(pair.target).volume)
-        people = len({patient_of(pair.name) for pair in pairs})
-        kind = "blocks" if depth else "slices"
+        people, kind = len({patient_of(pair.name) for pair in pairs}), "blocks" if depth else "slices"
         self.description = DatasetDescription(
             layout=f"{len(pairs)} pairs of volumes of {people} patients, {slices} {kind} of each",
             sides=("A", "B"),

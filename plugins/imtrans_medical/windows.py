@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from imtrans.interfaces import ImageSpec
-from imtrans.kit.drawn_pairs import OpenFiles
 from imtrans.kit.images import Array
 from imtrans.kit.images.conform import conform
+from imtrans.kit.pairing.drawn_pairs import OpenFiles
 from imtrans_medical.opening import open_volume
 from imtrans_medical.volume import VolumeRaster
 

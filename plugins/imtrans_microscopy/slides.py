@@ -9,10 +9,10 @@ import numpy as np
 
 from imtrans.errors import DataError
 from imtrans.interfaces import DatasetContext, DatasetDescription, DataSpec, ImageSpec, Pair
-from imtrans.kit.drawn_pairs import DrawnPairs, OpenFiles
 from imtrans.kit.images import Array
 from imtrans.kit.images.conform import conform, spec_of_raster
 from imtrans.kit.images.masks import MASK, MASK_SPEC
+from imtrans.kit.pairing.drawn_pairs import DrawnPairs, OpenFiles
 from imtrans.kit.pairing.sides import SPLITS, SidePair, side_pairs, subject_of
 from imtrans_microscopy.background import Tissue, tissue_of
 from imtrans_microscopy.grid import NEAR

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from imtrans.interfaces import Pair
-from imtrans.kit.drawn_pairs import DrawnPairs, OpenFiles
+from imtrans.kit.pairing.drawn_pairs import DrawnPairs, OpenFiles
 from imtrans.kit.pairing.sides import SidePair
 
 
