@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -65,8 +66,21 @@ def listen(host: str, port: int) -> socket.socket:
         raise ResourceError(what, hint=_advice(error, family, kind, address)) from None
 
 
-def run(app: App, listening: socket.socket, limits: Limits) -> None:
-    """Answer requests until Ctrl-C (KeyboardInterrupt) or SIGTERM."""
+class _Server(uvicorn.Server):
+    """Says when it answers: before that Ctrl-C would leave it half made."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets=sockets)
+        self._tell_started()
+
+
+def run(app: App, listening: socket.socket, limits: Limits, *, started: Callable[[], None]) -> None:
+    """Answer requests until Ctrl-C (KeyboardInterrupt) or SIGTERM; `started` is called when it begins to."""
     # Our own limits count: a class, because uvicorn makes one protocol for each connection.
     protocol = type("Protocol", (TimedProtocol,), {"head_seconds": limits.head_seconds})
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -81,7 +95,7 @@ def run(app: App, listening: socket.socket, limits: Limits) -> None:
         proxy_headers=False,
         **options,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, started).run(sockets=[listening])
 
 
 def _bound(family: int, kind: int, address: Any) -> socket.socket:

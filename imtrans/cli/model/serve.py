@@ -88,9 +88,9 @@ def command(session: Session, options: ServeOptions) -> None:
             is_offline=options.offline,
         ) as (name, app),
     ):
+        port, guarded = listening.getsockname()[1], Guard(app, access, limits.send_seconds)
         try:
-            _greet(name, options, access, port=listening.getsockname()[1])
-            http_server.run(Guard(app, access, limits.send_seconds), listening, limits)
+            http_server.run(guarded, listening, limits, started=lambda: _greet(name, options, access, port=port))
         except KeyboardInterrupt:
             click.echo("no longer served")
 
