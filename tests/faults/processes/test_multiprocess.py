@@ -51,6 +51,7 @@ def test_two_processes_give_the_losses_of_one(kind, room):
 def test_an_update_made_of_a_penalty_alone_is_shared_as_well(room):
     """WGAN-GP by a plugin, its penalty an update of its own, five of the critic's to one of the generator's."""
     sizes = {"train.steps": "4", "data.batch_size": "4", "train.log_every": "1", "generator.dropout": "0"}
+    sizes |= {"train.optimizer.lr": "2e-4", "generator.upsampling": "transposed", "generator.detail": "0"}
     sets = [text for k, v in sizes.items() for text in ("--set", f"{k}={v}")]
     lines = {name: ["run", "example-wgan-gp", "--name", name, *sets] for name in ("one", "two")}
     alone, together = company(room, {"lines": [lines["one"]]}, {"lines": [lines["two"]] * 2}, plugins=True)
