@@ -37,12 +37,20 @@ def fold_norms(modules: Iterable[nn.Module]) -> int:
         # What lies between two layers of a Sequential goes nowhere else.
         if type(parent) is not nn.Sequential:
             continue
-        for (_, layer), (name, norm) in pairwise(list(parent._modules.items())):
+        for (_, before), (name, norm) in pairwise(list(parent._modules.items())):
+            layer = _last(before, places)
             if places[layer] == places[norm] == 1 and _is_convolution(layer) and _is_foldable(norm):
                 _fold(layer, norm)
                 parent._modules[name] = nn.Identity()
                 count += 1
     return count
+
+
+def _last(layer: nn.Module | None, places: Counter[nn.Module | None]) -> nn.Module | None:
+    """The layer that gives the output: of a Sequential within, such as a resize and a convolution, its last."""
+    while type(layer) is nn.Sequential and len(layer) and places[layer] == 1 and _is_untouched(layer):
+        layer = layer[-1]
+    return layer
 
 
 def _is_convolution(layer: nn.Module | None) -> TypeGuard[_ConvNd]:

@@ -77,3 +77,19 @@ def test_what_is_seen_elsewhere_is_left():
     for module in (shared, hooked, normed, untracked, apart, Other(nn.Conv2d(4, 4, 1), BatchNorm(4))):
         assert fold_norms([module.eval()]) == 0
         assert len(batch_norms([module])) == 1
+
+
+def test_a_norm_after_a_sequential_that_ends_in_a_convolution_is_folded():
+    """As of a U-Net that resizes and convolves in place of a transposed convolution."""
+    torch.manual_seed(0)
+    inner = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3, padding=1, bias=False))
+    network = nn.Sequential(inner, nn.BatchNorm2d(4), nn.ReLU()).double()
+    network[1].running_mean.uniform_(-1, 1)
+    network[1].running_var.uniform_(0.5, 2)
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    network.eval()
+    before = network(x)
+    assert fold_norms([network]) == 1
+    torch.testing.assert_close(network(x), before, rtol=1e-12, atol=1e-12)
+    shared = nn.Sequential(inner, nn.BatchNorm2d(4), inner[1])  # the convolution is in two places: it is left
+    assert fold_norms([shared]) == 0
