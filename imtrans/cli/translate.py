@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imtrans.cli.model.acceleration_flags import acceleration_flags
 from imtrans.cli.model.film_plan import film_inputs
 from imtrans.cli.model.films import translate_films
 from imtrans.cli.model.rasters import raster_inputs, translate_rasters
@@ -29,16 +30,7 @@ if TYPE_CHECKING:
     "-o", "--output", required=True, metavar="OUT", help="Folder for the pictures (or a file, for one picture)."
 )
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bf16"]),
-    default="float32",
-    show_default=True,
-    help="bf16: half the time where the device has instructions for it; pictures differ by some levels.",
-)
-@click.option(
-    "--fast", "is_fast", is_flag=True, help="Fold norms into convolutions, where the inference policy allows it."
-)
+@acceleration_flags
 @click.option(
     "--direction",
     type=click.Choice(["AtoB", "BtoA"]),

@@ -37,12 +37,7 @@ class Dicom:
 
     def open(self, path: Path, spec: ImageSpec) -> VolumeRaster:
         """A series whose slices fill the model's channels. DataError for broken files and colours."""
-        volume = DicomVolume(path)
-        try:
-            return VolumeRaster(volume, spec)
-        except DataError:
-            volume.close()
-            raise
+        return VolumeRaster.opened(DicomVolume(path), spec)
 
     def suffix(self, path: Path) -> str:
         """Of a file the same, of a folder none."""

@@ -31,12 +31,7 @@ class MetaImage:
 
     def open(self, path: Path, spec: ImageSpec) -> VolumeRaster:
         """A volume whose slices fill the model's channels. DataError for broken files and other values than numbers."""
-        volume = MetaVolume(path)
-        try:
-            return VolumeRaster(volume, spec)
-        except DataError:
-            volume.close()
-            raise
+        return VolumeRaster.opened(MetaVolume(path), spec)
 
     def suffix(self, path: Path) -> str:  # noqa: ARG002 - the protocol's
         """.mha, of each."""

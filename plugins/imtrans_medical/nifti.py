@@ -43,12 +43,7 @@ class Nifti:
 
     def open(self, path: Path, spec: ImageSpec) -> VolumeRaster:
         """A volume whose slices fill the model's channels. DataError for broken files and other values than numbers."""
-        volume = NiftiVolume(path)
-        try:
-            return VolumeRaster(volume, spec)
-        except DataError:
-            volume.close()
-            raise
+        return VolumeRaster.opened(NiftiVolume(path), spec)
 
     def suffix(self, path: Path) -> str:
         """That of the source."""

@@ -3,7 +3,7 @@ some."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -63,6 +63,15 @@ class VolumeRaster:
         self.is_float = spec.bits > 16 or volume.bits > 16
         self.bits = 32 if self.is_float else volume.bits
         self._recent: OrderedDict[tuple[int, int], Array] = OrderedDict()
+
+    @classmethod
+    def opened(cls, volume: Volume, spec: ImageSpec) -> Self:
+        """The same of a volume that was just opened, which is closed where it does not fit: DataError."""
+        try:
+            return cls(volume, spec)
+        except DataError:
+            volume.close()
+            raise
 
     @property
     def notes(self) -> Sequence[str]:

@@ -29,7 +29,7 @@ class Windows:
     def __init__(self, side: str, spec: ImageSpec, size: tuple[int, int], *, depth: int) -> None:
         self.spec, self._size, self._depth = spec, size, depth
         self._option = f"dataset.{side}_range=[LOW,HIGH]"
-        self._rasters = OpenFiles(lambda path: VolumeRaster(open_volume(path), spec), most=OPEN)
+        self._rasters = OpenFiles(lambda path: VolumeRaster.opened(open_volume(path), spec), most=OPEN)
 
     def raster(self, path: Path) -> VolumeRaster:
         """A volume, opened where it is not."""

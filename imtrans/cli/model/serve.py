@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imtrans.cli.model.acceleration_flags import acceleration_flags
 from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
 from imtrans.errors import ConfigError
@@ -53,16 +54,7 @@ class ServeOptions:
 )
 @click.option("--queue", default=32, show_default=True, type=click.IntRange(1, 1000), help="Requests that may wait.")
 @click.option("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto.")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bf16"]),
-    default="float32",
-    show_default=True,
-    help="bf16: half the time where the device has instructions for it; pictures differ by some levels.",
-)
-@click.option(
-    "--fast", "is_fast", is_flag=True, help="Fold norms into convolutions, where the inference policy allows it."
-)
+@acceleration_flags
 @click.option("--offline", is_flag=True, help="Of a model on the Hub: use what the cache has, and fetch nothing.")
 @click.option("--open/--no-open", "is_opening", default=True, help="Show the page in the browser.")
 @click.pass_obj
