@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from imtrans.engine.launcher_store import fresh_store
 from imtrans.errors import ImtransError, PeerLostError, ResourceError
 
 T = TypeVar("T")
@@ -116,17 +117,19 @@ def join(device: torch.device, *, timeout: int, environment: Mapping[str, str] =
     if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) < 2:
         return ProcessGroup()
     rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+    patience = timedelta(seconds=timeout)
     if not dist.is_initialized():
         # Objects and CPU tensors go over gloo also where the gradients go over NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         try:
-            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
-        except (RuntimeError, ValueError) as error:
+            store = fresh_store(rank, size, timeout=patience, environment=environment)
+            dist.init_process_group(backend, timeout=patience, store=store, rank=rank, world_size=size)
+        except (RuntimeError, ResourceError, ValueError) as error:
             raise ResourceError(
                 f"process {rank} of {size} found no connection to the others: {error}",
                 hint="Start them all with torchrun, with one address and port.",
             ) from None
-    local, patience = int(environment.get("LOCAL_RANK", rank)), timedelta(seconds=timeout)
+    local = int(environment.get("LOCAL_RANK", rank))
     return ProcessGroup(rank=rank, size=size, local=local, timeout=patience)
 
 

@@ -189,44 +189,24 @@ def test_a_launcher_that_is_asked_to_save_asks_its_processes(room):
 
 
 def test_torchrun_may_start_a_run_again_that_lost_a_process(room):
-    """torch's own rendezvous was seen to hang after a restart, once in six on one machine, in half on another: then all
-    begins anew."""
-    told = [restarted(room, f"again-{number}") for number in range(6) if number == 0 or not told_finished(room)]
-    assert told_finished(room), told
-    (record,) = [r for r in records(room) if r["status"] == "finished"]
+    """torch 2.13.0: the store of its launcher still holds the dead ones' addresses (findings/torchrun-restarts-into-
+    the-past)."""
+    settings = {"train.steps": "60", "train.save_every": "5"}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
+    command = [*launcher, "-m", "imtrans", *line("mine", *data(room), **settings)]
+    with (room / "said.txt").open("w+") as said:
+        torchrun = subprocess.Popen(command, cwd=room, env=plain(room), stdout=said, stderr=said)
+        kill_one(torchrun.pid, room / "runs" / "mine")
+        code = torchrun.wait(timeout=150)
+        said.seek(0)
+        assert code == 0, said.read()[-3000:]
+    record = json.loads((room / "runs" / "mine" / "run.json").read_text())
+    assert record["status"] == "finished"
     assert record["resumes"][0]["step"] in range(5, 60, 5)
 
 
 def plain(room):
     return {**os.environ, "IMTRANS_HOME": str(room / "home"), "OMP_NUM_THREADS": "1"}
-
-
-def records(room):
-    return [json.loads(path.read_text()) for path in (room / "runs").glob("*/run.json")]
-
-
-def told_finished(room):
-    return any(record["status"] == "finished" for record in records(room))
-
-
-def restarted(room, name):
-    """torchrun over two processes, one of which is killed once there is a checkpoint; what it said."""
-    settings = {"train.steps": "60", "train.save_every": "5"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
-    command = [*launcher, "-m", "imtrans", *line(name, *data(room), **settings)]
-    with (room / f"{name}.txt").open("w+") as said:
-        torchrun = subprocess.Popen(
-            command, cwd=room, env=plain(room), stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        kill_one(torchrun.pid, room / "runs" / name)
-        try:
-            torchrun.wait(timeout=70)
-        except subprocess.TimeoutExpired:
-            subprocess.run(["pkill", "-9", "-f", f"name {name} "], check=False)
-            torchrun.kill()
-            torchrun.wait()
-        said.seek(0)
-        return said.read()[-1500:]
 
 
 def kill_one(launcher, folder):
