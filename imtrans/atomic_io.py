@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-import uuid
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,21 +118,6 @@ def write_file(path: Path, writer: Callable[[Path], object]) -> None:
 
 
 @contextlib.contextmanager
-def partial_file(target: Path) -> Iterator[Path]:
-    """The path of a file of the same type beside `target`, which takes its place when the block ends, and is gone where
-    the block fails: so a file that exists is one that is done. It is not synced; a missing folder is made."""
-    # A short name of its own: that of the target may be as long as names can be.
-    partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial{target.suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-
-
-@contextlib.contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
     """A temporary folder to fill; when the block ends without error it becomes `final`, with a manifest of its files.
 
@@ -219,6 +204,11 @@ def is_alive(pid: int) -> bool:
     except (OSError, OverflowError):  # PermissionError: it runs, and belongs to another user
         return True
     return True
+
+
+def host_name() -> str:
+    """The name of this machine as names of files carry it: letters, digits, `_` and `-`."""
+    return re.sub(r"[^\w-]", "-", socket.gethostname())[:64] or "host"
 
 
 def need_room(folder: Path, size: int) -> None:

@@ -1,12 +1,13 @@
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from imtrans import atomic_io
+from imtrans import atomic_io, partial_output
 from imtrans.errors import ResourceError
 
 
@@ -158,3 +159,19 @@ def test_lines_are_added_to_a_log(tmp_path: Path) -> None:
 def test_a_removed_folder_is_gone_with_all_it_held(sealed: Path) -> None:
     atomic_io.remove_folder(sealed)
     assert names(sealed.parent) == []
+
+
+def test_partial_results_of_killed_processes_are_swept_and_no_others(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = atomic_io.host_name()
+    left = [f".0a1b2c3d~{host}~{ended.pid}.partial.png", f".0a1b2c3d~{host}~{ended.pid}.partial"]
+    kept = [f".0a1b2c3d~{host}~{os.getpid()}.partial.png", f".0a1b2c3d~{host}x~{ended.pid}.partial.png", "a.png"]
+    (tmp_path / left[1]).mkdir()  # formats that are folders
+    for name in [left[0], *kept, f"{left[1]}/a.zarr"]:
+        (tmp_path / name).write_bytes(b"1")
+    with partial_output.partial_file(tmp_path / "own.png") as own:
+        partial_output.sweep_partials([tmp_path, tmp_path / "none"])
+        assert own.name.endswith(".partial.png")
+        own.write_bytes(b"2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "own.png"])

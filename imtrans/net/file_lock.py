@@ -8,12 +8,11 @@ import json
 import os
 import re
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from imtrans.atomic_io import delete_leftover, is_alive
+from imtrans.atomic_io import delete_leftover, host_name, is_alive
 
 STALE = 300.0  # seconds without a sign of life after which a lock is taken over: the holder may be on another host
 RELEASED = 0  # in place of a process id: no process works on it any more
@@ -24,12 +23,12 @@ _TEMPORARY = re.compile(
 
 def process_name(name: str, kind: str) -> str:
     """A hidden temporary name for work on `name`, unique to this process; `sweep` finds it. `kind`: part or tmp."""
-    return f".{name}.{_host()}~{os.getpid()}~{secrets.token_hex(4)}.{kind}"
+    return f".{name}.{host_name()}~{os.getpid()}~{secrets.token_hex(4)}.{kind}"
 
 
 def released_name(name: str, kind: str) -> str:
     """As `process_name`, for work that the next process on this machine may continue."""
-    return f".{name}.{_host()}~{RELEASED}~{secrets.token_hex(4)}.{kind}"
+    return f".{name}.{host_name()}~{RELEASED}~{secrets.token_hex(4)}.{kind}"
 
 
 def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
@@ -63,7 +62,7 @@ def file_lock(path: Path, *, poll: float = 0.2, stale: float = STALE) -> Iterato
         yield lambda: _touch(path)
     finally:
         # Another process may have taken over a lock that gave no sign of life.
-        if _holder(path) == (_host(), os.getpid()):
+        if _holder(path) == (host_name(), os.getpid()):
             path.unlink(missing_ok=True)
 
 
@@ -74,7 +73,7 @@ def _paths(folder: Path) -> list[Path]:
 def _is_orphan(match: re.Match[str]) -> bool:
     # Of another host nothing is known: the cache may be on a network disk.
     pid = int(match["pid"])
-    return match["host"] == _host() and (pid == RELEASED or not is_alive(pid))
+    return match["host"] == host_name() and (pid == RELEASED or not is_alive(pid))
 
 
 def _age(path: Path) -> float:
@@ -97,7 +96,7 @@ def _acquire(path: Path) -> bool:
     except OSError:  # no lock then: the work itself reports what cannot be written
         return True
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"host": _host(), "pid": os.getpid()}, file)
+        json.dump({"host": host_name(), "pid": os.getpid()}, file)
     return True
 
 
@@ -114,7 +113,7 @@ def _is_stale(path: Path, stale: float) -> bool:
     except OSError:
         return False
     holder = _holder(path)
-    return age > stale or (holder is not None and holder[0] == _host() and not is_alive(holder[1]))
+    return age > stale or (holder is not None and holder[0] == host_name() and not is_alive(holder[1]))
 
 
 def _holder(path: Path) -> tuple[str, int] | None:
@@ -123,7 +122,3 @@ def _holder(path: Path) -> tuple[str, int] | None:
         return str(record["host"]), int(record["pid"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _host() -> str:
-    return re.sub(r"[^\w-]", "-", socket.gethostname()) or "host"

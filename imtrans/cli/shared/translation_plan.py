@@ -9,6 +9,7 @@ import click
 
 from imtrans.cli.model.stored_inputs import Picture, is_stored, stored_inputs
 from imtrans.errors import ConfigError, DataError, printable
+from imtrans.partial_output import sweep_partials
 
 Existing = Literal["refuse", "overwrite", "continue"]
 
@@ -63,11 +64,15 @@ def plan(
 
 
 def settled(jobs: list[Job], existing: Existing) -> tuple[list[Job], list[Job]]:
-    """The jobs with the outputs that are left to do, and with those that are there. ConfigError as for `plan`."""
+    """The jobs with the outputs that are left to do, and with those that are there. ConfigError as for `plan`.
+
+    What killed translations left in the folders of a translation that goes on is deleted.
+    """
     _check_distinct(jobs)
     if existing != "continue":
         _check_free(jobs, is_overwriting=existing == "overwrite")
         return jobs, []
+    sweep_partials({target.parent for job in jobs for _, target in job.targets})
     left: list[Job] = []
     done: list[Job] = []
     for job in jobs:

@@ -1,9 +1,6 @@
 """Files of formats that plugins read and write by windows, translated pixel by pixel."""
 
 import contextlib
-import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from imtrans.engine.inference.translator import Translator
 from imtrans.errors import ResourceError
 from imtrans.interfaces import Format, Raster, RasterWriter
 from imtrans.kit.images import Array
+from imtrans.partial_output import partial_with_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +77,11 @@ class RasterWork:
 
 @contextlib.contextmanager
 def _whole(target: Path) -> Iterator[Path]:
-    """A path of the target's own name in a folder of its own, whose file or folder takes its place at the end."""
-    folder = target.parent / f".{uuid.uuid4().hex[:8]}.partial"
+    """Formats look at the name: a path that has the target's own, whose file or folder takes its place at the end."""
     try:
-        folder.mkdir(parents=True)
-        yield folder / target.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(folder / target.name, target)
+        with partial_with_name(target) as partial:
+            yield partial
     except OSError as error:
         raise ResourceError(
             f"{target}: {error.strerror or error}", hint="Give an -o folder that can be written."
         ) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

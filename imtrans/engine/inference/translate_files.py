@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from imtrans import atomic_io
 from imtrans.engine.inference.batches import batch_size
 from imtrans.engine.inference.display import result_display, source_display
 from imtrans.engine.inference.large.footprint import TileLimits
@@ -23,6 +22,7 @@ from imtrans.kit.images import Array, encode
 from imtrans.kit.report.image_grid import sheet
 from imtrans.kit.shards.pictures import PackedPicture
 from imtrans.kit.stores.pictures import StoredPicture
+from imtrans.partial_output import partial_file
 
 AHEAD = 4  # pictures that are read, or written, beside the one that is translated
 SHOWN = 32  # rows of the sheet
@@ -207,7 +207,7 @@ def _write(target: Path, picture: Array, palette: Sequence[Sequence[int]] | None
     """Write a picture as a whole or not at all, so that a file that exists is one that is done."""
     partial = target
     try:
-        with atomic_io.partial_file(target) as partial:
+        with partial_file(target) as partial:
             encode(partial, picture, palette=palette)
     except (DataError, ResourceError) as error:
         raise type(error)(error.what.replace(str(partial), str(target)), hint=error.hint) from None

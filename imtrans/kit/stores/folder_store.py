@@ -9,6 +9,7 @@ from typing import Any
 
 from imtrans import atomic_io
 from imtrans.errors import DataError, ResourceError
+from imtrans.partial_output import partial_file
 
 MAX_OPEN = 64  # files that stay open: opening costs more than reading where a disk is in a network
 
@@ -61,7 +62,7 @@ class FolderStore:
     def write(self, name: str, content: Path) -> None:
         """Copy a file there, as a whole or not at all."""
         try:
-            with atomic_io.partial_file(self.folder / name) as part:
+            with partial_file(self.folder / name) as part:
                 shutil.move(content, part)
                 atomic_io.sync(part)
         except OSError as error:

@@ -9,12 +9,12 @@ from pathlib import Path
 import av
 from av.video.stream import VideoStream
 
-from imtrans import atomic_io
 from imtrans.engine.inference.scale import Size
 from imtrans.engine.inference.video.film_encoder import is_even
 from imtrans.engine.inference.video.film_parts import Piece
 from imtrans.engine.inference.video.film_sound import Sound, SoundSource, Timed
 from imtrans.errors import ResourceError
+from imtrans.partial_output import partial_file
 
 
 def join(
@@ -32,7 +32,7 @@ def join(
     `size` as the encoder pads it. `aspect` is the width of a pixel over its height.
     """
     try:
-        with atomic_io.partial_file(target) as partial:
+        with partial_file(target) as partial:
             notes = _written(partial, pieces, time_base, sound)
             held = _check(partial, target, count=sum(len(piece.times) for piece in pieces), size=size)
         if held != aspect:
