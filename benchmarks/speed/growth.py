@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from benchmarks.speed.pairs import draw_pairs
 from benchmarks.speed.process import module, run
 from benchmarks.speed.settings import command, settings
+from imtrans.kit.images import MAX_PIXELS
 
 STEPS = 4
 
@@ -21,8 +23,13 @@ def measure(folder: Path, *, is_tiny: bool) -> str:
     """Three tables in Markdown."""
     sizes, batches = ([32, 64], [1, 2]) if is_tiny else ([64, 128, 256, 512], [1, 2, 4, 8])
     counts, sides = ([10, 20], [64, 128]) if is_tiny else ([100, 10_000, 1_000_000], [256, 512, 1024, 2048, 4096, 8192])
-    tables = [steps(folder / "steps", sizes, batches), listings(folder / "files", counts), translations(folder, sides)]
-    return "\n\n".join(tables)
+    return "\n\n".join(
+        [
+            _shown(steps(folder / "steps", sizes, batches)),
+            _shown(listings(folder / "files", counts)),
+            _shown(translations(folder, sides)),
+        ]
+    )
 
 
 def steps(folder: Path, sizes: Sequence[int], batches: Sequence[int]) -> str:
@@ -62,21 +69,28 @@ def translations(folder: Path, sides: Sequence[int]) -> str:
     rows, numbers = [], np.random.default_rng(0)
     for side in sides:
         small = numbers.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((side, side), Image.Resampling.BILINEAR).save(folder / f"{side}.png")
-        words = [
-            "imtrans",
-            "translate",
-            "runs/trained/step-000001",
-            f"{side}.png",
-            "--size",
-            "native",
-            "--memory",
-            "1GB",
-        ]
-        ended = run([*words, "-o", f"out-{side}.png"], folder=folder)
+        picture = Image.fromarray(small).resize((side, side), Image.Resampling.BILINEAR)
+        name = _written(picture, folder, str(side))
+        words = ["imtrans", "translate", "runs/trained/step-000001", name, "--size", "native", "--memory", "1GB"]
+        ended = run([*words, "-o", f"out-{name}"], folder=folder)
         each = 1e6 * ended.seconds / side**2
         rows.append([f"{side} px", f"{ended.seconds:.1f} s", f"{each:.2f} s a megapixel", f"{ended.peak / 1e9:.2f} GB"])
     return _table(["a picture translated", "time, with the start", "", "memory"], rows)
+
+
+def _shown(table: str) -> str:
+    """The same, printed: what comes after it may fail."""
+    print(f"\n{table}", flush=True)
+    return table
+
+
+def _written(picture: Image.Image, folder: Path, name: str) -> str:
+    """The name of a PNG, or of an OME-TIFF in tiles: plain pictures end at 64 million pixels."""
+    if picture.width * picture.height <= MAX_PIXELS:
+        picture.save(folder / f"{name}.png")
+        return f"{name}.png"
+    tifffile.imwrite(folder / f"{name}.ome.tiff", np.asarray(picture), ome=True, tile=(512, 512), photometric="rgb")
+    return f"{name}.ome.tiff"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
 from imtrans.config.schema import RunConfig
+from imtrans.config.speedups import described
 from imtrans.errors import ConfigError
 
 
@@ -130,7 +131,7 @@ def _first_fold(config: RunConfig, options: RunOptions) -> RunConfig:
 
 
 def table(config: RunConfig) -> str:
-    """Every key, its value and its origin; then the values that apply to nothing."""
+    """Every key, its value and its origin; what is on, by device; then the values that apply to nothing."""
     rows = [(key, "none" if value is None else json.dumps(value), origin) for key, value, origin in config.rows()]
     width = width_of_output()
     if width is None:  # for scripts: no value is cut
@@ -140,8 +141,9 @@ def table(config: RunConfig) -> str:
         ]
     else:
         lines = fitted(rows, width=width, fixed=1)
+    on = (line for kind, text in described(config.train) for line in paragraph(f"on {kind}:", text, width=width))
     dropped = (line for text in _dropped(config) for line in paragraph("left out:", text, width=width))
-    return "\n".join([*lines, *dropped])
+    return "\n".join([*lines, *on, *dropped])
 
 
 def _dropped(config: RunConfig) -> list[str]:

@@ -25,20 +25,34 @@ CPU = torch.device("cpu")
 def test_those_that_fit_the_device_are_used(asked, used, monkeypatch):
     monkeypatch.setattr("imtrans.engine.device._kept", [])
     monkeypatch.setattr(engine_speedups, "has_bf16", lambda device: True)
-    assert speedups(TrainOptions(speedups=asked), CPU) == used
+    assert speedups(TrainOptions(speedups=asked, precision="bf16"), CPU) == used
 
 
-@pytest.mark.parametrize(("is_compiled", "has"), [(True, True), (False, False)])
-def test_layers_are_left_alone_in_a_compiled_network_and_without_instructions(is_compiled, has, monkeypatch):
+@pytest.mark.parametrize(
+    ("chosen", "has"), [({"compile": True, "precision": "bf16"}, True), ({"precision": "bf16"}, False), ({}, True)]
+)
+def test_layers_are_left_alone_where_products_would_not_pay(chosen, has, monkeypatch):
     monkeypatch.setattr(engine_speedups, "has_bf16", lambda device: has)
-    assert "small-maps" not in speedups(TrainOptions(compile=is_compiled), CPU)
+    assert "small-maps" not in speedups(TrainOptions(**chosen), CPU)
+
+
+def test_a_dry_run_says_what_is_on_by_device(cli):
+    shown = [line for line in cli("run", "pix2pix", "--dry-run").out.splitlines() if line.startswith("on ")]
+    assert shown == [
+        "on cpu: float32, fused-adam, kept-memory, background-save",
+        "on cuda: float32, fused-adam, background-save",
+        "on mps: float32, background-save",
+    ]
+    line = "run pix2pix --dry-run --device cuda:1 --set train.precision=bf16 --set train.speedups=none"
+    assert "\non cuda: bf16\n" in cli(*line.split()).out
+    assert "small-maps" in cli("run", "pix2pix", "--dry-run", "--device", "cpu", "--set", "train.precision=bf16").out
 
 
 def test_bf16_is_taken_where_the_device_has_it_and_it_is_cleared(monkeypatch):
     auto = TrainOptions(precision="auto")
     assert precision(TrainOptions(), CPU) == precision(auto, CPU) == "float32"
     assert precision(TrainOptions(precision="bf16"), CPU) == "bf16"
-    monkeypatch.setattr(engine_speedups, "BF16_CLEARED", {"cpu"})
+    monkeypatch.setattr("imtrans.config.speedups.BF16_CLEARED", {"cpu"})
     for has in (True, False):
         monkeypatch.setattr(engine_speedups, "has_bf16", lambda device, has=has: has)
         assert precision(auto, CPU) == ("bf16" if has else "float32")

@@ -35,9 +35,9 @@ def trained(session: Session, config: RunConfig, where: Where, *, is_quiet: bool
 
     `where` gives the run folder and where to begin; with several processes the first one alone decides it.
     """
+    from imtrans.config.speedups import is_asked
     from imtrans.engine import device, distributed
     from imtrans.engine.runs import run_dir
-    from imtrans.engine.speedups import is_asked
 
     if is_asked(config.train, "kept-memory"):
         device.tune_malloc()

@@ -5,9 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from imtrans.config.speedups import is_asked
 from imtrans.engine.checkpoints.content import CheckpointContent
 from imtrans.engine.checkpoints.copy_buffer import CopyBuffer
-from imtrans.engine.speedups import is_asked
 from imtrans.plugins.recipe import TrainOptions
 
 LARGE = 64_000_000  # bytes; fewer are written in less time than a step takes

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from imtrans.config.speedups import is_asked
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
 from imtrans.engine.optim.gradient_sum import GradientSum
 from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
 from imtrans.engine.optim.schedules import Factor, constant, lr_schedule
-from imtrans.engine.speedups import is_asked, precision
+from imtrans.engine.speedups import precision
 from imtrans.errors import ConfigError, PluginError, join_names, nearest
 from imtrans.kit.training.precision import full_precision
 
