@@ -29,6 +29,7 @@ def load(
     direction: "Direction | None" = None,
     precision: "Precision" = "float32",
     is_fast: bool = False,
+    is_compiled: bool = False,
     plugins: Plugins | None = None,
     is_offline: bool = False,
 ) -> "Translator":
@@ -38,9 +39,10 @@ def load(
     `settings` change its inference policy, as {"inference.dropout": True}. `direction` "AtoB" or "BtoA" chooses one of
     those that a model has learned, as a CycleGAN both. `precision` "bf16" computes in bfloat16, where the device
     multiplies it by itself; `is_fast` folds batch norms into convolutions where the policy takes the statistics of
-    training, and warns where it does not (ImtransWarning). `plugins` are discovered unless given. Raises
-    CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError for other
-    settings, a direction that it has not learned, or a device without bfloat16.
+    training, and warns where it does not (ImtransWarning); `is_compiled` compiles the networks (torch.compile).
+    `plugins` are discovered unless given. Raises CheckpointError if there is no checkpoint, it is broken, or a plugin
+    that it needs is missing; ConfigError for other settings, a direction that it has not learned, a device without
+    bfloat16, or networks that cannot be compiled here.
     """
     from imtrans.engine import build
     from imtrans.engine import device as devices
@@ -53,7 +55,9 @@ def load(
     factory = build.ComponentFactory(catalog)
     model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
     model = checkpoints_io.with_policy(model, _settings(settings), catalog=catalog)
-    return Translator(model.towards(direction) if direction else model).accelerated(precision, is_fast=is_fast)
+    return Translator(model.towards(direction) if direction else model).accelerated(
+        precision, is_fast=is_fast, is_compiled=is_compiled
+    )
 
 
 def translate_film(

@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from imtrans.errors import ResourceError
 
 MANIFEST = "MANIFEST.json"
+HASHED_AT_ONCE = 4  # files of a folder
 _TEMPORARY = re.compile(r"\.(?:trash-.+|.+)\.(?P<pid>\d+)(?:\.tmp)?")
 # What reading a manifest raises that is no JSON, or JSON of another form.
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -167,7 +168,9 @@ def delete_leftover(path: Path) -> None:
 def faults(folder: Path) -> list[str]:
     """What is wrong with a staged folder, a line each: no manifest, or files that differ from it."""
     try:
-        return [fault for name, entry in _manifest(folder).items() if (fault := _fault(folder / name, entry))]
+        entries = _manifest(folder)
+        found = _side_by_side(_fault, [folder / name for name in entries], [*entries.values()])
+        return [fault for fault in found if fault]
     except OSError:
         return [f"incomplete: no {MANIFEST}"]
     except _MALFORMED:
@@ -227,13 +230,22 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _side_by_side(work: Callable[..., str], *arguments: Sequence[Any]) -> list[str]:
+    """What `work` gives for each file; hashing leaves Python's lock to others."""
+    from concurrent.futures import ThreadPoolExecutor  # light commands need none
+
+    with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
+        return [*pool.map(work, *arguments)]
+
+
 def _seal(stage: Path) -> None:
     mask = _umask()
     files = sorted(p for p in stage.iterdir() if p.is_file())
     for path in files:
         path.chmod(0o666 & ~mask)  # safetensors makes its files private whatever the umask
         sync(path)
-    entries = {p.name: {"bytes": p.stat().st_size, "sha256": digest(p)} for p in files}
+    digests = zip(files, _side_by_side(digest, files), strict=True)
+    entries = {p.name: {"bytes": p.stat().st_size, "sha256": told} for p, told in digests}
     manifest = stage / MANIFEST
     text = json.dumps({"files": entries}, indent=1)
     disk.write(manifest, lambda p: p.write_text(text, encoding="utf-8"))

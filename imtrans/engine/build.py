@@ -102,10 +102,11 @@ class Model:
             return dataclasses.replace(self, config=config)
         method = _method(config, self.data_spec, self.parts, factory=factory, purpose="translate")
         method.load_state_dict(self.method.state_dict())
-        for name, network in method.networks.items():
+        networks = {name: network for name, network in method.networks.items() if name in self.networks}
+        for name, network in networks.items():
             if network is not self.networks[name]:  # one that the method makes itself
                 network.to(self.device).load_state_dict(self.networks[name].state_dict())
-        return dataclasses.replace(self, config=config, method=method, networks=dict(method.networks))
+        return dataclasses.replace(self, config=config, method=method, networks=networks)
 
     def reversed(self) -> "Model | None":
         """The same model that translates targets to sources; None where it has learned one direction alone."""
@@ -171,6 +172,16 @@ def model(
         averages=_averages(config, networks),
         parts=parts,
     )
+
+
+def without_discriminators(model: Model) -> Model:
+    """The same model for translation alone: its discriminators hold no memory, and are none of its networks."""
+    slots = model.config.info.slots
+    unused = [name for name in model.networks if name in slots and slots[name].kind == "discriminator"]
+    for name in unused:
+        model.networks[name].to("meta")
+    networks = {name: network for name, network in model.networks.items() if name not in unused}
+    return dataclasses.replace(model, networks=networks)
 
 
 def _method(

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
@@ -34,11 +34,13 @@ def opened(
     limits: Limits,
     precision: "Precision" = "float32",
     is_fast: bool = False,
+    is_compiled: bool = False,
     is_offline: bool = False,
 ) -> Iterator[tuple[str, FastAPI]]:
     """The name of a model and its application; its folder of temporary files, which only this user reads, goes away."""
     checkpoint = checkpoint_paths.find(run, is_offline=is_offline)
-    translator = load(checkpoint, device=device, precision=precision, is_fast=is_fast, plugins=plugins)
+    asked: dict[str, Any] = {"precision": precision, "is_fast": is_fast, "is_compiled": is_compiled}
+    translator = load(checkpoint, device=device, plugins=plugins, **asked)
     if translator.source.instances:
         what = f"{checkpoint}: the model takes instance maps beside label maps, and a request holds one picture"
         raise ConfigError(what, hint="Use imtrans translate.")

@@ -9,6 +9,7 @@ import torch
 from factories import job
 from PIL import Image
 
+import imtrans
 from imtrans.engine.speedups import has_bf16
 from imtrans.engine.training import trainer
 from imtrans.kit.images import decode
@@ -215,6 +216,36 @@ def test_fast_says_in_one_line_where_the_policy_cannot_be_folded(run, cli, tmp_p
     assert done.code == 0
     assert done.err.count("nothing is folded: norms take each picture's own statistics by the inference policy") == 1
     assert np.array_equal(decode(tmp_path / "exact" / "a.png"), decode(tmp_path / "fast" / "a.png"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles with g++")
+def test_compiled_networks_give_the_same_pictures_with_the_same_dropout(run, cli, subprocess_cli, tmp_path):
+    picture(tmp_path / "in" / "a.png", size=(32, 32))
+    assert cli("translate", run, "in", "-o", "eager", "--set", "inference.dropout=true").code == 0
+    done = subprocess_cli("translate", run, "in", "-o", "out", "--compile", "--set", "inference.dropout=true")
+    assert done.code == 0, done.err
+    assert "being compiled" in done.err
+    eager, compiled = (decode(tmp_path / folder / "a.png").astype(int) for folder in ("eager", "out"))
+    assert np.abs(eager - compiled).max() <= 1
+
+
+@pytest.mark.slow
+def test_without_a_compiler_one_line_says_so(run, subprocess_cli, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    nothing = {"PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess_cli("translate", run, "in", "-o", "out", "--compile", env=nothing)
+    assert done.code == 2
+    assert "Error: the networks cannot be compiled here: " in done.err
+    assert "Leave --compile out, or install a C++ compiler" in done.err
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_model_is_loaded_without_its_discriminators(run, tmp_path):
+    model = imtrans.load(tmp_path / "runs" / run).model
+    assert list(model.networks) == ["generator"]
+    held = model.parts["discriminator"].parameters()
+    assert {parameter.device.type for parameter in held} == {"meta"}
 
 
 def test_bf16_is_refused_where_the_processor_has_none(run, cli, tmp_path, monkeypatch):

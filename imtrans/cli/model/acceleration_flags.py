@@ -15,8 +15,11 @@ _PRECISION = click.option(
 _FAST = click.option(
     "--fast", "is_fast", is_flag=True, help="Fold norms into convolutions, where the inference policy allows it."
 )
+_COMPILE = click.option(
+    "--compile", "is_compiled", is_flag=True, help="Compile the networks first, for GPUs: tens of seconds a size."
+)
 
 
 def acceleration_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --precision and --fast to a command."""
-    return _PRECISION(_FAST(command))
+    """Add --precision, --fast and --compile to a command."""
+    return _PRECISION(_FAST(_COMPILE(command)))

@@ -37,6 +37,7 @@ class ServeOptions:
     device: str
     precision: "Precision"
     is_fast: bool
+    is_compiled: bool
     offline: bool
     is_opening: bool
 
@@ -76,6 +77,7 @@ def command(session: Session, options: ServeOptions) -> None:
             device=options.device,
             precision=options.precision,
             is_fast=options.is_fast,
+            is_compiled=options.is_compiled,
             limits=limits,
             is_offline=options.offline,
         ) as (name, app),

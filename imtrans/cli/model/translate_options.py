@@ -62,6 +62,7 @@ class TranslateOptions:
     manifest: str | None = None
     precision: "Precision" = "float32"
     is_fast: bool = False
+    is_compiled: bool = False
 
     def opened(self, plugins: "Plugins") -> "Translator":
         """The model, with the inference policy of --set, in the direction of --direction, as fast as is asked for."""
@@ -73,7 +74,9 @@ class TranslateOptions:
         policy = layer(ConfigFlags(settings=tuple(s for s in self.settings if not s.startswith(FORMAT))))
         model = with_policy(model, policy, catalog=Catalog(plugins.records))
         translator = Translator(model.towards(self.direction) if self.direction else model)
-        translator.accelerated(self.precision, is_fast=self.is_fast)
+        if self.is_compiled:
+            click.echo("Note: the networks are being compiled, for each size of picture anew (--compile)", err=True)
+        translator.accelerated(self.precision, is_fast=self.is_fast, is_compiled=self.is_compiled)
         if self.precision == "bf16":
             click.echo("Note: the networks compute in bfloat16 (--precision bf16)", err=True)
         return translator

@@ -38,6 +38,7 @@ from imtrans.engine.checkpoints.serialization import moved, pack, unpack
 from imtrans.engine.checkpoints.without_init import without_init
 from imtrans.errors import CheckpointError, ConfigError
 from imtrans.interfaces import DataSpec, ImageSpec, StoredSizes
+from imtrans.kit.weight_file import all_finite
 from imtrans.plugins.catalog import Catalog
 
 _RANK = "rank-{}.safetensors"
@@ -101,7 +102,8 @@ def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str
 
 
 def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: torch.device) -> Model:
-    """The model of an intact checkpoint folder. CheckpointError if its weights are not finite or do not fit.
+    """The model of an intact checkpoint folder, without its discriminators, with which nothing translates.
+    CheckpointError if its weights are not finite or do not fit.
 
     `folder` can also be a weights file that was copied alone: the method's state is then empty.
     """
@@ -110,6 +112,7 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     data_spec = _data_spec(metadata, folder)
     with without_init():  # every weight is overwritten, or the checkpoint is refused
         model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
+    model = build.without_discriminators(model)
     model = dataclasses.replace(model, untrained=[str(n) for n in metadata.get("untrained") or ()])
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)
@@ -131,7 +134,7 @@ def with_policy(model: Model, layer: Layer, *, catalog: Catalog) -> Model:
 
 def restore_weights(model: Model, folder: Path) -> None:
     """Fill the networks, and their moving averages, with a checkpoint's weights."""
-    tensors = read_tensors(weights_file(folder))
+    tensors = read_tensors(weights_file(folder), of=(*model.networks, "ema"))
     for name, network in model.networks.items():
         fill(network, with_prefix(tensors, name), folder=folder, name=name)
     for name, average in model.averages.items():
@@ -172,14 +175,17 @@ def with_prefix(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. CheckpointError names what cannot be read or is not finite."""
+def read_tensors(path: Path, *, of: Sequence[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or those of these networks alone. CheckpointError names what cannot be read
+    or is not finite."""
     try:
-        tensors: dict[str, Tensor] = load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)  # mapped: what is not asked for is not read
+        if of is not None:
+            tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(tuple(f"{n}." for n in of))}
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         raise broken(folder_of_file(path), f"{path.name} cannot be read ({error})") from None
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.is_floating_point() and not all_finite(tensor):
             raise broken(folder_of_file(path), f"{name} holds values that are not finite")
     return tensors
 

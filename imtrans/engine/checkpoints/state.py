@@ -16,6 +16,7 @@ from imtrans.engine.checkpoints.serialization import moved
 from imtrans.engine.data.sampler import Position
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.errors import CheckpointError
+from imtrans.kit.weight_file import all_finite
 
 
 @dataclass(kw_only=True)
@@ -157,12 +158,11 @@ def not_finite(model: Model, update: OptimizerStep) -> Iterator[str]:
     for name, group in update.groups.items():
         for parameter, values in group.optimizer.state.items():
             named |= {f"optimizer.{name}.{id(parameter)}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
-    named = {k: v for k, v in named.items() if v.is_floating_point() and v.numel()}
+    named = {k: v for k, v in named.items() if v.is_floating_point()}
     for device in {v.device for v in named.values()}:
         on_device = {k: v for k, v in named.items() if v.device == device}
-        # One transfer for all: a transfer for each tensor would wait for the GPU each time. Both extremes are NaN where
-        # any value is, and are found twenty times as fast as all values are asked.
-        finite = torch.stack([torch.stack(torch.aminmax(v)).isfinite().all() for v in on_device.values()]).tolist()
+        # One transfer for all: a transfer for each tensor would wait for the GPU each time.
+        finite = torch.stack([all_finite(v) for v in on_device.values()]).tolist()
         yield from (k for k, is_finite in zip(on_device, finite, strict=True) if not is_finite)
 
 

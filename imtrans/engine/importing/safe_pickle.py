@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from imtrans.errors import CheckpointError
+from imtrans.kit.weight_file import all_finite
 
 LEGACY_PICKLES = 5  # in files of torch before 1.6: magic number, protocol, system, the object, its storages' keys
 SLACK = 1 << 20  # bytes of names and headers
@@ -148,7 +149,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     # A tensor with stride 0 can claim terabytes of a few bytes.
     if sum(v.numel() * v.element_size() for v in tensors.values()) > path.stat().st_size + SLACK:
         raise _refused(path, "says that it holds more numbers than it has bytes for")
-    bad = next((k for k, v in tensors.items() if v.is_floating_point() and not v.isfinite().all()), None)
+    bad = next((k for k, v in tensors.items() if v.is_floating_point() and not all_finite(v)), None)
     if bad:
         raise _refused(path, f"{bad} holds values that are not finite", hint="Get another copy of it.")
     return tensors

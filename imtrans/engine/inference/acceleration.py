@@ -6,7 +6,7 @@ import warnings
 from typing import Literal, Self, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from imtrans.engine import device as devices
@@ -25,6 +25,7 @@ class LoadedModel:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.precision: Precision = "float32"
+        self.is_compiled = False
         self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     def to(self, device: str) -> Self:
@@ -59,13 +60,32 @@ class LoadedModel:
             self.model = take_averages(self.model)
             return _fold(self.model)
 
-    def accelerated(self, precision: Precision, *, is_fast: bool) -> Self:
-        """The same, in this precision, with its norms folded where it `is_fast`. ConfigError for another precision."""
+    def compile(self) -> None:
+        """Compile the networks that translate (torch.compile), and run them once: tens of seconds, and again for the
+        first picture of another size. Random draws stay the same. ConfigError where torch cannot compile here."""
+        from torch._inductor import config  # a second of imports
+
+        config.fallback_random = True
+        with self._lock:
+            self.model = take_averages(self.model)
+            with inference_mode(self.model, seed=0):
+                for network in _translating(self.model):
+                    network.compile()
+                _try_compiled(self.model, self.precision)
+            self.is_compiled = True
+
+    def accelerated(self, precision: Precision, *, is_fast: bool, is_compiled: bool = False) -> Self:
+        """The same, in this precision, with its norms folded where it `is_fast`, compiled where asked for. ConfigError
+        for another precision, and where the device cannot do it."""
         if precision not in get_args(Precision):
             raise ConfigError(f"precision {precision!r}: must be one of {', '.join(get_args(Precision))}")
         if is_fast:  # before weights are rounded
             self.fold_norms()
-        return self.bfloat16() if precision == "bf16" else self
+        if precision == "bf16":
+            self.bfloat16()
+        if is_compiled:
+            self.compile()
+        return self
 
 
 def _check_bf16(device: torch.device) -> None:
@@ -105,11 +125,26 @@ def _translating(model: Model) -> list[nn.Module]:
     networks = model.networks.values()
     handles = [network.register_forward_pre_hook(lambda network, _: used.setdefault(network)) for network in networks]
     try:
-        translate(model, torch.zeros(1, model.data_spec.source.num_channels, *_least(model), device=model.device))
+        translate(model, _smallest(model))
     finally:
         for handle in handles:
             handle.remove()
     return [*used]
+
+
+def _try_compiled(model: Model, precision: Precision) -> None:
+    try:
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
+            translate(model, _smallest(model))
+    except (RuntimeError, ImportError) as error:  # torch has no error class for what lacks: a compiler, its headers
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = "Leave --compile out, or install a C++ compiler (Debian: g++)."
+        raise ConfigError(f"the networks cannot be compiled here: {why[:160]}", hint=hint) from None
+
+
+def _smallest(model: Model) -> Tensor:
+    """The smallest picture that the networks take."""
+    return torch.zeros(1, model.data_spec.source.num_channels, *_least(model), device=model.device)
 
 
 def _least(model: Model) -> list[int]:
