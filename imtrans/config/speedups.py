@@ -10,9 +10,13 @@ KINDS = ("cpu", "cuda", "mps")
 BF16_CLEARED = frozenset[str]()
 
 
+# Those that have never been measured: by name alone.
+UNMEASURED = frozenset({"cuda-graph"})
+
+
 def is_asked(options: TrainOptions, name: str) -> bool:
-    """Whether `train.speedups` has this one; "auto" stands for all."""
-    return "auto" in options.speedups or name in options.speedups
+    """Whether `train.speedups` has this one; "auto" stands for all that were seen to be faster."""
+    return name in options.speedups or ("auto" in options.speedups and name not in UNMEASURED)
 
 
 def speedups_for(options: TrainOptions, kind: str) -> list[str]:
@@ -23,6 +27,7 @@ def speedups_for(options: TrainOptions, kind: str) -> list[str]:
         # It was measured, and seen to give the same bits each time, where bfloat16 is multiplied by itself.
         "small-maps": is_cpu and not options.compile and precision_for(options, kind) == "bf16",
         "kept-memory": is_cpu,
+        "cuda-graph": kind == "cuda" and not options.compile and precision_for(options, kind) != "fp16",
         "background-save": True,
     }
     return [name for name, is_of_use in does_something.items() if is_of_use and is_asked(options, name)]

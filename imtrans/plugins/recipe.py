@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-Speedup = Literal["auto", "none", "fused-adam", "small-maps", "kept-memory", "background-save"]
+Speedup = Literal["auto", "none", "fused-adam", "small-maps", "kept-memory", "cuda-graph", "background-save"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class TrainOptions:
         "what the networks compute in (weights: float32); auto: bf16 where it is fast and trains as well",
     )
     speedups: tuple[Speedup, ...] = option(
-        ("auto",), "what makes the run faster without changing it: auto, all that fits the device; none; or by name"
+        ("auto",), "what makes it faster, unchanged: auto, all that was seen to; none; or by name"
     )
     timeout: int = option(
         120, "seconds for which one of several devices may keep the others waiting", low=1, unit="seconds"

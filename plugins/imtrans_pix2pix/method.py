@@ -43,6 +43,12 @@ class ConditionalGAN(GeneratorMethod):
         self.judge = AugmentedDiscriminator(discriminator, discriminator_augmentation, spec=spec)
         self.discriminator_scale, self.zero_biases = discriminator_scale, zero_biases
 
+    @property
+    def is_capturable(self) -> bool:
+        """Whether a step does the same for any two batches, and looks at no value: then it can be one CUDA graph."""
+        # A method that is derived from these may do otherwise.
+        return type(self) in VARIANTS.values() and not self.judge.augmentations and not self.penalty.is_on
+
     def train_step(self, batch: Batch, update: Update, *, step: int) -> dict[str, Tensor]:
         """One step; returns the weighted losses, and the discriminator's accuracy."""
         self.judge.begin(step)

@@ -64,9 +64,19 @@ class Progress:
 def shared_state(model: Model, update: OptimizerStep) -> dict[str, Any]:
     """The state that is the same on every device: optimisers, scalers, and how many weights were averaged."""
     groups = {
-        n: {"optimizer": g.optimizer.state_dict(), "scaler": g.scaler.state_dict()} for n, g in update.groups.items()
+        n: {"optimizer": _without_recording(g.optimizer.state_dict()), "scaler": g.scaler.state_dict()}
+        for n, g in update.groups.items()
     }
     return {"groups": groups, "averaged": {n: int(a.n_averaged) for n, a in model.averages.items()}}
+
+
+def _without_recording(saved: dict[str, Any]) -> dict[str, Any]:
+    """The same with plain learning rates: on the device they are for a recorded step alone."""
+    plain = [
+        {**settings, "lr": float(settings["lr"]), **({"capturable": False} if "capturable" in settings else {})}
+        for settings in saved["param_groups"]
+    ]
+    return {**saved, "param_groups": plain}
 
 
 def restore_shared_state(model: Model, update: OptimizerStep, saved: Mapping[str, Any]) -> None:

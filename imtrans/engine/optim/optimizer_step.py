@@ -75,7 +75,11 @@ class OptimizerStep:
         for group in self.groups.values():
             begins = group.begins or [0] * len(group.lrs)
             for settings, lr, first in zip(group.optimizer.param_groups, group.lrs, begins, strict=True):
-                settings["lr"] = lr * self.factor(step) * settings.get("lr_scale", 1.0) if step >= first else 0.0
+                rate = lr * self.factor(step) * settings.get("lr_scale", 1.0) if step >= first else 0.0
+                if isinstance(settings["lr"], Tensor):
+                    settings["lr"].fill_(rate)
+                else:
+                    settings["lr"] = rate
 
     def part(self, weight: float, *, is_partial: bool, is_last: bool = True) -> None:
         """What comes next is this share of all the pictures of the step; `is_partial`: it is one of several parts."""

@@ -1,12 +1,16 @@
 """One training step: a batch, in parts, through the method; averages and meters brought up to date."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from imtrans.engine.cuda_graphs.graph import CUDAGraph
+from imtrans.engine.cuda_graphs.graphed_step import GraphedStep
 from imtrans.engine.data.loader import prepare
 from imtrans.engine.data.pair_loader import HostBatch
 from imtrans.engine.data.sampler import StepSamples
@@ -16,6 +20,7 @@ from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.meters import LossMeter
 from imtrans.errors import PluginError, join_names
+from imtrans.interfaces import Batch
 from imtrans.kit.loss_terms import WeightedSum
 from imtrans.kit.report.metric_history import HEALTH
 
@@ -30,6 +35,7 @@ class TrainStep:
         networks = job.model.networks.values() if "small-maps" in names else ()
         self.layers = for_training(networks)
         self.last_batch: HostBatch | None = None
+        self._run = self._graphed() if "cuda-graph" in names else self._eager
 
     def __call__(self, samples: StepSamples, host_batches: Sequence[HostBatch]) -> None:
         """Train on the parts of one step's batch. The progress of the job counts the step."""
@@ -69,15 +75,41 @@ class TrainStep:
         self.last_batch = host_batch
         batch = prepare(host_batch, self.model.data_spec, self.model.device, self.job.augment)
         self.job.update.part(len(host_batch.keys) / whole, is_partial=is_partial, is_last=is_last)
+        self.meter.add(self._run(batch), len(host_batch.keys))
+
+    def _eager(self, batch: Batch) -> Mapping[str, Tensor]:
         self._terms()  # those of a pass that was no training are dropped
         with _autocast(self.model.device, self.precision), self.layers:
             values = self.model.method.train_step(batch, self.job.update, step=self.job.progress.step)
-        self.meter.add({**values, **self._terms()}, len(host_batch.keys))
+        return {**values, **self._terms()}
+
+    def _graphed(self) -> Callable[[Batch], Mapping[str, Tensor]]:
+        """The step as a CUDA graph, or as it is where that cannot be."""
+        if why := obstacle(self.job):
+            print(f"Note: the step is not recorded as a CUDA graph: {why}", file=sys.stderr)  # noqa: T201
+            return self._eager
+        return GraphedStep(self._eager, self.job.update, partial(CUDAGraph, self.model.device))
 
     def _terms(self) -> dict[str, Tensor]:
         """What each of the terms of a slot that has several has added to its sum, as "slot.name"."""
         sums = {slot: part for slot, part in self.model.parts.items() if isinstance(part, WeightedSum)}
         return {f"{slot}.{name}": value for slot, part in sums.items() for name, value in part.take().items()}
+
+
+def obstacle(job: TrainingJob) -> str:
+    """Why the step of a job cannot be recorded, if it cannot."""
+    config, method = job.model.config, job.model.method
+    fused = "_step_supports_amp_scaling"
+    others = [name for name, group in job.update.groups.items() if not getattr(group.optimizer, fused, False)]
+    reasons = {
+        f"method {config.method.name!r} looks at values, or does not do the same in each step (is_capturable)": not (
+            getattr(method, "is_capturable", False)
+        ),
+        f"the optimizer of {join_names(others)} is not the fused adam": bool(others),
+        "several processes train together": job.world.size > 1,
+        "batches come in parts (train.grad_accum_steps)": config.train.grad_accum_steps > 1,
+    }
+    return next((why for why, is_so in reasons.items() if is_so), "")
 
 
 def _nothing_trained(method: str, groups: Iterable[str]) -> PluginError:

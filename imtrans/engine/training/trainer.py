@@ -151,7 +151,7 @@ class Trainer:
     def _log(self, waited: float) -> None:
         job, step = self.job, self.progress.step
         if self.progress.since and self.due.log:
-            rates = {f"{HEALTH}lr.{n}": g.optimizer.param_groups[0]["lr"] for n, g in job.update.groups.items()}
+            rates = {f"{HEALTH}lr.{n}": float(g.optimizer.param_groups[0]["lr"]) for n, g in job.update.groups.items()}
             values = {**self.meter.read(waited=waited), **rates, f"{HEALTH}skipped": float(self.guard.skipped)}
             with state.preserve_rng(job.model.device):
                 job.observers.notify("logged", run=job.run, step=step, values=values)
