@@ -6,6 +6,7 @@ Called again with the same folder it goes on where it stopped: rates that are th
 are resumed. FOLDER/gpu.json and FOLDER/gpu.md hold what is known so far.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -73,7 +74,7 @@ def described(device: str) -> str:
 
 
 def _rates(record: Record, batch: int, *, device: str, is_tiny: bool) -> None:
-    """Images a second of whole programs: the plain one, and ours in both precisions."""
+    """Images a second of whole programs: the plain one, and ours in both precisions, also with what is for GPUs."""
     size, steps = (32, 14) if is_tiny else (256, 300 if batch == 1 else 120)
     pairs = record.folder / f"pairs-{size}"
     if not pairs.exists():
@@ -81,11 +82,13 @@ def _rates(record: Record, batch: int, *, device: str, is_tiny: bool) -> None:
     words = [module("plain_training"), str(pairs), *map(str, (size, batch, steps)), device]
     plain = batch / plain_seconds(run(words, folder=record.folder))
     ours = {}
-    for kind in ("float32", "bf16"):
-        given = settings(size=size, batch=batch, steps=steps, precision=kind) | {"train.device": device}
-        name = f"rate-{kind}-{batch}-{int(time.time())}"
+    for kind, more in itertools.product(("float32", "bf16"), ([], ["cuda-graph", "resident-samples"])):
+        given = settings(size=size, batch=batch, steps=steps, precision=kind)
+        given |= {"train.device": device, "train.speedups": json.dumps(["auto", *more])}
+        what = " with ".join([kind, *filter(None, [" and ".join(more)])])
+        name = f"rate-{len(ours)}-{batch}-{int(time.time())}"
         run(command(pairs, given, name=name), folder=record.folder)
-        ours[kind] = batch / logged_seconds(record.folder / "runs" / name)
+        ours[what] = batch / logged_seconds(record.folder / "runs" / name)
     rates = ", ".join(f"{kind} {number(rate)}" for kind, rate in ours.items())
     record.keep(f"images a second at batch {batch}", f"plain {number(plain)}, {rates}")
     record.keep(f"ratio at batch {batch}", f"{max(ours.values()) / plain:.2f}")

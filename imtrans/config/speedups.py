@@ -11,7 +11,7 @@ BF16_CLEARED = frozenset[str]()
 
 
 # Those that have never been measured: by name alone.
-UNMEASURED = frozenset({"cuda-graph"})
+UNMEASURED = frozenset({"cuda-graph", "resident-samples"})
 
 
 def is_asked(options: TrainOptions, name: str) -> bool:
@@ -28,6 +28,7 @@ def speedups_for(options: TrainOptions, kind: str) -> list[str]:
         "small-maps": is_cpu and not options.compile and precision_for(options, kind) == "bf16",
         "kept-memory": is_cpu,
         "cuda-graph": kind == "cuda" and not options.compile and precision_for(options, kind) != "fp16",
+        "resident-samples": kind == "cuda",
         "background-save": True,
     }
     return [name for name, is_of_use in does_something.items() if is_of_use and is_asked(options, name)]

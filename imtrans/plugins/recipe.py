@@ -21,7 +21,9 @@ __all__ = [
 ]
 
 
-Speedup = Literal["auto", "none", "fused-adam", "small-maps", "kept-memory", "cuda-graph", "background-save"]
+Speedup = Literal[
+    "auto", "none", "fused-adam", "small-maps", "kept-memory", "cuda-graph", "resident-samples", "background-save"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,11 +86,33 @@ class CacheStore:
             name: np.moveaxis(block[others if others and name == side else indices], 1, -1)
             for name, block in slots.blocks.items()
         }
+        return self.pair_of(sides), self.keys(indices, others)
+
+    def keys(self, indices: Sequence[int], others: Sequence[int] | None = None) -> list[str]:
+        """The keys of samples that are cached, with those of their partners."""
+        slots = self._opened()
+        assert slots is not None
         keys = [slots.key(i) for i in indices]
-        if others:
-            # The same key as `PairLoader.pair` gives a sample that is not cached.
-            keys = [f"{key}-{slots.key(i)}" for key, i in zip(keys, others, strict=True)]
-        return Pair(source=sides.pop("source"), target=sides.pop("target"), key="", extras=_named(sides)), keys
+        # The same key as `PairLoader.pair` gives a sample that is not cached.
+        return [f"{key}-{slots.key(i)}" for key, i in zip(keys, others, strict=True)] if others else keys
+
+    @staticmethod
+    def pair_of(sides: Mapping[str, Any]) -> Pair:
+        """Sides by their names in the file as one pair, without a key."""
+        others = {name: values for name, values in sides.items() if name not in ("source", "target")}
+        return Pair(source=sides["source"], target=sides["target"], key="", extras=_named(others))
+
+    @property
+    def blocks(self) -> Mapping[str, Array]:
+        """All samples by side, (N, C, *spatial), as they lie in the file."""
+        slots = self._opened()
+        assert slots is not None
+        return slots.blocks
+
+    def is_sound(self) -> bool:
+        """Whether every sample is cached, and has the bytes that were written."""
+        slots = self._opened()
+        return slots is not None and all(self._is_sound(slots, index) for index in range(len(self.stamps)))
 
     def put(self, index: int, pair: Pair, *, files: Sequence[Path], text: str = "") -> None:
         """Cache a sample, if it has the common shape and its files are those that its stamp was taken of."""

@@ -153,9 +153,9 @@ def _count_geometric(batch: Batch, augment: Sequence[Augmentation]) -> int:
     return len([*itertools.takewhile(lambda change: getattr(change, "is_geometric", False), augment)])
 
 
-def _moved(stored: Array, device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(stored)
-    if device.type == "cuda":  # only from pinned memory does the copy run beside the computation
+def _moved(stored: Array | Tensor, device: torch.device) -> Tensor:
+    tensor = stored if isinstance(stored, Tensor) else torch.from_numpy(stored)
+    if device.type == "cuda" and not tensor.is_cuda:  # only from pinned memory does the copy run beside the computation
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True).movedim(-1, 1).contiguous()
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,19 +22,22 @@ from imtrans.kit.images.labels import highest_class
 from imtrans.kit.random import draw, permutation
 from imtrans.net.cache_dir import cache_dir
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MAX_REPLACEMENTS = 20  # samples that are tried in the place of a bad one
 
 
 class HostBatch(NamedTuple):
-    """A batch as the loader gives it: (B, *spatial, C) as stored; draws (B,) int64.
+    """A batch as the loader gives it: (B, *spatial, C) as stored; draws (B,) int64. Tensors where it lies on a device.
 
     Arrays, not tensors: torch hands tensors over in shared memory, which containers have too little of, and with which
     a loading process that hangs makes the main one hang as well.
     """
 
-    source: Array
-    target: Array
-    extras: Mapping[str, Array]
+    source: "Array | Tensor"
+    target: "Array | Tensor"
+    extras: "Mapping[str, Array | Tensor]"
     keys: Sequence[str]
     draws: Array
     skipped: Sequence[SkippedSample] = ()

@@ -4,7 +4,7 @@ import multiprocessing
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Prefetcher:
     """Iterates over the steps, each with its batches, one for each part. `waited` sums the seconds spent waiting.
 
     When a loading process is killed, loading starts again at the same sample, three times at most. Raises ResourceError
-    after that, and when a process takes two minutes for a batch.
+    after that, and when a process takes two minutes for a batch. `load` takes the place of `loader`.
     """
 
     loading: PairLoader
@@ -34,6 +34,7 @@ class Prefetcher:
     parts: int = 1
     waited: float = 0.0
     rebuilds: int = 0
+    load: Callable[..., Iterator[HostBatch]] | None = None
 
     def __iter__(self) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
         done, position = 0, self.order.start
@@ -46,9 +47,10 @@ class Prefetcher:
                 self._handle_death(error, position)
 
     def _from(self, start: Position, steps: int) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
-        """The steps from `start` on, with worker processes only until every sample is in the cache."""
+        """The steps from `start` on; once every sample is in the cache without worker processes, and anew by `load`."""
         cache = self.loading.cache
-        first = self._steps_to_fill(start, steps) if cache and self.workers and not cache.is_whole else 0
+        is_to_change = self.workers or self.load is not None
+        first = self._steps_to_fill(start, steps) if cache and is_to_change and not cache.is_whole else 0
         for count in (first, steps - first):
             if count:
                 # The main process gathers cached batches faster than others can hand them over.
@@ -65,7 +67,7 @@ class Prefetcher:
     def _stretch(self, start: Position, steps: int, *, workers: int) -> Iterator[tuple[StepSamples, list[HostBatch]]]:
         order = replace(self.order, start=start, steps=steps)
         parts = (places for step in order for places in self._parts(step))
-        batches = loader(self.loading, parts, workers=workers)
+        batches = (self.load or loader)(self.loading, parts, workers=workers)
         for step in order:
             began = time.monotonic()
             stored = [next(batches) for _ in self._parts(step)]

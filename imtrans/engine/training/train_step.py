@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imtrans.engine.cuda_graphs.graph import CUDAGraph
-from imtrans.engine.cuda_graphs.graphed_step import GraphedStep
 from imtrans.engine.data.loader import prepare
 from imtrans.engine.data.pair_loader import HostBatch
 from imtrans.engine.data.sampler import StepSamples
 from imtrans.engine.fast_layers.training import for_training
+from imtrans.engine.gpu.graph import CUDAGraph
+from imtrans.engine.gpu.graphed_step import GraphedStep
 from imtrans.engine.speedups import precision, speedups
 from imtrans.engine.training import oom
 from imtrans.engine.training.job import TrainingJob

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from imtrans.engine.checkpoints import state
 from imtrans.engine.data.prefetch import Prefetcher
+from imtrans.engine.gpu.resident_samples import ResidentLoader
 from imtrans.engine.runs import run_dir
+from imtrans.engine.speedups import speedups
 from imtrans.engine.training import oom
 from imtrans.engine.training.checkpoint_saver import CheckpointSaver
 from imtrans.engine.training.evaluation_cost import EvaluationCost
@@ -192,10 +194,12 @@ class Trainer:
 
 def _prefetcher(job: TrainingJob) -> Prefetcher:
     config, loading = job.model.config, job.training
+    is_resident = "resident-samples" in speedups(config.train, job.model.device)
     return Prefetcher(
         loading=loading,
         order=remaining_samples(config, len(loading.source.dataset), job.progress),
         workers=config.data.workers,
         world=job.world,
         parts=config.train.grad_accum_steps,
+        load=ResidentLoader(job.model.device) if is_resident else None,
     )

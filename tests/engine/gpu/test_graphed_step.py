@@ -12,7 +12,7 @@ from factories import job, pairs
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from imtrans.engine.checkpoints import state
-from imtrans.engine.cuda_graphs.graphed_step import WARM_UP, GraphedStep
+from imtrans.engine.gpu.graphed_step import WARM_UP, GraphedStep
 from imtrans.engine.training import trainer
 from imtrans.engine.training.job import TrainingJob
 from imtrans.engine.training.train_step import TrainStep, obstacle

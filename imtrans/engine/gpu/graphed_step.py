@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from imtrans.engine.cuda_graphs.graph import Graph
+from imtrans.engine.gpu.graph import Graph
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.interfaces import Batch
 

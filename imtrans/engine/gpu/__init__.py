@@ -1,0 +1,1 @@
+"""What keeps a GPU at work: steps recorded as CUDA graphs, samples that lie on the card."""
