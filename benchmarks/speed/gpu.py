@@ -82,10 +82,10 @@ def _rates(record: Record, batch: int, *, device: str, is_tiny: bool) -> None:
     words = [module("plain_training"), str(pairs), *map(str, (size, batch, steps)), device]
     plain = batch / plain_seconds(run(words, folder=record.folder))
     ours = {}
-    for kind, more in itertools.product(("float32", "bf16"), ([], ["cuda-graph", "resident-samples"])):
+    for kind, more in itertools.product(("float32", "bf16"), ([], ["channels-last", "cuda-graph", "resident-samples"])):
         given = settings(size=size, batch=batch, steps=steps, precision=kind)
         given |= {"train.device": device, "train.speedups": json.dumps(["auto", *more])}
-        what = " with ".join([kind, *filter(None, [" and ".join(more)])])
+        what = f"{kind} with all for GPUs" if more else kind
         name = f"rate-{len(ours)}-{batch}-{int(time.time())}"
         run(command(pairs, given, name=name), folder=record.folder)
         ours[what] = batch / logged_seconds(record.folder / "runs" / name)

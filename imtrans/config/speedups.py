@@ -11,7 +11,7 @@ BF16_CLEARED = frozenset[str]()
 
 
 # Those that have never been measured: by name alone.
-UNMEASURED = frozenset({"cuda-graph", "resident-samples"})
+UNMEASURED = frozenset({"channels-last", "cuda-graph", "resident-samples"})
 
 
 def is_asked(options: TrainOptions, name: str) -> bool:
@@ -27,6 +27,7 @@ def speedups_for(options: TrainOptions, kind: str) -> list[str]:
         # It was measured, and seen to give the same bits each time, where bfloat16 is multiplied by itself.
         "small-maps": is_cpu and not options.compile and precision_for(options, kind) == "bf16",
         "kept-memory": is_cpu,
+        "channels-last": kind == "cuda",
         "cuda-graph": kind == "cuda" and not options.compile and precision_for(options, kind) != "fp16",
         "resident-samples": kind == "cuda",
         "background-save": True,

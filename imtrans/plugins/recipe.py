@@ -22,7 +22,15 @@ __all__ = [
 
 
 Speedup = Literal[
-    "auto", "none", "fused-adam", "small-maps", "kept-memory", "cuda-graph", "resident-samples", "background-save"
+    "auto",
+    "none",
+    "fused-adam",
+    "small-maps",
+    "kept-memory",
+    "channels-last",
+    "cuda-graph",
+    "resident-samples",
+    "background-save",
 ]
 
 

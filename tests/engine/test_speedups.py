@@ -77,6 +77,17 @@ def test_a_run_says_what_it_uses_and_can_do_without(tmp_path):
     torch.testing.assert_close(*states, rtol=0, atol=1e-4)
 
 
+def test_maps_with_channels_last_train_alike_and_weights_keep_their_layout(tmp_path, monkeypatch):
+    monkeypatch.setattr("imtrans.engine.training.train_step.speedups", lambda *_: ["channels-last"])
+    given = {"generator.dropout": "0", "train.steps": "3"}  # its numbers are drawn in the order of memory
+    trainer.fit_recorded(last := job(tmp_path / "last", given))
+    monkeypatch.undo()
+    trainer.fit_recorded(plain := job(tmp_path / "plain", given))
+    seen = last.model.networks["generator"].state_dict()
+    torch.testing.assert_close(seen, plain.model.networks["generator"].state_dict(), rtol=0, atol=1e-4)
+    assert all(value.is_contiguous() for value in seen.values())
+
+
 @pytest.mark.parametrize("asked", ["bf16", "float32"])
 def test_the_generators_loss_sees_the_discriminator_after_its_step(asked, tmp_path):
     """torch keeps the half-precision copies of weights until its autocast block ends: within one block (torch 2.13)
