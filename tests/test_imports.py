@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from factories import TINY
 from import_graph import ALL, END, PAGE, PLUGINS, ROOT, START, arrows, circle, drawn, modules
 
 import imtrans
@@ -137,6 +138,23 @@ def test_light_commands_leave_the_heavy_libraries_alone(command: list[str], tmp_
     loaded = set(ast.literal_eval(done.stderr))
     assert not HEAVY & loaded
     assert ("imtrans_unet" in loaded) == (command != ["--help"])
+
+
+@pytest.mark.slow
+def test_a_training_without_colour_changes_imports_no_kornia_before_its_first_step(tmp_path: Path) -> None:
+    """It takes 0.1 s; crops and flips on the CPU do without, and no metric has been asked yet."""
+    source = (
+        "import os, sys; from imtrans.cli.main import run\n"
+        "def end(event, given):\n"
+        "    if event == 'open' and str(given[0]).endswith('metrics.jsonl') and str(given[1])[:1] in 'aw':\n"
+        "        print(sorted(sys.modules), file=sys.stderr, flush=True); os._exit(7)\n"
+        f"sys.addaudithook(end); run({['run', 'pix2pix', *TINY]!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    loaded = set(ast.literal_eval(done.stderr.splitlines()[-1]))
+    assert "torch" in loaded
+    assert not {"kornia", "torchvision", "timm", "matplotlib", "pandas", "jinja2", "torch._dynamo"} & loaded
 
 
 def test_every_folder_of_plugins_has_an_entry_point_and_the_other_way_round() -> None:

@@ -13,6 +13,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import ConfigFlags, as_record, dataset_layer, layer
 from imtrans.cli.shared.evaluation_text import show
 from imtrans.cli.shared.progress import progress
+from imtrans.cli.startup import heavy_imports
 from imtrans.config.schema import RunConfig
 from imtrans.config.sources import Assignment, Layer
 from imtrans.errors import ConfigError
@@ -92,7 +93,8 @@ class EvaluateOptions:
 @as_record(EvaluateOptions)
 def command(session: Session, options: EvaluateOptions) -> None:
     """Measure the last checkpoint of RUN and its best one, or the pictures of one folder against those of another."""
-    from imtrans.engine.device import tune_malloc
+    with heavy_imports():
+        from imtrans.engine.device import tune_malloc
 
     if len(options.what) > 2:
         raise ConfigError("evaluate takes one run, or two folders", hint="Several runs: imtrans compare RUN RUN")

@@ -12,6 +12,7 @@ from imtrans.cli.shared.mistakes import check_recipe
 from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
+from imtrans.cli.startup import heavy_imports
 from imtrans.config.schema import RunConfig
 from imtrans.config.speedups import described
 from imtrans.errors import ConfigError
@@ -87,8 +88,9 @@ def command(session: Session, options: RunOptions) -> None:
     from imtrans.cli.shared.dataset_fetch import fetch_if_missing
     from imtrans.cli.shared.find_lr import find_lr
     from imtrans.cli.shared.folds import show, train_folds
-    from imtrans.engine.checkpoints.init_weights import pinned
 
+    with heavy_imports():
+        from imtrans.engine.checkpoints.init_weights import pinned
     # Before the processes start: several would download the same archive.
     fetch_if_missing(config.dataset, is_offline=options.offline)
     config = pinned(config, is_offline=options.offline)

@@ -121,6 +121,8 @@ class BaseDataset:
     description: DatasetDescription = DatasetDescription()
     collate: Collate | None = None
     is_drawn = False
+    # Whether samples may differ with the size that the loader asks for; if not, one data set serves for several sizes.
+    depends_on_size = True
 
     def drawn(self, index: int, number: int) -> Pair:  # noqa: ARG002 - nothing is drawn
         """The sample as it is."""
@@ -160,6 +162,7 @@ class DatasetWrapper:
     def __init__(self, inner: Dataset) -> None:
         self.inner, self.data_spec, self.description = inner, inner.data_spec, inner.description
         self.collate, self.is_drawn = inner.collate, inner.is_drawn
+        self.depends_on_size: bool = getattr(inner, "depends_on_size", True)
 
     def changed(self, pair: Pair) -> Pair:
         """What becomes of a sample of `inner`: it stays as it is."""

@@ -164,13 +164,18 @@ def entry_points() -> list[tuple[PluginRecord, Any]]:
                 points += [(p, distribution) for p in distribution.entry_points.select(group=GROUP)]
             except Exception as error:  # noqa: BLE001 - its metadata may be broken in any way; it costs only itself
                 records.append((_unreadable(distribution, error), None))
-    records += [(_record(point, distribution), point.load) for point, distribution in points]
+    known: dict[int, tuple[str, str]] = {}
+    records += [(_record(point, distribution, known), point.load) for point, distribution in points]
     return sorted(records, key=lambda r: (not r[0].is_builtin, r[0].name, r[0].distribution))
 
 
-def _record(point: importlib.metadata.EntryPoint, distribution: Any) -> PluginRecord:
+def _record(point: importlib.metadata.EntryPoint, distribution: Any, known: dict[int, tuple[str, str]]) -> PluginRecord:
+    """The record of an entry point; `known` keeps the name and version of each distribution, by its identity."""
     try:
-        name, version = str(distribution.metadata["Name"] or ""), distribution.version or ""
+        if id(distribution) not in known:  # it parses its metadata anew each time that it is asked
+            metadata = distribution.metadata
+            known[id(distribution)] = str(metadata["Name"] or ""), metadata["Version"] or ""
+        name, version = known[id(distribution)]
     except Exception as error:  # noqa: BLE001 - as above
         return _unreadable(distribution, error, name=point.name)
     if not name:

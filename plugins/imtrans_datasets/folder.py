@@ -20,6 +20,7 @@ from imtrans_datasets.components_folders import FolderOptions
 from imtrans_datasets.masked import Masked, WithAlpha
 from imtrans_datasets.pairing.evidence import SAME_HINT, doubts_of, explained, itself
 from imtrans_datasets.pairing.file_index import Item, Listing
+from imtrans_datasets.pairing.file_names import Lazily
 from imtrans_datasets.pairing.layout import find, find_by_pattern, find_two
 from imtrans_datasets.pairing.patterns import is_pattern
 from imtrans_datasets.pairing.slices import by_slice
@@ -39,6 +40,8 @@ class FolderOfPairs(BaseDataset):
     sides are read as. With `size`, what the loader asks for, pairs of two sizes are left to it; else the target takes
     the source's. With `skip_invalid` the files that no rule brings to the others are faults of their samples.
     """
+
+    depends_on_size = False  # but for whether there is one
 
     def __init__(
         self,
@@ -90,7 +93,7 @@ class FolderOfPairs(BaseDataset):
         count = len(self.items)
         yield from itself(self.items)
         for place, side in ((0, "source"), (-1, "target")):
-            yield from value_doubts(side, getattr(self.data_spec, side), [item.place(place) for item in self.items])
+            yield from value_doubts(side, getattr(self.data_spec, side), _places(self.items, place))
         with contextlib.suppress(DataError):  # bad files are reported as such
             some = [] if self._skip_invalid else [i * count // min(SAME, count) for i in range(min(SAME, count))]
             yield from [issue for i in some for issue in self.check(i, self[i])][:1]
@@ -104,8 +107,8 @@ class FolderOfPairs(BaseDataset):
             Survey.of(side, [item.paths[i] for item in items], with_pages=self._options.pages == "channels")
             for i, side in ((0, "source"), (-1, "target"))
         )
-        source, its = self._survey("source", first, [item.place(0) for item in items])
-        target, theirs = self._survey("target", second, [item.place(-1) for item in items])
+        source, its = self._survey("source", first, _places(items, 0))
+        target, theirs = self._survey("target", second, _places(items, -1))
         self.description = replace(listing, contents=(its, theirs))
         are_halves = all(item.parts == LEFT_RIGHT for item in items)
         spec = DataSpec(source=source, target=target, half_aspect=first.half_aspect if are_halves else None)
@@ -115,10 +118,11 @@ class FolderOfPairs(BaseDataset):
 
     def _survey(self, side: str, survey: Survey, places: Sequence[Place]) -> tuple[ImageSpec, str]:
         """What the files of a side are read as, and what they are in words."""
-        options, files = self._options, [str(path) for path, _ in places]
+        options = self._options
         if self._skip_invalid:
             survey = survey.majority(as_labels=options.labels in (side, "both"))
         if options.labels in (side, "both"):
+            files = [str(path) for path, _ in places]
             spec = labels_spec(survey, files, classes=options.classes, values=options.values, void=options.void)
             spec = replace(spec, instances=True, channels=2) if options.instances else spec
             return spec, survey.text(kind_of(spec))
@@ -149,6 +153,11 @@ class FolderOfPairs(BaseDataset):
             return target
         is_labels = self.data_spec.target.kind == "labels"
         return resize(target, (source.shape[0], source.shape[1]), "nearest" if is_labels else "bilinear")
+
+
+def _places(items: Sequence[Item], side: int) -> Sequence[Place]:
+    """Where a side of each pair lies, made as it is asked for: few are looked at."""
+    return Lazily(len(items), lambda i: items[i].place(side))
 
 
 def _instance_files(files: Sequence[Path], readers: Sequence[Side]) -> Iterator[Path]:

@@ -1,9 +1,12 @@
+import zlib
+
+import numpy as np
 import pytest
 import torch
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Batch, DataSpec, ImageSpec
-from imtrans.kit.random import draw
+from imtrans.kit.random import draw, uniform
 from imtrans.testing import make
 
 
@@ -79,3 +82,29 @@ def test_a_crop_larger_than_the_picture_is_refused():
 def test_color_refuses_a_grey_source():
     with pytest.raises(ShapeError, match="must be RGB pictures"):
         make("augmentation", "kornia-color", data_spec=DataSpec(source=ImageSpec(channels=1)))
+
+
+@pytest.mark.parametrize("name", ["kornia-jitter", "kornia-flip"])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_batch_of_one_gets_a_copy_with_the_bits_and_the_layout_that_it_has_among_others(name, dtype):
+    change = make("augmentation", name, size=(4,))
+    x = (torch.randn(40, 6, 6, 3) * 50).to(dtype).movedim(-1, 1)  # channels last, as they are stored
+    for size in (6, 4):  # at 4 the window is the picture
+        among = change(batch(x[..., :size, :size]))
+        for i in range(len(x)):
+            given = x[i : i + 1, :, :size, :size]
+            alone = change(batch(given, first=i))
+            assert torch.equal(alone.source[0], among.source[i])
+            is_kept = alone.source is given  # a flip that does not happen copies nothing
+            assert is_kept or (alone.source.is_contiguous() and alone.source.data_ptr() != given.data_ptr())
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 9])
+def test_numbers_are_those_of_numpys_philox_with_draw_and_stream_as_its_key(count):
+    draws = [draw(seed, epoch, 7) for seed in range(20) for epoch in range(5)] + [0, 1, 2**63 - 1]
+    key = zlib.crc32(b"some use")
+    expected = [np.random.Generator(np.random.Philox(key=[n, key])).random(count).tolist() for n in draws]
+    made = uniform(torch.tensor(draws), count, stream="some use")
+    assert (made.shape, made.dtype) == ((len(draws), count), torch.float64)
+    assert made.tolist() == expected
+    assert uniform(draws, count, stream="some use").tolist() == expected

@@ -11,6 +11,7 @@ import click
 from imtrans.cli.session import Session
 from imtrans.cli.shared import torchrun
 from imtrans.cli.shared.progress import progress
+from imtrans.cli.startup import heavy_imports
 from imtrans.config.schema import RunConfig
 from imtrans.errors import PeerLostError, printable
 
@@ -35,9 +36,11 @@ def trained(session: Session, config: RunConfig, where: Where, *, is_quiet: bool
 
     `where` gives the run folder and where to begin; with several processes the first one alone decides it.
     """
-    from imtrans.config.speedups import is_asked
-    from imtrans.engine import device, distributed
-    from imtrans.engine.runs import run_dir
+    with heavy_imports():
+        from imtrans.config.speedups import is_asked
+        from imtrans.engine import device, distributed
+        from imtrans.engine.runs import run_dir
+        from imtrans.engine.training import setup, trainer  # noqa: F401 - what `_train` takes
 
     if is_asked(config.train, "kept-memory"):
         device.tune_malloc()

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.data.pair_loader import HostBatch, LoadedSample, PairLoader
 from imtrans.engine.data.sampler import SampleIndex
-from imtrans.engine.data.workers import LOOK, iter_with_timeout, reset_worker_signals
+from imtrans.engine.data.workers import LOOK, iter_with_timeout, preserve_sigchld, reset_worker_signals
 from imtrans.errors import ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, DataSpec, ImageSpec, Pair
 from imtrans.kit.images import Array, to_range
@@ -76,6 +76,13 @@ class Samples(TorchDataset[Any]):
 def loader(loading: PairLoader, batches: Iterable[list[SampleIndex]], *, workers: int) -> Iterator[HostBatch]:
     """The batches as stored, in order, read ahead by `workers` processes; 0 reads in this one."""
     samples = Samples(loading)
+    if not workers:
+        with preserve_sigchld():
+            pass  # what another loader has left
+        # torch's loader would add a tenth to the time of a cached sample.
+        for places in batches:
+            yield samples.received(samples.collate(samples.__getitems__(places)))
+        return
     # A generator of its own: torch would draw the workers' seeds from the global one, and training would shift.
     torch_loader = DataLoader(
         samples,
@@ -83,9 +90,9 @@ def loader(loading: PairLoader, batches: Iterable[list[SampleIndex]], *, workers
         collate_fn=samples.collate,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        prefetch_factor=4 if workers else None,
-        timeout=LOOK if workers else 0,
-        worker_init_fn=reset_worker_signals if workers else None,
+        prefetch_factor=4,
+        timeout=LOOK,
+        worker_init_fn=reset_worker_signals,
     )
     for stored in iter_with_timeout(torch_loader):
         yield samples.received(stored)
@@ -114,6 +121,9 @@ def prepare(
     )
     for change in augment[early:]:
         batch = change(batch)
+    specs = (data_spec.source, data_spec.target, *data_spec.extras.values())
+    if batch.valid is None and MASK not in batch.extras and all(s.kind != "labels" and s.void is None for s in specs):
+        return batch
     valid, target = _valid(batch, data_spec.target.void), one_hot(batch.target, data_spec.target)
     return replace(
         batch,

@@ -209,7 +209,7 @@ def open_training(
     """
     plain = open_split(config, "train", run=run, data_spec=data_spec)
     augment = augmentations(config, factory, plain.data_spec)
-    loader = open_split(config, "train", augment=augment, run=run, data_spec=data_spec)
+    loader = _loader(config, plain.source, augment)
     return TrainingSplit(loader, plain, augment)
 
 
@@ -225,6 +225,14 @@ def open_split(
 
     `run` and `data_spec` as in `dataset_source`.
     """
+    source = dataset_source(config, split, tuple(config.data.size), run=run, data_spec=data_spec)
+    loading = _loader(config, source, augment)
+    if not len(loading.source.dataset):
+        raise DataError(f"data set {config.dataset.name!r} has no pairs in its {split} split")
+    return loading
+
+
+def _loader(config: RunConfig, source: DatasetSource, augment: Sequence[Augmentation]) -> PairLoader:
     size = tuple(config.data.size)
     # From the last to the first: each says what it needs so that the next gets its size.
     for change in reversed(augment):
@@ -232,13 +240,10 @@ def open_split(
     interpolation: Interpolation = next(
         (change.interpolation for change in augment if hasattr(change, "interpolation")), "bilinear"
     )
-    loading = PairLoader(
-        source=dataset_source(config, split, size, run=run, data_spec=data_spec),
+    return PairLoader(
+        source=source.at_size(size),
         size=size,
         interpolation=config.data.interpolation or interpolation,
         is_reversed=config.direction == "BtoA",
         seed=config.train.seed,
     )
-    if not len(loading.source.dataset):
-        raise DataError(f"data set {config.dataset.name!r} has no pairs in its {split} split")
-    return loading

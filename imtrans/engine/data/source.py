@@ -61,6 +61,13 @@ class DatasetSource:
             self.data_spec = whole.data_spec  # for the worker processes, which then need not find it again
         return self.built
 
+    def at_size(self, size: Sequence[int]) -> "DatasetSource":
+        """The same split for a loader that asks for another size: opened once, if the data set is the same there."""
+        if tuple(size) == tuple(self.size):
+            return self
+        is_same = self.built is not None and not getattr(self.built, "depends_on_size", True)
+        return replace(self, size=size, built=self.built if is_same and self.size and size else None)
+
     @property
     def _cut(self) -> Split:
         """The split of the data set that its samples are taken from."""

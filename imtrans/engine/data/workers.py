@@ -24,7 +24,7 @@ def iter_with_timeout(loader: Any) -> Iterator[Any]:
     torch's handler of SIGCHLD would raise the death of a process in the middle of whatever the main thread does, such
     as a step half done; without it the death is raised where the next batch is asked for.
     """
-    with _preserve_sigchld():
+    with preserve_sigchld():
         batches = iter(loader)
     while True:
         began = time.monotonic()
@@ -41,7 +41,7 @@ def iter_with_timeout(loader: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _preserve_sigchld() -> Iterator[None]:
+def preserve_sigchld() -> Iterator[None]:
     """Restore the handler of SIGCHLD; torch's own, which another loader set before, is removed."""
     is_main, kind = threading.current_thread() is threading.main_thread(), getattr(signal, "SIGCHLD", None)
     before = signal.getsignal(kind) if is_main and kind else None

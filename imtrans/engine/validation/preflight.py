@@ -1,5 +1,6 @@
 """Before the first step of a run: refuse bad pictures, or leave them out."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from imtrans.kit.images.header_cache import headers
 from imtrans.plugins.options import default_record, values
 
 PATIENCE = 2.0  # seconds for reading headers; a thousand new pictures take 0.2
-Files = tuple[Path, ...]
+Files = tuple[str, ...]
 Heads = Mapping[str, ImageHeader | None]
 LeftOut = list[tuple[int | None, Issue]]
 
@@ -78,7 +79,7 @@ def _without(config: RunConfig, loading: PairLoader, left_out: LeftOut, path: Pa
 
 
 def _refuse_bad(config: RunConfig, splits: Mapping[Split, PairLoader]) -> None:
-    files = {split: loading.files for split, loading in splits.items()}
+    files = {split: [tuple(map(str, paths)) for paths in loading.files] for split, loading in splits.items()}
     heads = _headers([*chain(*files.values())], time.monotonic() + PATIENCE / 2)
     until = time.monotonic() + PATIENCE / 2
     for split, loading in splits.items():
@@ -100,7 +101,7 @@ def _headers(samples: Sequence[Files], until: float) -> Heads:
     """The headers of the files of all splits, as far as the cache holds them or the time allows to read them."""
     heads: dict[str, ImageHeader | None] = {}
     for place in (0, -1):  # side by side, as a data set asks for them: one cache serves both
-        paths = [str(files[place]) for files in samples if files and is_picture(files[place].name)]
+        paths = [files[place] for files in samples if files and is_picture(os.path.basename(files[place]))]
         new = [path for path in paths if path not in heads]
         heads |= dict(zip(new, headers(new, until=until), strict=True))
     return heads
@@ -114,20 +115,21 @@ def _known_faults(loading: PairLoader, samples: Sequence[Files], heads: Heads, *
             return
         report = cache.get(index) if cache else None
         # Many samples can come from one file, whose header says the same of all.
-        if report is None and files not in screened and _is_suspect(files, heads):
-            report = check_sample(loading, index)
-        screened.add(files)
+        if report is None and files not in screened:
+            if _is_suspect(files, heads):
+                report = check_sample(loading, index)
+            screened.add(files)
         yield from report.faults[:1] if report else ()
 
 
 def _is_suspect(files: Files, known: Heads) -> bool:
     """Whether files look missing, truncated, of two sizes, or not like pictures; only decoding them can prove it."""
     try:
-        heads = [known.get(str(file)) or header(file) for file in files if is_picture(file.name)]
+        heads = [known.get(f) or header(Path(f)) for f in files if is_picture(os.path.basename(f))]
         return (
             any(not h.has_end for h in heads)
             or len({(h.width, h.height) for h in heads}) > 1
-            or not all(known.get(str(file)) or (file.is_file() and file.stat().st_size) for file in files)
+            or not all(known.get(f) or (os.path.isfile(f) and os.stat(f).st_size) for f in files)
         )
     except (DataError, OSError):
         return True

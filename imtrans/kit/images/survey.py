@@ -50,22 +50,22 @@ class Survey:
         """
         heads = headers(paths)
         pages = _pages(side, paths, heads) if with_pages else 1
-        kinds = [FileKind(pages * h.channels, h.bits, h.is_indexed, h.has_alpha) if h else None for h in heads]
-        aspects = [h.width / h.height for h in heads if h and h.height] or [0.0]
-        examples: dict[FileKind, str] = {}
-        for path, kind in zip(paths, kinds, strict=True):
-            if kind:
-                examples.setdefault(kind, path)
+        # Thousands of files share few header objects: each is looked at once, in the order of the files.
+        numbers, firsts = Counter(map(id, heads)), dict[int, tuple[ImageHeader, str]]()
+        for head, path in zip(heads, paths, strict=True):
+            if head and id(head) not in firsts:
+                firsts[id(head)] = (head, path)
+        counts, examples = Counter[FileKind](), dict[FileKind, str]()
+        for number, (head, path) in firsts.items():
+            kind = FileKind(pages * head.channels, head.bits, head.is_indexed, head.has_alpha)
+            counts[kind] += numbers[number]
+            examples.setdefault(kind, path)
         if not examples:
             decode(Path(paths[0]))
-        return cls(
-            side,
-            Counter(kind for kind in kinds if kind),
-            examples,
-            (min(aspects), max(aspects)),
-            pages,
-            max(h.pages for h in heads if h),
-        )
+        different = [head for head, _ in firsts.values()]
+        aspects = [h.width / h.height for h in different if h.height] or [0.0]
+        most_pages = max(h.pages for h in different)
+        return cls(side, counts, examples, (min(aspects), max(aspects)), pages, most_pages)
 
     def spec(self) -> ImageSpec:
         """What all are read as: the most channels and the deepest of the side. DataError for what no rule brings there.

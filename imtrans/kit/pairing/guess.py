@@ -9,6 +9,7 @@ from pathlib import Path
 
 from imtrans.errors import DataError, ImtransError
 from imtrans.kit.images.array import Array
+from imtrans.kit.images.header import header
 from imtrans.kit.images.header_cache import headers
 from imtrans.kit.pairing.groups import SPLITS, groups_of
 from imtrans.kit.pairing.names import NamePairs, by_folders, by_names
@@ -60,7 +61,7 @@ def guesses(folder: Path) -> list[Guess]:
 
 def fit_of(folder: Path, pairs: Pairs) -> Fit:
     """How well the two of a pair fit, by a sample of them; pictures that cannot be read are passed over."""
-    chosen = [pairs[i] for i in spread(len(pairs), _affordable(folder, [one for one, _ in pairs]))]
+    chosen = [pairs[i] for i in spread(len(pairs), _affordable(folder, pairs))]
     read = partial(_read, folder)
     both = [(a, b) for one, two in chosen if (a := read(one)) is not None and (b := read(two)) is not None]
     if pairs and (part := split_part(pairs[0][0])[1]) and part.kind == "row":
@@ -69,14 +70,23 @@ def fit_of(folder: Path, pairs: Pairs) -> Fit:
     return fit([a for a, _ in both], [b for _, b in both])
 
 
-def _affordable(folder: Path, names: Sequence[str]) -> int:
+def _affordable(folder: Path, pairs: Pairs) -> int:
     """How many pairs are looked at: fewer of large pictures."""
-    count = min(SAMPLE, len(names))
+    count = min(SAMPLE, len(pairs))
     if not count:
         return 0
-    heads = headers([str(folder / split_part(names[i])[0]) for i in spread(len(names), count)])
-    pixels = max((head.width * head.height for head in heads if head), default=1)
+    # Not from the cache, which holds all files of the folder: these few are decoded next anyway.
+    pixels = max((_pixels(folder / split_part(pairs[i][0])[0]) for i in spread(len(pairs), count)), default=1) or 1
     return max(min(count, 4), min(count, PIXELS // (2 * pixels)))
+
+
+def _pixels(path: Path) -> int:
+    """The number of pixels of a picture; 0 where it is none."""
+    try:
+        head = header(path)
+    except (DataError, OSError, ValueError):
+        return 0
+    return head.width * head.height
 
 
 def _read(folder: Path, name: str) -> Array | None:

@@ -134,6 +134,8 @@ def is_folder(path: Path) -> bool:
 
 def _same_but_case(files: Collection[str]) -> Iterator[str]:
     """Names that are one name on other systems."""
+    if all(stem == stem.casefold() for stem in files):  # they differ
+        return
     if are_distinct((stem.casefold() for stem in files), len(files)):
         return
     counts = Counter(stem.casefold() for stem in files)

@@ -25,6 +25,10 @@ class FilesByStem(Mapping[str, str]):
     def __getitem__(self, stem: str) -> str:
         return self.path(self._positions[stem])
 
+    def paths(self) -> dict[str, str]:
+        """All at once: many look-ups are faster so."""
+        return {stem: self._prefix + name for stem, name in zip(self, self.names, strict=True)}
+
     def __contains__(self, stem: object) -> bool:
         return stem in self._positions
 

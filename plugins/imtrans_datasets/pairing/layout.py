@@ -133,8 +133,14 @@ def _chosen(layout: Layout, split: Split) -> Listing:
     return replace(
         layout.split(split),
         splits=lambda: {name: _count(layout, name) for name in SPLITS},
-        everything=lambda: [item for name in SPLITS for item in _items(layout, name)],
+        everything=lambda: _everything(layout),
     )
+
+
+def _everything(layout: Layout) -> Sequence[Item]:
+    """The pairs of all splits; those of a listing that serves for several once."""
+    lists = {id(items): items for items in (_items(layout, name) for name in SPLITS)}
+    return [item for items in lists.values() for item in items]
 
 
 def _items(layout: Layout, split: Split) -> Sequence[Item]:

@@ -1,12 +1,14 @@
 """Pairs from two folders: the pictures of one name belong together."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imtrans.errors import DataError, join_names
 from imtrans.interfaces import Issue
 from imtrans.kit.picture_files import key_of
 from imtrans_datasets.pairing.file_index import Item, Listing, Scan, is_folder, one_name, scan
+from imtrans_datasets.pairing.file_names import FilesByStem
 
 SIDES = (("A", "B"), ("source", "target"))
 NOT_READ = "Convert it to PNG or TIFF."
@@ -23,7 +25,7 @@ def two_folders(one: Path, two: Path, *, skip: Collection[str] = ()) -> Listing:
                 f"{folder}: no such folder",
                 hint=f"Its partner {partner} is there; both are needed, with the same names.",
             )
-    first, second = (scan(folder, deep=True, skip=skip) for folder in (one, two))
+    first, second = (_with_paths(scan(folder, deep=True, skip=skip)) for folder in (one, two))
     short, other = short_names(one, two)
     unpaired = {f"{key_of(k)} (only in {short})": first.files[k] for k in _unpaired(first, second)}
     unpaired |= {f"{key_of(k)} (only in {other})": second.files[k] for k in _unpaired(second, first)}
@@ -65,8 +67,15 @@ def without_partner(path: str) -> Issue:
     return Issue(code="no-partner", what=f"{key_of(path)}: has no partner", hint=hint, files=(Path(path),))
 
 
-def _unpaired(side: Scan, other: Scan) -> Iterator[str]:
-    return (k for k in side.files if k not in other.files and k not in other.doubles)
+def _with_paths(scanned: Scan) -> Scan:
+    files = scanned.files
+    return replace(scanned, files=files.paths()) if isinstance(files, FilesByStem) else scanned
+
+
+def _unpaired(side: Scan, other: Scan) -> Sequence[str]:
+    if side.files.keys() <= other.files.keys():
+        return ()
+    return [k for k in side.files if k not in other.files and k not in other.doubles]
 
 
 def _doubles(first: Scan, second: Scan) -> Iterator[Issue]:

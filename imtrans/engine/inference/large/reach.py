@@ -82,6 +82,11 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.peak = self._now = 0
         self._known: set[int] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: else the first operator would import torch's compiler, which takes a second and is not used here."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
         tree_map_only(Tensor, self._count, made)

@@ -1,5 +1,7 @@
 """Tiles give what the whole picture gives, for every kind of norm, and no seam shows."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -103,6 +105,17 @@ def test_the_reach_of_convolutions_is_known():
         assert measured_reach(net, 3, 1, device=device) == 4
         assert measured_reach(nn.Conv2d(3, 3, 3, padding=4, dilation=4), 3, 1, device=device) == 4
         assert measured_bytes(nn.ReLU(), torch.zeros(1, 3, 64, 64)) == 3 * 4  # its result, of 4 bytes a value
+
+
+@pytest.mark.slow
+def test_measuring_the_memory_of_a_picture_does_not_import_torchs_compiler():
+    source = (
+        "import sys, torch; from imtrans.engine.inference.large.reach import measured_bytes\n"
+        "assert measured_bytes(torch.nn.Conv2d(3, 2, 3, padding=1), torch.zeros(1, 3, 64, 64)) == 2 * 4\n"
+        "sys.exit(3 if 'torch._dynamo' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_tiles_that_are_too_small_are_refused_with_the_least_size(tmp_path):
