@@ -116,7 +116,7 @@ def _least(model: Model) -> list[int]:
     """The smallest spatial size, of as many dimensions as the convolutions have."""
     layers = (layer for network in model.networks.values() for layer in network.modules())
     dimensions = next((layer.weight.dim() - 2 for layer in layers if isinstance(layer, _ConvNd)), 2)
-    return [model.method.geometry.stride] * dimensions
+    return [*model.method.geometry.strides(dimensions)]
 
 
 def _modules(model: Model) -> list[nn.Module]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -51,15 +51,15 @@ def translate_padded(
     model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0
 ) -> Tensor:
     """As `translate`, without the crop."""
-    stride = model.method.geometry.stride
+    stride = model.method.geometry.strides(source.dim() - 2)
     # An extra of another size is no plane of this image: only the method knows what to do with it.
     padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
     return model.method.translate(pad(source, stride), extras=padded, seed=seed)
 
 
-def pad(source: Tensor, stride: int) -> Tensor:
-    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
-    for axis in range(2, source.dim()):
+def pad(source: Tensor, strides: Sequence[int]) -> Tensor:
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of its stride by mirroring."""
+    for axis, stride in enumerate(strides, 2):
         size = source.shape[axis]
         padded_size = -(-size // stride) * stride
         if padded_size != size:

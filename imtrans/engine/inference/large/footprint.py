@@ -43,7 +43,7 @@ class Footprint:
 
         ConfigError where the tiles that are asked for, or that fit, are smaller than the network needs.
         """
-        stride = self._model.method.geometry.stride
+        stride = self._model.method.geometry.common_stride
         padded = [-(-n // stride) * stride for n in size]
         if not limits.tile and not limits.memory and size[0] * size[1] <= LARGE:
             return None
@@ -60,7 +60,7 @@ class Footprint:
     def windows(self, size: tuple[int, int], limits: TileLimits) -> Tiling:
         """The tiles for a picture that is read and written by windows: without limits they take a gigabyte at most and
         are of 2048 pixels at most, or take what the smallest take. ConfigError as for `tiling`."""
-        stride, tiling = self._model.method.geometry.stride, None
+        stride, tiling = self._model.method.geometry.common_stride, None
         if limits != TileLimits():
             tiling = self.tiling(size, limits)
         else:
@@ -82,12 +82,12 @@ class Footprint:
         if geometry.halo is not None:
             return geometry.halo
         with WholeStatistics(self._model.networks.values()).used(fixed=True):
-            return measured_reach(self._run, self._channels, geometry.stride, device=self._model.device)
+            return measured_reach(self._run, self._channels, geometry.common_stride, device=self._model.device)
 
     @cached_property
     def bytes_per_pixel(self) -> float:
         """The bytes of memory for each pixel of a picture that is translated as a whole, at most."""
-        side = max(2 * self._model.method.geometry.stride, 256)
+        side = max(2 * self._model.method.geometry.common_stride, 256)
         picture = torch.zeros(1, self._channels, side, side, device=self._model.device)
         return measured_bytes(self._run, picture) * SLACK
 
