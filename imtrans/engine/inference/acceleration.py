@@ -105,18 +105,16 @@ def _translating(model: Model) -> list[nn.Module]:
     networks = model.networks.values()
     handles = [network.register_forward_pre_hook(lambda network, _: used.setdefault(network)) for network in networks]
     try:
-        translate(model, torch.zeros(1, model.data_spec.source.num_channels, *_least(model), device=model.device))
+        translate(
+            model,
+            torch.zeros(
+                1, model.data_spec.source.num_channels, *model.method.geometry.strides(model.axes), device=model.device
+            ),
+        )
     finally:
         for handle in handles:
             handle.remove()
     return [*used]
-
-
-def _least(model: Model) -> list[int]:
-    """The smallest spatial size, of as many dimensions as the convolutions have."""
-    layers = (layer for network in model.networks.values() for layer in network.modules())
-    dimensions = next((layer.weight.dim() - 2 for layer in layers if isinstance(layer, _ConvNd)), 2)
-    return [*model.method.geometry.strides(dimensions)]
 
 
 def _modules(model: Model) -> list[nn.Module]:

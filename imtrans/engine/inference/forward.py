@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.interfaces import DataSpec, ImageSpec
-from imtrans.kit import nn
 from imtrans.kit.images import Array, from_range, target_to_display, to_range
+from imtrans.kit.nn import inference
 
 
 @contextlib.contextmanager
@@ -29,10 +29,16 @@ def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
     with (
         torch.random.fork_rng(devices=cuda),
         _averaged(model),
-        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
+        inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
     ):
         torch.manual_seed(seed)
         yield
+
+
+def translating(model: Model) -> list[nn.Module]:
+    """The networks of a model that a translation may use: no discriminator."""
+    slots = model.config.info.slots
+    return [net for name, net in model.networks.items() if name not in slots or slots[name].kind != "discriminator"]
 
 
 def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0) -> Tensor:

@@ -4,8 +4,6 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from torch.nn.modules.conv import _ConvNd
-
 from imtrans.config.resolve import restore
 from imtrans.config.schema import ResolvedComponent
 from imtrans.engine import build
@@ -51,8 +49,7 @@ def _axes_of(chosen: ResolvedComponent, network: Any) -> int | None:
     info = chosen.component.info
     if isinstance(info, NetworkInfo) and info.axes:
         return info.axes
-    axes = {layer.weight.dim() - 2 for layer in network.modules() if isinstance(layer, _ConvNd)}
-    return axes.pop() if len(axes) == 1 else None
+    return build.convolution_axes(network)
 
 
 def _fix(misfits: Sequence[_Misfit], model: build.Model, axes: int, catalog: Catalog) -> str:

@@ -9,28 +9,19 @@ import torch
 from factories import go_on, job
 from PIL import Image
 from safetensors.numpy import load_file
+from three_axes import SMALL, blocks
 from volumes import phantom, write_nifti, write_pairs
 
 import imtrans
 from imtrans.engine.training import trainer
 from imtrans.errors import ConfigError, DataError, ShapeError
 from imtrans.interfaces import Batch
-from imtrans.plugins.component import ComponentRef
 from imtrans_metrics.pixels import SSIM
-
-NETWORKS = {"generator": "unet3d", "discriminator": "patchgan3d"}
-SMALL = {**NETWORKS, "generator.depth": "2", "generator.width": "4", "discriminator.layers": "1"}
-SMALL |= {"discriminator.width": "2", "data.size": "16", "train.num_samples": "1"}
-RANGES = {"source_range": (0.0, 1000.0), "target_range": (-1000.0, 1000.0)}
 
 
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory):
     return write_pairs(tmp_path_factory.mktemp("volumes") / "heads", ("p1_a", "p2_a", "p3_a"), (24, 24, 9))
-
-
-def blocks(folder, depth=8):
-    return ComponentRef("volumes", {"path": str(folder), "slices": 4, "depth": depth, **RANGES})
 
 
 @pytest.mark.slow
