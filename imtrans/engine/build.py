@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
 from imtrans.errors import ConfigError, ImtransError, ImtransWarning, PluginError, join_names
@@ -96,6 +97,12 @@ class Model:
     parts: Mapping[str, Any] = field(default_factory=dict)  # what fills the slots of the method
     untrained: Sequence[str] = ()
 
+    @property
+    def axes(self) -> int:
+        """How many spatial axes it translates: 2 of pictures, 3 of volumes."""
+        seen = {axes for network in self.networks.values() if (axes := convolution_axes(network))}
+        return 3 if self.data_spec.source.is_volume else seen.pop() if len(seen) == 1 else 2
+
     def with_config(self, config: RunConfig, *, factory: ComponentFactory) -> "Model":
         """The same model with another configuration of its data and its inference policy, which its method is given."""
         if values(config.inference) == values(self.config.inference):
@@ -136,6 +143,12 @@ class Model:
             fix = f"imtrans run {self.config.recipe} --set data.direction={direction}"
             raise ConfigError(what, hint=f"Train another one for that: {fix}. cyclegan learns both.")
         return other
+
+
+def convolution_axes(network: nn.Module) -> int | None:
+    """How many spatial axes all convolutions of a network have; None where they differ, or there are none."""
+    axes = {layer.weight.dim() - 2 for layer in network.modules() if isinstance(layer, _ConvNd)}
+    return axes.pop() if len(axes) == 1 else None
 
 
 def model(

@@ -1,5 +1,6 @@
 """What data are to networks: the records that describe and hold them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -133,10 +134,22 @@ class DiscriminatorOutput(NamedTuple):
 
 
 class Geometry(NamedTuple):
-    """Sizes a trained model can take: multiples of `stride`. `halo`: how far an output pixel sees; None: measure it."""
+    """Sizes a trained model can take: multiples of `stride`, one for all spatial axes or one for each.
 
-    stride: int
+    `halo`: how far an output pixel sees; None: measure it.
+    """
+
+    stride: int | tuple[int, ...]
     halo: int | None = None
+
+    def strides(self, axes: int) -> tuple[int, ...]:
+        """The stride along each of so many axes."""
+        return self.stride if isinstance(self.stride, tuple) else (self.stride,) * axes
+
+    @property
+    def common_stride(self) -> int:
+        """The least size whose multiples it takes along any axis."""
+        return math.lcm(*self.strides(1))
 
 
 @dataclass(frozen=True, kw_only=True)

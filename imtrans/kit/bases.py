@@ -32,8 +32,8 @@ class BaseMethod:
 
     @property
     def geometry(self) -> Geometry:
-        """Multiples of every `stride` that a network declares."""
-        return Geometry(stride=math.lcm(*(int(getattr(n, "stride", 1)) for n in self.networks.values())))
+        """Multiples of every `stride` that a network declares, a number or one for each axis."""
+        return Geometry(stride=_common_stride([getattr(n, "stride", 1) for n in self.networks.values()]))
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing beside the networks."""
@@ -41,6 +41,13 @@ class BaseMethod:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to take."""
+
+
+def _common_stride(strides: Sequence[int | Sequence[int]]) -> int | tuple[int, ...]:
+    axes = max((len(stride) for stride in strides if isinstance(stride, Sequence)), default=0)
+    every = [stride if isinstance(stride, Sequence) else (int(stride),) * max(axes, 1) for stride in strides]
+    common = tuple(math.lcm(*of_axis) for of_axis in zip(*every, strict=True))
+    return common if axes else common[0]
 
 
 class GeneratorMethod(BaseMethod):

@@ -16,7 +16,7 @@ class Ensemble(nn.Module):
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.stride = int(getattr(members[0], "stride", 1))
+        self.stride: int | tuple[int, ...] = getattr(members[0], "stride", 1)
         self.alone: int | None = None
         # What a method asks of a generator when it is built; an ensemble is not trained, so one member's are enough.
         if callable(features := getattr(members[0], "features", None)):

@@ -19,7 +19,7 @@ def check_parts(method: Any, name: str) -> None:
     is_named = isinstance(networks, Mapping) and all(isinstance(network, nn.Module) for network in networks.values())
     if not is_named or not networks:
         raise method_error(name, f"its networks are {networks!r:.80}, not a mapping of names to torch.nn.Module")
-    if not isinstance(geometry, Geometry) or geometry.stride < 1:
+    if not isinstance(geometry, Geometry) or min(geometry.strides(1)) < 1:
         raise method_error(name, f"its geometry is {geometry!r:.80}, not a Geometry with a stride of at least 1")
 
 

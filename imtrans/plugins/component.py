@@ -182,9 +182,12 @@ class NetworkInfo:
     `parameter_groups` names parts of it whose weights may be trained otherwise than the rest, by the keys
     `train.optimizer.NAME.lr` and `train.optimizer.NAME.weight_decay`. The network's own method `parameter_groups()`
     gives the parameters of each name; those of none are the rest. Networks of one run may share a name.
+    `axes`: how many spatial axes its input has, 2 for pictures and 3 for volumes; None: as many as its convolutions
+    have, where these are all alike.
     """
 
     parameter_groups: Sequence[str] = ()
+    axes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from imtrans.errors import ImtransError, NotInstalledError
 from imtrans.interfaces import DataSpec, ImageSpec
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import Component, ComponentRef, Kind
+from imtrans.plugins.component import Component, ComponentRef, Kind, NetworkInfo
 from imtrans.plugins.discovery import Plugins, Selection, discover
 
 if TYPE_CHECKING:
@@ -86,6 +86,12 @@ def catalog() -> Catalog:
 def component(kind: Kind, name: str) -> Component:
     """What a plugin declares under this name."""
     return catalog().component(kind, name)
+
+
+def axes_of(kind: Kind, name: str) -> int:
+    """How many spatial axes the network of this name sees: 2, unless its `NetworkInfo` says otherwise."""
+    info = component(kind, name).info
+    return (info.axes if isinstance(info, NetworkInfo) else None) or 2
 
 
 def flat_data(source: int, target: int) -> DataSpec:

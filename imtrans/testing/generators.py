@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imtrans.testing import modules
-from imtrans.testing.contract import catalog, check, flat_data, make, noise, require, within_contract
+from imtrans.testing.contract import axes_of, catalog, check, flat_data, make, noise, require, within_contract
 from imtrans.testing.modules import Build
 
 if TYPE_CHECKING:
@@ -26,26 +26,28 @@ def check_generator(
 ) -> None:
     """A generator keeps the size, gives the target's channels in [-1, 1], learns, and comes back from its state.
 
-    `channels` are pairs of source and target channels; `size` is a size it takes. Also checked: odd sizes, a batch of
+    `channels` are pairs of source and target channels; `size` is a size it takes, of volumes where it sees three axes
+    (`NetworkInfo.axes`). Also checked: odd sizes, a batch of
     one, a gradient for each parameter, bf16, the same weights from the same seed, a short training on one pair
     (`learns`), and torch.export for all sizes (`exports`).
     """
+    axes = axes_of("generator", name)
     for source, target in channels:
         build = _build(name, source, target, size=size, options=options)
         network = modules.seeded(build, 0)
         modules.check_module(network, name)
         # Not square: a network that exchanges height and width, or is fixed to one size, is noticed.
-        image = noise(2, source, size, size + int(getattr(network, "stride", 1)))
+        image = noise(2, source, *[size] * (axes - 1), size + modules.strides_of(network, axes)[-1])
         output = _checked_output(network, image, target, name)
         modules.check_gradients(network, output.square().mean(), name)
         modules.check_state(build, partial(_applied, image), name)
     build = _build(name, *channels[0], size=size, options=options)
     _check_sizes(build, channels[0], size=size, name=name)
     modules.check_seed(build, name)
-    modules.check_half(modules.seeded(build, 0), partial(_applied, noise(2, channels[0][0], size, size)), name)
+    modules.check_half(modules.seeded(build, 0), partial(_applied, noise(2, channels[0][0], *[size] * axes)), name)
     if learns:
         _check_learns(build, channels[0], size=size, name=name)
-    if exports:
+    if exports and axes == 2:  # files for other programs hold models of pictures
         _check_export(name, channels[0], size=size, options=options)
 
 
@@ -78,13 +80,14 @@ def _checked_output(network: Any, image: "Tensor", target: int, name: str) -> "T
 def _check_sizes(build: Build, channels: tuple[int, int], *, size: int, name: str) -> None:
     network = modules.seeded(build, 0)
     source, target = channels
-    for height, width in modules.odd_sizes(network, size):
-        _checked_output(network, noise(1, source, height, width), target, f"{name}, a batch of one")
+    for sizes in modules.odd_sizes(network, size, axes=axes_of("generator", name)):
+        _checked_output(network, noise(1, source, *sizes), target, f"{name}, a batch of one")
 
 
 def _check_learns(build: Build, channels: tuple[int, int], *, size: int, name: str) -> None:
-    source = modules.smooth(1, channels[0], size)
-    target = -0.8 * source.mean(1, keepdim=True).expand(-1, channels[1], -1, -1)
+    axes = axes_of("generator", name)
+    source = modules.smooth(1, channels[0], size, axes=axes)
+    target = -0.8 * source.mean(1, keepdim=True).expand(-1, channels[1], *[-1] * axes)
     modules.check_learns(modules.seeded(build, 0), lambda n: (n(source) - target).abs().mean(), name)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imtrans.interfaces import Geometry
 from imtrans.testing.contract import require
 
 if TYPE_CHECKING:
@@ -99,19 +100,26 @@ def check_learns(network: "nn.Module", loss: Call, name: str, *, steps: int = 40
     require(last < share * first, f"{name}: {steps} steps on one batch change its loss from {first:.3g} to {last:.3g}")
 
 
-def odd_sizes(network: Any, size: int) -> Sequence[tuple[int, int]]:
+def strides_of(network: Any, axes: int) -> tuple[int, ...]:
+    """The strides that a network declares along its spatial axes."""
+    return Geometry(stride=getattr(network, "stride", 1)).strides(axes)
+
+
+def odd_sizes(network: Any, size: int, *, axes: int = 2) -> Sequence[tuple[int, ...]]:
     """Sizes as they reach a network for odd pictures: padded to its `stride`, neither square nor that of training."""
-    stride = int(getattr(network, "stride", 1))
-    return [(-(-h // stride) * stride, -(-w // stride) * stride) for h, w in ((size + 1, size - 1), (size - 3, size))]
+    strides, odd = strides_of(network, axes), ((size + 1, size - 1), (size - 3, size))
+    whole = [(*[size - 1] * (axes - 2), *sides) for sides in odd]
+    return [tuple(-(-n // stride) * stride for n, stride in zip(sizes, strides, strict=True)) for sizes in whole]
 
 
-def smooth(count: int, channels: int, size: int) -> "Tensor":
+def smooth(count: int, channels: int, size: int, *, axes: int = 2) -> "Tensor":
     """Blurred noise in [-1, 1]: pictures that a network can learn in a few steps."""
     from torch.nn.functional import interpolate
 
     from imtrans.testing.contract import noise
 
-    return interpolate(noise(count, channels, 4, 4), (size, size), mode="bilinear")
+    blurred = {2: "bilinear", 3: "trilinear"}[axes]
+    return interpolate(noise(count, channels, *[4] * axes), [size] * axes, mode=blurred)
 
 
 def check_derivative(function: Callable[..., Any], inputs: Sequence["Tensor"], name: str) -> None:

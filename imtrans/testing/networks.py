@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imtrans.interfaces import DiscriminatorOutput
 from imtrans.testing import modules
-from imtrans.testing.contract import check, flat_data, make, noise, require
+from imtrans.testing.contract import axes_of, check, flat_data, make, noise, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +23,16 @@ def check_discriminator(
 ) -> None:
     """A discriminator gives finite logits (B, 1, h, w), learns, and comes back from its state.
 
-    `channels` are pairs of source and target channels. Also checked: another size, a batch of one, a gradient for each
+    `channels` are pairs of source and target channels; `size` is that of a side, of volumes where it sees three axes
+    (`NetworkInfo.axes`). Also checked: another size, a batch of one, a gradient for each
     parameter, bf16, the same weights from the same seed, and a short training that tells two pictures apart (`learns`).
     """
     for number, (source, target) in enumerate(channels):
         build = partial(make, "discriminator", name, data_spec=flat_data(source, target), size=(size,), **options)
         network = modules.seeded(build, 0)
         modules.check_module(network, name)
-        pictures = noise(2, source, size, size), noise(2, target, size, size, seed=1)
+        sizes = [size] * axes_of("discriminator", name)
+        pictures = noise(2, source, *sizes), noise(2, target, *sizes, seed=1)
         modules.check_gradients(network, _checked(network, *pictures, name=name).square().mean(), name)
         modules.check_state(build, partial(_all_logits, pictures), name)
         _checked(network, pictures[0][:1, :, :-8], pictures[1][:1, :, :-8], name=f"{name}, a batch of one")

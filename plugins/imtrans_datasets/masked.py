@@ -12,7 +12,8 @@ from imtrans.interfaces import Dataset, Pair
 from imtrans.kit.bases import DatasetWrapper
 from imtrans.kit.images import resize
 from imtrans.kit.images.array import Array
-from imtrans.kit.images.masks import MASK, MASK_SPEC, mask_file, opaque, read_mask
+from imtrans.kit.images.decode import Opacities, recorded_opacity
+from imtrans.kit.images.masks import MASK, MASK_SPEC, mask_file, read_mask
 from imtrans_datasets.pairing.file_index import Item
 
 
@@ -26,12 +27,14 @@ class WithAlpha(DatasetWrapper):
         self.data_spec = replace(inner.data_spec, extras={**inner.data_spec.extras, MASK: MASK_SPEC})
 
     def __getitem__(self, index: int) -> Pair:
-        return _masked(self.inner[index], *self._masks(self._items[index]))
+        with recorded_opacity() as recorded:
+            pair = self.inner[index]
+        return _masked(pair, *self._masks(self._items[index], recorded))
 
-    def _masks(self, item: Item) -> Iterator[Array]:
+    def _masks(self, item: Item, recorded: Opacities) -> Iterator[Array]:
         files, parts = (item.files[0], item.files[-1]), item.parts or (None, None)
         for is_picture, file, part in zip(self._pictures, files, parts, strict=True):
-            mask = opaque(file, page=part.page if part else None) if is_picture else None
+            mask = recorded.get((str(file), part.page if part else None)) if is_picture else None
             if mask is not None:
                 yield part.cut(mask, name=str(file)) if part else mask
 

@@ -57,7 +57,8 @@ class PSNR(BaseMetric):
 
 
 class SSIM(SizedMetric):
-    """Structural similarity of each picture, (B,), for (B, C, H, W) in [-1, 1]; Gaussian window, sigma 1.5.
+    """Structural similarity of each picture, (B,), for (B, C, H, W) in [-1, 1]; Gaussian window, sigma 1.5. That of a
+    volume (B, C, D, H, W) is the mean over its slices.
 
     The variant is in the name of the number: "ssim" has full windows only, "ssim_same" mirrors the borders.
     """
@@ -74,9 +75,12 @@ class SSIM(SizedMetric):
         # Imported here: kornia takes a second to import, and the other metrics do not need it.
         from kornia.metrics import ssim
 
-        sides = (side.float() / 2 + 0.5 for side in (prediction, batch.target))
+        count = len(prediction)
+        sides = (_slices(side.float() / 2 + 0.5) for side in (prediction, batch.target))
         similarity_map: Any = ssim(*sides, self.smallest, padding=self.padding)
-        return _mean(similarity_map, _middle(batch.valid, similarity_map))
+        valid = None if batch.valid is None else _middle(_slices(batch.valid), similarity_map)
+        maps = similarity_map.reshape(count, -1, *similarity_map.shape[1:])
+        return _mean(maps, None if valid is None else valid.reshape(count, -1, *valid.shape[1:]))
 
 
 class PixelAccuracy(BaseMetric):
@@ -99,10 +103,13 @@ class PixelAccuracy(BaseMetric):
         return nan_where_broken(torch.stack([error, *accuracies], 1), prediction, batch.target)
 
 
-def _middle(valid: Tensor | None, like: Tensor) -> Tensor | None:
-    """The part of a mask that lies under the middles of windows which lie within."""
-    if valid is None:
-        return None
+def _slices(x: Tensor) -> Tensor:
+    """The slices of volumes (B, C, D, H, W) as pictures, (B * D, C, H, W); pictures as they are."""
+    return x.transpose(1, 2).flatten(0, 1) if x.dim() == 5 else x
+
+
+def _middle(valid: Tensor, like: Tensor) -> Tensor:
+    """The part of a mask (B, 1, H, W) that lies under the middles of windows which lie within."""
     top, left = ((v - n) // 2 for v, n in zip(valid.shape[2:], like.shape[2:], strict=True))
     return valid[:, :, top : top + like.shape[2], left : left + like.shape[3]]
 

@@ -15,8 +15,8 @@ class SizedMetric(BaseMetric):
     smallest: int
 
     def is_too_small(self, pictures: Tensor) -> bool:
-        """Whether a side of the pictures (B, C, *spatial) is too short."""
-        return min(pictures.shape[2:]) < self.smallest
+        """Whether a side of the pictures (B, C, H, W), or of slices, is too short."""
+        return min(pictures.shape[-2:]) < self.smallest
 
     def no_rows(self, pictures: Tensor) -> Tensor:
         """The rows (B,) of pictures that are too small."""

@@ -18,6 +18,8 @@ UNET = {"depth": 3, "width": 4, "exports": False}
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     **{("generator", name): UNET for name in ("unet64", "unet128", "unet256", "encoder-decoder")},
     **{("generator", name): {"width": 4, "exports": False} for name in ("resnet6", "resnet9")},
+    ("generator", "unet3d"): {"width": 4, "depth": 2, "size": 16},
+    ("discriminator", "patchgan3d"): {"width": 4, "size": 32},
     ("generator", "ensemble"): {"of": ComponentRef("unet64", {"depth": 3, "width": 4}), "members": 2},
     # Photos only, and torch.export cannot follow it.
     ("generator", "lite0-painter"): {"width": 8, "channels": ((3, 3), (3, 6)), "exports": False},

@@ -59,7 +59,7 @@ def protocol_of_run(model: Model, catalog: Catalog) -> str:
     if kind == "image" and not model.config.dataset.component.info.is_paired:
         return default_protocol(catalog, "unpaired") or OWN
     # The protocol for images has metrics of flat ones.
-    is_volume = kind == "image" and len(model.config.data.size) > 2
+    is_volume = kind == "image" and (model.data_spec.source.is_volume or len(model.config.data.size) > 2)
     return (None if is_volume else default_protocol(catalog, kind)) or OWN
 
 

@@ -74,10 +74,10 @@ def export_graph(model: Model, *, dtype: str = "fp32", about: Mapping[str, Any] 
     if model.data_spec.source.instances:
         what = "the model takes instance maps beside label maps"
         raise ConfigError(what, hint="Files for other programs hold models of one picture: use imtrans translate.")
-    if len(model.config.data.size) > 2:
+    if model.data_spec.source.is_volume or len(model.config.data.size) > 2:
         raise ConfigError("the model translates volumes", hint="Files for other programs hold models of pictures.")
     module = Translation(model, half=dtype == "fp16").eval()
-    inputs, stride = _example(model, has_noise=module.dropout_layers > 0), model.method.geometry.stride
+    inputs, stride = _example(model, has_noise=module.dropout_layers > 0), model.method.geometry.common_stride
     return ExportGraph(
         module=module,
         inputs=inputs,
@@ -90,7 +90,7 @@ def export_graph(model: Model, *, dtype: str = "fp32", about: Mapping[str, Any] 
 
 
 def _example(model: Model, *, has_noise: bool) -> dict[str, Tensor]:
-    stride, spec = model.method.geometry.stride, model.data_spec.source
+    stride, spec = model.method.geometry.common_stride, model.data_spec.source
     # At least twice the stride: of one multiple torch would conclude that the innermost map always has one pixel.
     side = stride * max(2, -(-LEAST // stride))
     picture = torch.zeros(2, side, side, stored_channels(spec)).to(stored_dtype(spec))

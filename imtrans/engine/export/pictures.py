@@ -36,7 +36,7 @@ def pictures_for(model: Model, run: Path | None) -> Pictures:
         random = np.random.default_rng(0)
         found = [_drawn(model.data_spec.source, _size(model), random) for _ in range(COUNT)]
         origin = f"{len(found)} drawn pictures (the run's data are not here)"
-    stride = model.method.geometry.stride
+    stride = model.method.geometry.common_stride
     fitted = [_to_multiples(array, stride) for array in found]
     # Another size than that of training: one multiple more in height, at least a quarter.
     height = fitted[0].shape[0]

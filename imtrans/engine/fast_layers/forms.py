@@ -74,6 +74,13 @@ def conv_in_layout(layer: nn.Conv2d, x: Tensor) -> Tensor:
     return _in_layout(x, convolution, layer, least=LARGE)
 
 
+def conv_by_library(layer: nn.Conv3d, x: Tensor) -> Tensor:
+    """A convolution of volumes by oneDNN, also where torch would not ask it."""
+    shape = (layer.padding, layer.stride, layer.dilation, layer.groups)
+    by_library: Tensor = torch.ops.aten.mkldnn_convolution(x.contiguous(), layer.weight, layer.bias, *shape)
+    return by_library
+
+
 def doubling_in_layout(layer: nn.ConvTranspose2d, x: Tensor, *, least: int = LARGE) -> Tensor:
     """A transposed convolution 4 x 4 of stride 2, likewise, from `least` positions on."""
     return _in_layout(x, partial(F.conv_transpose2d, stride=2, padding=1), layer, least=least)

@@ -18,7 +18,7 @@ FEW = 4  # output channels of a transposed convolution that is made of one over 
 
 def for_inference(modules: Iterable[nn.Module]) -> FastLayers:
     """A block in which the convolutions of `modules` translate fastest."""
-    return FastLayers(modules, {nn.Conv2d: _conv, nn.ConvTranspose2d: _transposed})
+    return FastLayers(modules, {nn.Conv2d: _conv, nn.ConvTranspose2d: _transposed, nn.Conv3d: _conv_of_volume})
 
 
 def _conv(layer: nn.Conv2d, x: Tensor) -> Tensor:
@@ -28,6 +28,13 @@ def _conv(layer: nn.Conv2d, x: Tensor) -> Tensor:
         return forms.conv_as_matrix(layer, x)
     # In bfloat16 a layout with channels last takes up to twice as long where there is a stride.
     return nn.Conv2d.forward(layer, x) if _is_half(layer) else forms.conv_in_layout(layer, x)
+
+
+def _conv_of_volume(layer: nn.Conv3d, x: Tensor) -> Tensor:
+    # For few channels torch writes each voxel 27 times, which takes more time and several times the memory.
+    is_float = x.dtype == layer.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    has_library = torch._C._has_mkldnn and torch.backends.mkldnn.enabled
+    return forms.conv_by_library(layer, x) if x.dim() == 5 and is_float and has_library else nn.Conv3d.forward(layer, x)
 
 
 def _transposed(layer: nn.ConvTranspose2d, x: Tensor, output_size: list[int] | None = None) -> Tensor:

@@ -38,7 +38,7 @@ class FastLayers:
 
 def is_plain(layer: nn.Module) -> bool:
     """Whether a convolution's sums can be written otherwise, and nothing else has taken its forward."""
-    if "forward" in vars(layer) or not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+    if "forward" in vars(layer) or not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d):
         return False
     weight = layer._parameters.get("weight")  # none where something makes it anew at each call
     is_simple = layer.groups == 1 and layer.padding_mode == "zeros" and isinstance(layer.padding, tuple)

@@ -143,15 +143,9 @@ def _try_compiled(model: Model, precision: Precision) -> None:
 
 
 def _smallest(model: Model) -> Tensor:
-    """The smallest picture that the networks take."""
-    return torch.zeros(1, model.data_spec.source.num_channels, *_least(model), device=model.device)
-
-
-def _least(model: Model) -> list[int]:
-    """The smallest spatial size, of as many dimensions as the convolutions have."""
-    layers = (layer for network in model.networks.values() for layer in network.modules())
-    dimensions = next((layer.weight.dim() - 2 for layer in layers if isinstance(layer, _ConvNd)), 2)
-    return [model.method.geometry.stride] * dimensions
+    """The smallest picture or volume that the networks take."""
+    size = model.method.geometry.strides(model.axes)
+    return torch.zeros(1, model.data_spec.source.num_channels, *size, device=model.device)
 
 
 def _modules(model: Model) -> list[nn.Module]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from imtrans.interfaces import Geometry
 from imtrans.kit.images import Array
 
 PIXELS = 4 * 256 * 256  # of all pictures of a batch
@@ -20,16 +21,18 @@ SAME, SAME_HALF = 1e-3, 5e-2
 Forward = Callable[[Tensor], Tensor]
 
 
-def batch_size(shape: Sequence[int], stride: int) -> int:
-    """How many pictures (*spatial, C) go into one pass of a network of this stride."""
-    height, width = (-(-size // stride) * stride for size in shape[:2])
-    return min(max(PIXELS // (height * width), 1), MOST) if len(shape) == 3 else 1
+def batch_size(shape: Sequence[int], geometry: Geometry) -> int:
+    """How many pictures (*spatial, C) go into one pass of a network of these strides; volumes go alone."""
+    if len(shape) != 3:
+        return 1
+    height, width = (-(-n // stride) * stride for n, stride in zip(shape[:2], geometry.strides(2), strict=True))
+    return min(max(PIXELS // (height * width), 1), MOST)
 
 
-def in_batches(pictures: Sequence[Array], stride: int) -> Iterator[Sequence[Array]]:
+def in_batches(pictures: Sequence[Array], geometry: Geometry) -> Iterator[Sequence[Array]]:
     """Pictures (*spatial, C) in their order, those of one shape that follow each other together."""
     for shape, group in itertools.groupby(pictures, lambda picture: picture.shape):
-        equal, count = list(group), batch_size(shape, stride)
+        equal, count = list(group), batch_size(shape, geometry)
         yield from (equal[i : i + count] for i in range(0, len(equal), count))
 
 

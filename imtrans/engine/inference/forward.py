@@ -2,17 +2,17 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
 from imtrans.interfaces import DataSpec, ImageSpec
-from imtrans.kit import nn
 from imtrans.kit.images import Array, from_range, target_to_display, to_range
+from imtrans.kit.nn import inference
 
 
 @contextlib.contextmanager
@@ -29,10 +29,16 @@ def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
     with (
         torch.random.fork_rng(devices=cuda),
         _averaged(model),
-        nn.inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
+        inference(modules, norm=getattr(policy, "norm", "batch"), dropout=getattr(policy, "dropout", False)),
     ):
         torch.manual_seed(seed)
         yield
+
+
+def translating(model: Model) -> list[nn.Module]:
+    """The networks of a model that a translation may use: no discriminator."""
+    slots = model.config.info.slots
+    return [net for name, net in model.networks.items() if name not in slots or slots[name].kind != "discriminator"]
 
 
 def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0) -> Tensor:
@@ -51,15 +57,15 @@ def translate_padded(
     model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0
 ) -> Tensor:
     """As `translate`, without the crop."""
-    stride = model.method.geometry.stride
+    stride = model.method.geometry.strides(source.dim() - 2)
     # An extra of another size is no plane of this image: only the method knows what to do with it.
     padded = {k: pad(v, stride) if v.shape[2:] == source.shape[2:] else v for k, v in (extras or {}).items()}
     return model.method.translate(pad(source, stride), extras=padded, seed=seed)
 
 
-def pad(source: Tensor, stride: int) -> Tensor:
-    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of `stride` by mirroring."""
-    for axis in range(2, source.dim()):
+def pad(source: Tensor, strides: Sequence[int]) -> Tensor:
+    """(B, C, *spatial) grown at the end of each spatial axis to a multiple of its stride by mirroring."""
+    for axis, stride in enumerate(strides, 2):
         size = source.shape[axis]
         padded_size = -(-size // stride) * stride
         if padded_size != size:

@@ -12,9 +12,9 @@ from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
 from imtrans.engine.inference.acceleration import LoadedModel
 from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
-from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate, translating
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
-from imtrans.engine.inference.large.tiles import Tiling, translate_in_tiles
+from imtrans.engine.inference.large.tiles import translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
 from imtrans.engine.inference.large.windows import Read, Write, translate_windows
 from imtrans.kit.images import Array
@@ -39,27 +39,28 @@ class ModelRunner(LoadedModel):
     ) -> Array:
         """The translation of what its `reader` gives, (*spatial, C); `tick(done, count)` follows the tiles."""
         with self._state(seed):
-            tiling = self._tiling(source, limits or TileLimits())
+            tiling = self.footprint.tiling(source.shape[:-1], limits or TileLimits())
             if tiling is None:
                 return self._outputs([source], seed)[0]
-            statistics = WholeStatistics(self.model.networks.values())
+            statistics = WholeStatistics(translating(self.model))
             return translate_in_tiles(source, tiling, statistics, partial(self._core, seed=seed), tick)
 
     def run_windows(
         self,
         read: Read,
-        size: tuple[int, int],
+        size: Sequence[int],
         write: Write,
         *,
         seed: int = 0,
         limits: TileLimits | None = None,
         tick: Tick = lambda _done, _count: None,
     ) -> None:
-        """Translate a picture of this height and width by windows: `read(rows, columns)` gives what its `reader` gives
-        of them, `write(rows, columns, values)` takes the result. The memory does not grow with the picture."""
+        """Translate a picture or volume of this size by windows: `read(rows, columns)` gives what its `reader` gives of
+        them, `write(rows, columns, values)` takes the result; of volumes both begin with slices. The memory does not
+        grow with the picture."""
         with self._state(seed):
             tiling = self.footprint.windows(size, limits or TileLimits())
-            statistics = WholeStatistics(self.model.networks.values())
+            statistics = WholeStatistics(translating(self.model))
             translate_windows(read, size, tiling, statistics, partial(self._core, seed=seed), write, tick)
 
     def run_batch(self, sources: Sequence[Array], *, seed: int = 0) -> list[Array]:
@@ -86,10 +87,6 @@ class ModelRunner(LoadedModel):
             torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
             yield
-
-    def _tiling(self, source: Array, limits: TileLimits) -> Tiling | None:
-        size = (source.shape[0], source.shape[1])
-        return self.footprint.tiling(size, limits) if source.ndim == 3 else None
 
     def _outputs(self, sources: Sequence[Array], seed: int, *, is_checked: bool = False) -> list[Array]:
         given, taken = self._forward(np.stack(sources), seed)

@@ -39,7 +39,7 @@ class RasterWork:
             writer = kinds[1].create(partial, raster, self.translator.target)
             with contextlib.closing(writer):
                 if self.translator.source.is_volume:
-                    self._volume(raster, writer, str(source))
+                    self._volume(raster, writer, str(source), tick)
                 else:
                     for plane in range(raster.planes):
                         self._plane(raster, plane, writer, str(source), tick)
@@ -58,12 +58,16 @@ class RasterWork:
         run = self.translator.run_windows
         run(read, raster.size, write, seed=self.seed, limits=self.limits, tick=tick_plane)
 
-    def _volume(self, raster: Raster, writer: RasterWriter, name: str) -> None:
-        """All planes at once, by a model that sees three axes."""
-        rows, columns = map(range, raster.size)
-        planes = [self._source(raster, rows, columns, plane, name) for plane in range(raster.planes)]
-        for plane, values in enumerate(self.translator.run(np.stack(planes), seed=self.seed)):
-            writer.write(rows, columns, values, valid=raster.valid(rows, columns, plane=plane), plane=plane)
+    def _volume(self, raster: Raster, writer: RasterWriter, name: str, tick: Tick) -> None:
+        """All planes together, by a model that sees three axes: as a whole, or block by block."""
+        layer = _Layer(raster, writer)
+
+        def read(planes: range, rows: range, columns: range) -> Array:
+            return np.stack([self._source(raster, rows, columns, plane, name) for plane in planes])
+
+        size = (raster.planes, *raster.size)
+        self.translator.run_windows(read, size, layer.write, seed=self.seed, limits=self.limits, tick=tick)
+        layer.flush()
 
     def _source(self, raster: Raster, rows: range, columns: range, plane: int, name: str) -> Array:
         """A window as the model takes it; pixels without a value have the lowest of the range."""
@@ -73,6 +77,31 @@ class RasterWork:
             low = self.source_range[0] if self.source_range else spec.low
             values = np.where(valid[..., None], values, np.asarray(low, values.dtype))
         return read_array(values, spec, bits=raster.bits, name=name, is_file=True, source_range=self.source_range)
+
+
+class _Layer:
+    """Gathers blocks of the same planes until these are whole: writers get one plane after the other."""
+
+    def __init__(self, raster: Raster, writer: RasterWriter) -> None:
+        self._raster, self._writer = raster, writer
+        self._planes = range(0)
+        self._values: Array = np.zeros(0)
+
+    def write(self, planes: range, rows: range, columns: range, values: Array) -> None:
+        """Take a block, (d, h, w, C)."""
+        if planes != self._planes:
+            self.flush()
+            shape = (len(planes), *self._raster.size, values.shape[-1])
+            self._planes, self._values = planes, np.zeros(shape, values.dtype)
+        self._values[:, rows.start : rows.stop, columns.start : columns.stop] = values
+
+    def flush(self) -> None:
+        """Write the planes that are whole."""
+        rows, columns = map(range, self._raster.size)
+        for number, plane in enumerate(self._planes):
+            valid = self._raster.valid(rows, columns, plane=plane)
+            self._writer.write(rows, columns, self._values[number], valid=valid, plane=plane)
+        self._planes, self._values = range(0), np.zeros(0)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from imtrans.engine.build import Model
 from imtrans.engine.inference.inputs import is_pair, read_array, read_file
 from imtrans.engine.inference.scale import Size, SizeChange, SizeChoice, fitted_size, magnification
+from imtrans.errors import DataError, ShapeError
 from imtrans.kit import images
 from imtrans.kit.images import Array
 from imtrans.kit.images.picture_types import as_array, is_pillow
@@ -35,6 +36,9 @@ class SourceReader:
 
     def read(self, path: PictureFile, options: ReadOptions) -> list[Array]:
         """The picture in a file, (H, W, C), or the pages of a stack. DataError names a file that cannot be read so."""
+        if self.data_spec.source.is_volume:
+            what = f"{path}: a picture, and the model translates volumes"
+            raise DataError(what, hint="Give it NIfTI, MHA, NRRD or a folder of DICOM (imtrans list formats).")
         half = self.source_half if not options.is_whole and self.holds_pair(path) else ""
         is_stack = self.data_spec.source.is_stack
         pages = range(images.header(path).pages) if is_stack else [None]
@@ -46,6 +50,8 @@ class SourceReader:
     def converted(self, picture: Any, options: ReadOptions) -> Array:
         """A picture in memory as (*spatial, C). ShapeError and DataError for what the model does not take."""
         array = as_array(picture, self.data_spec.source, is_flat=self.data_spec.stored is not None)
+        if self.data_spec.source.is_volume and array.ndim != 4:
+            raise ShapeError(f"the model takes volumes (D, H, W, C), not {array.shape}")
         is_file = is_pillow(picture)  # its channels and depth are converted as a file's are
         limits = options.source_range
         return read_array(array, self.data_spec.source, is_file=is_file, source_range=limits, fit=self._fit(options))

@@ -135,7 +135,7 @@ class Work:
         if self.limits != TileLimits() or len(sources) > 1 or shape != one.shape:
             return False
         seeds = [[seed for seed, _ in targets] for _, targets in (first, job)]
-        return seeds[0] == seeds[1] and len(group) < batch_size(shape, self.translator.model.method.geometry.stride)
+        return seeds[0] == seeds[1] and len(group) < batch_size(shape, self.translator.model.method.geometry)
 
     def _results(self, group: "_Group", outcome: Outcome, number: int, tick: Tick) -> Iterator[tuple[Job, Path, Array]]:
         """The picture for each file of the jobs of a group."""

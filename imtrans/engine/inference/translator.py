@@ -75,7 +75,7 @@ class Translator(ModelRunner):
         pictures = picture if isinstance(picture, list) else [picture]
         sources = [self._sources(each, reading) for each in pictures]
         if limits == TileLimits():
-            batches = in_batches([source for slices in sources for source in slices], self.model.method.geometry.stride)
+            batches = in_batches([source for slices in sources for source in slices], self.model.method.geometry)
             results = (result for batch in batches for result in self.run_batch(batch, seed=seed))
         else:
             results = (self.run(source, seed=seed, limits=limits) for slices in sources for source in slices)

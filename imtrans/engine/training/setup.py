@@ -1,13 +1,11 @@
 """From a RunConfig to a job that is ready to train, in its run folder."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from imtrans.config.dataset_argument import needs_pairs
-from imtrans.config.resolve import restore
 from imtrans.config.schema import RunConfig
 from imtrans.engine import build, distributed
 from imtrans.engine import device as devices
@@ -34,8 +32,9 @@ from imtrans.engine.training.intervals import Intervals
 from imtrans.engine.training.job import TrainingJob, remaining_samples
 from imtrans.engine.validation.method_check import check_translation
 from imtrans.engine.validation.preflight import screen
+from imtrans.engine.validation.sample_size import check_axes, check_size
 from imtrans.errors import ConfigError, join_names
-from imtrans.interfaces import Augmentation, Pair, Run
+from imtrans.interfaces import Augmentation, Run
 from imtrans.plugins.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ def setup_training(
     data_spec = replace(splits.training.data_spec, stored=stored_sizes(splits.plain))
     purpose: build.Purpose = "resume" if start and start.checkpoint else "train"
     model = build.model(config, data_spec, factory=factory, device=device, seed=config.train.seed, purpose=purpose)
-    _check_size(config, model, first, factory=factory, catalog=catalog)
+    check_axes(model, first.source.shape[:-1], catalog)
+    check_size(model, first.source.shape[:-1], factory=factory, catalog=catalog)
     check_translation(model, splits.plain)
     if start and not start.accepts_data:
         resume.check_data(folder, splits.as_stored)
@@ -243,43 +243,3 @@ def _check_pairs(config: RunConfig, catalog: Catalog) -> None:
     if config.data.folds and not config.dataset.component.info.is_paired:
         what = f"data.folds {config.data.folds}: data set {config.dataset.name!r} has no pairs to deal into parts"
         raise ConfigError(what, hint="Leave --folds out.")
-
-
-def _check_size(
-    config: RunConfig, model: build.Model, first: Pair, *, factory: build.ComponentFactory, catalog: Catalog
-) -> None:
-    """Refuse a training size that the network cannot take, before the first step."""
-    spatial = first.source.shape[:-1]
-    size = [*config.data.size] * len(spatial) if len(config.data.size) == 1 else [*(config.data.size or spatial)]
-    stride = model.method.geometry.stride
-    if any(n % stride for n in size):
-        near = " or ".join(
-            str(n) for n in sorted({max(stride, size[0] // stride * stride), -(-size[0] // stride) * stride})
-        )
-        raise ConfigError(
-            f"data.size {size}: the network takes multiples of {stride}",
-            hint=f"Use --set data.size={near}, or {_generator_for(size, model, factory, catalog)}.",
-        )
-
-
-def _generator_for(size: Sequence[int], model: build.Model, factory: build.ComponentFactory, catalog: Catalog) -> str:
-    """How to choose a generator of the same family that takes the size; of the deepest of them."""
-    config, strides = model.config, dict[str, int]()
-    slot = next((name for name, s in config.info.slots.items() if s.kind == "generator"), "")
-    if not slot:
-        return "another size"
-    present, target = config.parts[slot][0].name, config.parts[slot][0].component.target
-    for entry in catalog.entries("generator"):
-        if entry.name != present and getattr(entry.thing, "target", "") == target:
-            tree = {**config.tree(), slot: {"name": entry.name}}
-            other = restore(catalog, tree, origin=slot)
-            made = build.model(
-                other, model.data_spec, factory=factory, device=model.device, seed=0, purpose="translate"
-            )
-            strides[entry.name] = made.method.geometry.stride
-    fitting = {name: stride for name, stride in strides.items() if not any(n % stride for n in size)}
-    if fitting:
-        # The deepest; of several the one whose name is most like that of the present one.
-        deepest = [name for name, stride in fitting.items() if stride == max(fitting.values())]
-        return f"--set {slot}={(difflib.get_close_matches(present, deepest, n=1, cutoff=0) or deepest)[0]}"
-    return "a generator of less depth"

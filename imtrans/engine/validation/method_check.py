@@ -34,7 +34,7 @@ def check_translation(model: Model, loading: PairLoader) -> None:
 def _check_output(given: Any, batch: Batch, model: Model, name: str) -> None:
     if not isinstance(given, Tensor):
         raise method_error(name, f"translate gave {type(given).__name__}, not a tensor")
-    taken = pad(batch.source, model.method.geometry.stride).shape
+    taken = pad(batch.source, model.method.geometry.strides(batch.source.dim() - 2)).shape
     shape = (1, model.data_spec.target.num_channels, *taken[2:])
     if tuple(given.shape) != shape:
         raise method_error(name, f"translate made {tuple(given.shape)} of {tuple(taken)}, not {shape}")

@@ -1,19 +1,25 @@
 """Safe decoding of picture files: format and size are checked in the header before a pixel is decoded."""
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TypeVar
 
+import numpy as np
 from PIL import UnidentifiedImageError
 
 from imtrans.errors import DataError
 from imtrans.kit.images.array import WHITE, Array, Color, LabelMap
 from imtrans.kit.images.readers import Reader, reader_of
+from imtrans.kit.images.readers.alpha import opacity_as_channel
 from imtrans.kit.images.readers.memory_file import PictureFile
 from imtrans.kit.images.readers.pillow_formats import FAULTS, QUIET
 
 Result = TypeVar("Result")
+Opacities = dict[tuple[str, int | None], Array | None]
+_OPACITIES: ContextVar[Opacities | None] = ContextVar("imtrans_opacities", default=None)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "TGA", "JPEG2000", "AVIF", "HEIF", "EXR", "NPY", "NPZ")
 
 
@@ -31,7 +37,28 @@ def decode(
     """
     if as_labels:
         return label_map(path, page=page).ids
-    return _guarded(path, lambda reader: reader.picture(path, background, page))
+    recorded = _OPACITIES.get()
+    if recorded is None:
+        return _guarded(path, lambda reader: reader.picture(path, background, page))
+    with opacity_as_channel() as found:
+        picture = _guarded(path, lambda reader: reader.picture(path, background, page))
+    if found:
+        recorded[str(path), page], picture = picture[..., -1:].astype(np.uint8), np.ascontiguousarray(picture[..., :-1])
+    else:
+        recorded[str(path), page] = None
+    return picture
+
+
+@contextlib.contextmanager
+def recorded_opacity() -> Iterator[Opacities]:
+    """A block in which `decode` also notes where each picture is opaque, by its path and page: (H, W, 1) uint8 of 0 and
+    1, None where it has no transparency. Pictures that are decoded anyway need no second look."""
+    recorded: Opacities = {}
+    token = _OPACITIES.set(recorded)
+    try:
+        yield recorded
+    finally:
+        _OPACITIES.reset(token)
 
 
 def label_map(path: PictureFile, *, page: int | None = None) -> LabelMap:

@@ -7,12 +7,11 @@ import numpy as np
 from imtrans.errors import DataError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.formats import SUFFIXES
-from imtrans.kit.images.array import WHITE, Array
-from imtrans.kit.images.decode import decode, label_map
+from imtrans.kit.images.array import Array
+from imtrans.kit.images.decode import decode, label_map, recorded_opacity
 from imtrans.kit.images.header import header
 
 MASK = "mask"  # the extra of a pair that holds it: 1, compared, or 0
-BLACK = (0, 0, 0)
 MASK_SPEC = ImageSpec(kind="labels", channels=1, classes=2)
 
 
@@ -40,10 +39,9 @@ def opaque(file: Path, *, page: int | None = None) -> Array | None:
     """
     if not header(file).has_alpha:
         return None
-    # What shows through is not the same on black and on white, whatever the format and however it stores alpha.
-    on_white, on_black = (decode(file, background=colour, page=page) for colour in (WHITE, BLACK))
-    mask: Array = (on_white == on_black).all(2, keepdims=True).astype(np.uint8)
-    return mask
+    with recorded_opacity() as recorded:
+        decode(file, background=None, page=page)
+    return recorded[str(file), page]
 
 
 def read_mask(file: Path, size: tuple[int, ...]) -> Array:

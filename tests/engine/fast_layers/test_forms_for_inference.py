@@ -1,5 +1,7 @@
 """Other forms of the same sums: equal to the layers' own in double precision, and left alone where they do not fit."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -35,6 +37,19 @@ def test_the_sums_are_equal_in_double_precision(name):
         found = layer(x)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
     assert "forward" not in vars(layer)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv3d(1, 2, 3, padding=1), nn.Conv3d(2, 3, (1, 4, 4), (1, 2, 2), (0, 1, 1))])
+@torch.no_grad()
+def test_volumes_of_few_channels_go_through_the_library(layer):
+    """oneDNN has no double precision: compared with the sums of the layer in it."""
+    x = torch.randn(2, layer.in_channels, 5, 9, 8, generator=torch.Generator().manual_seed(0))
+    exact = copy.deepcopy(layer).double()(x.double())
+    with for_inference([layer]):
+        torch.testing.assert_close(layer(x).double(), exact, rtol=1e-5, atol=1e-6)
+        layer.double()
+        torch.testing.assert_close(layer(x.double()), exact, rtol=1e-12, atol=1e-14)
+    layer.float()
 
 
 @torch.no_grad()

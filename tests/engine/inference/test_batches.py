@@ -7,6 +7,7 @@ from factories import job
 
 from imtrans.engine.inference.batches import batch_size, in_batches
 from imtrans.engine.inference.translator import Translator
+from imtrans.interfaces import Geometry
 
 POLICIES = {
     "statistics of the picture, dropout": {"inference.norm": "batch", "inference.dropout": "true"},
@@ -63,13 +64,13 @@ def test_a_list_of_mixed_sizes_keeps_its_order(tmp_path):
     assert [r.shape for r in results] == [p.shape for p in given]
     singles = [translator.translate(each, size="native").astype(int) for each in given]
     assert max(np.abs(a - b).max() for a, b in zip(results, singles, strict=True)) <= 1
-    assert [len(batch) for batch in in_batches(given, 32)] == [3, 1, 2]
+    assert [len(batch) for batch in in_batches(given, Geometry(32))] == [3, 1, 2]
 
 
 def test_a_batch_holds_as_many_pictures_as_four_of_256_pixels():
-    assert batch_size((256, 256, 3), 256) == 4
-    assert batch_size((128, 128, 3), 32) == 16
-    assert batch_size((2000, 2000, 3), 32) == 1
-    assert batch_size((1, 1, 3), 256) == 4  # padded to the stride
-    assert batch_size((1, 1, 3), 1) == 64
-    assert batch_size((8, 64, 64, 3), 32) == 1  # volumes go one by one
+    assert batch_size((256, 256, 3), Geometry(256)) == 4
+    assert batch_size((128, 128, 3), Geometry(32)) == 16
+    assert batch_size((2000, 2000, 3), Geometry(32)) == 1
+    assert batch_size((1, 1, 3), Geometry(256)) == 4  # padded to the stride
+    assert batch_size((1, 1, 3), Geometry(1)) == 64
+    assert batch_size((8, 64, 64, 3), Geometry(32)) == 1  # volumes go one by one

@@ -26,9 +26,9 @@ def test_any_size_comes_back_in_its_own_size(model, size):
 
 def test_padding_mirrors_again_and_again():
     x = torch.tensor([[[[1.0, 2.0, 3.0]]]])
-    assert pad(x, 8)[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
-    assert pad(x, 8).shape == (1, 1, 8, 8)
-    assert pad(torch.ones(1, 1, 8, 16), 8).shape == (1, 1, 8, 16)
+    assert pad(x, (8, 8))[0, 0, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert pad(x, (8, 8)).shape == (1, 1, 8, 8)
+    assert pad(torch.ones(1, 1, 8, 16), (8, 8)).shape == (1, 1, 8, 16)
 
 
 def test_looking_leaves_modes_buffers_and_random_state_as_they_were(model):

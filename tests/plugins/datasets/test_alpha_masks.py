@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from factories import config, job
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from imtrans.engine.data.pair_loader import open_split
 from imtrans.engine.training import trainer
@@ -84,6 +84,22 @@ def test_a_pair_has_the_places_where_both_are_opaque(layout, tmp_path):
         wanted[8:, 4 + index :] = 1
         np.testing.assert_array_equal(mask, wanted)
     check_dataset("folder", size=(32,), path=str(tmp_path / "pairs"), alpha="mask", layout=layout_name(layout))
+
+
+@pytest.mark.parametrize(("layout", "files"), [("AB", 2), ("halves", 1)])
+def test_a_file_is_decoded_once(layout, files, tmp_path, monkeypatch):
+    data = open_split(config({"data.size": "32"}, dataset=written(tmp_path, garbage=7, layout=layout)), "train")
+    dataset, opened, loaded = data.source.dataset, [], PngImagePlugin.PngImageFile.load_end
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load_end", lambda image: (opened.append(1), loaded(image))[1])
+    assert MASK in dataset[0].extras
+    assert len(opened) == files
+
+
+def test_a_picture_that_is_turned_has_its_mask_turned(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # a quarter turn
+    Image.fromarray(np.dstack([COLOUR, ALPHA])).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(opaque(tmp_path / "a.png")[..., 0], np.rot90(ALPHA == 255, -1))
 
 
 def test_alpha_and_a_folder_of_masks_both_count(tmp_path):

@@ -1,8 +1,5 @@
 """A slide far larger than memory: what it takes, and that nothing shows where tiles meet."""
 
-import json
-import subprocess
-import sys
 import zlib
 
 import cv2
@@ -10,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from factories import job, pairs
+from peak_memory import peak_of_command
 
 import imtrans
 from imtrans.engine.inference.large.footprint import TileLimits
@@ -19,14 +17,6 @@ from imtrans_microscopy.tiff_slide import TiffSlide
 SIDE, TILE = 20_000, 512
 STRIDE = 4  # of the network, at which it makes steps of its own
 BAND = 19  # the first of two rows, and columns, of tiles that the slide has; there are no others
-
-MEASURED = """
-import json, re, sys
-from imtrans.cli.main import run
-code = run(sys.argv[1:])
-# Not ru_maxrss: a process inherits that of the one that started it, here of all tests before.
-print(json.dumps([code, int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 2**20]))
-"""
 
 
 def content(height, width):
@@ -80,15 +70,6 @@ def seam(raster, band, core, *, is_turned):
     return np.mean(at) / np.mean(beside)
 
 
-def measured(tmp_path, run, source, *more):
-    """The peak of memory in GiB of a translation in a process of its own."""
-    command = ["translate", str(run), str(source), "-o", str(tmp_path / "out.ome.tif"), "--device", "cpu", *more]
-    done = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, check=False)
-    code, peak = json.loads(done.stdout.splitlines()[-1])
-    assert code == 0, done.stderr
-    return peak
-
-
 @pytest.fixture(scope="session")
 def instance_run(tmp_path_factory):
     """A run whose norms use the statistics of the picture."""
@@ -104,9 +85,9 @@ def instance_run(tmp_path_factory):
 def test_a_slide_of_20_000_pixels_takes_less_than_2_gb_and_shows_no_seam(model, request, tmp_path):
     run = request.getfixturevalue(model)
     band = write_cross(tmp_path / "slide.ome.tif", SIDE)
-    peak = measured(tmp_path, run, tmp_path / "slide.ome.tif")
+    peak = peak_of_command("translate", run, tmp_path / "slide.ome.tif", "-o", tmp_path / "out.ome.tif") / 2**30
     assert peak < 2e9 / 2**30
-    core = imtrans.load(run).footprint.windows((SIDE, SIDE), TileLimits()).core
+    core = imtrans.load(run).footprint.windows((SIDE, SIDE), TileLimits()).core[0]
     assert core < SIDE / 8
     raster = TiffSlide(tmp_path / "out.ome.tif")
     assert raster.sizes[-1] == (313, 313)

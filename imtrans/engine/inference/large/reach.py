@@ -1,7 +1,8 @@
 """How far an output pixel of a trained model sees, and what memory a pixel takes: the size of tiles follows from it."""
 
+import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,51 +12,63 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 Network = Callable[[Tensor], Tensor]
-LEAST = 64  # height of the strips, for networks of small strides that mirror at the border
+LEAST = {2: 64, 3: 16}  # height of the strips by axes, for networks of small strides that mirror at the border
+LENGTH = {2: 512, 3: 128}  # of the first ones; volumes take more memory
+BLOCK = 16  # channels
 MOST = 32  # times the first length of a strip: what reaches further is taken as the whole picture
 
 
-def measured_reach(network: Network, channels: int, stride: int, *, device: torch.device) -> int | None:
-    """How many pixels away from an output pixel an input pixel can still change it, at most; None: all of the picture.
+def measured_reach(
+    network: Network, channels: int, strides: Sequence[int], *, device: torch.device
+) -> tuple[int, ...] | None:
+    """How many pixels away from an output pixel an input pixel can still change it along each axis, at most; None: all
+    of the picture.
 
-    `network` takes and gives (1, C, H, W) and must not depend on the picture as a whole (norms with fixed statistics).
-    A block as wide as the stride, so that every phase is in it, is filled with NaN, which spreads through a network
-    exactly as far as a change could: through zeros of a ReLU and where gradients underflow as well.
+    `network` takes and gives (1, C, *spatial) and must not depend on the picture as a whole (norms with fixed
+    statistics). A block as wide as the stride, so that every phase is in it, is filled with NaN, which spreads through
+    a network exactly as far as a change could: through zeros of a ReLU and where gradients underflow as well.
     """
-    length = max(8 * stride, 512)
-    height = -(-LEAST // stride) * stride
+    reaches = [_reach(network, channels, strides, axis, device) for axis in range(len(strides))]
+    known = tuple(reach for reach in reaches if reach is not None)
+    return known if len(known) == len(reaches) else None
+
+
+def _reach(network: Network, channels: int, strides: Sequence[int], axis: int, device: torch.device) -> int | None:
+    """The reach along one axis, from strips that are longer each time."""
+    least = LEAST[len(strides)]
+    size, stride = [-(-least // step) * step for step in strides], strides[axis]
+    length = max(8 * stride, LENGTH[len(strides)] // stride * stride)
     for _ in range(MOST.bit_length() - 1):
-        spreads = [_spread(network, _strip(channels, height, length, device), stride, axis) for axis in (2, 3)]
-        if None not in spreads:
-            return max(spread or 0 for spread in spreads)
+        size[axis] = length
+        strip = torch.randn(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(device)
+        if (spread := _spread(network, strip, stride, axis)) is not None:
+            return spread
         length *= 2
     return None
-
-
-def _strip(channels: int, height: int, length: int, device: torch.device) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, channels, height, length, generator=generator).to(device)
 
 
 def _spread(network: Network, strip: Tensor, stride: int, axis: int) -> int | None:
     """How far NaN spreads along an axis on either side of the middle; None if it comes to an end of the strip, or does
     not come out at all."""
-    start = strip.shape[3] // 2 // stride * stride
-    strip[..., start : start + stride] = torch.nan
-    with _plain_convolutions():
-        translated = network(strip if axis == 3 else strip.transpose(2, 3).contiguous())
-    bad = translated.isnan().any(1)[0].any(3 - axis).nonzero()
+    length = strip.shape[2 + axis]
+    start = length // 2 // stride * stride
+    strip.narrow(2 + axis, start, stride).fill_(torch.nan)
+    with _plain_convolutions(strip.dim() - 2):
+        bad = network(strip).isnan().movedim(2 + axis, 0).flatten(1).any(1).nonzero()
     if not len(bad):
         return None
     first, last = int(bad[0]), int(bad[-1])
-    is_at_end = first == 0 or last == strip.shape[3] - 1
+    is_at_end = first == 0 or last == length - 1
     return None if is_at_end else max(start - first, last - (start + stride - 1))
 
 
 @contextmanager
-def _plain_convolutions() -> Iterator[None]:
-    """Convolutions by matrix products: those of Winograd and by FFT mix neighbours, so that NaN spreads too far."""
-    libraries: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
+def _plain_convolutions(axes: int) -> Iterator[None]:
+    """Convolutions by matrix products: those of Winograd and by FFT mix neighbours, so that NaN spreads too far.
+
+    oneDNN has neither for three axes, where the matrices would hold each voxel 27 times.
+    """
+    libraries: tuple[Any, ...] = (*([torch.backends.mkldnn] if axes == 2 else []), torch.backends.cudnn)
     before = [library.enabled for library in libraries]
     try:
         for library in libraries:  # their context managers set TF32 as well, and warn of it
@@ -67,11 +80,19 @@ def _plain_convolutions() -> Iterator[None]:
 
 
 def measured_bytes(network: Network, picture: Tensor) -> float:
-    """The bytes of all tensors that are alive at once, at most, while a picture (1, C, H, W) goes through the network,
-    for each of its pixels."""
+    """The bytes of all tensors that are alive at once, at most, while a picture (1, C, *spatial) goes through the
+    network, for each of its pixels."""
     with _LiveBytes() as live:
         network(picture)
-    return float(live.peak / (picture.shape[2] * picture.shape[3]))
+    return float(live.peak / math.prod(picture.shape[2:]))
+
+
+def _in_blocks(tensor: Tensor) -> int:
+    """The bytes of the copy that oneDNN makes of what goes into a convolution and comes out of it: in blocks of 16
+    channels, of which narrow networks leave most empty. It takes pictures with channels last as they are."""
+    if tensor.device.type != "cpu" or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)):
+        return 0
+    return tensor.nbytes // tensor.shape[1] * -(-tensor.shape[1] // BLOCK) * BLOCK
 
 
 class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -90,6 +111,8 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
         tree_map_only(Tensor, self._count, made)
+        if func.overloadpacket in (torch.ops.aten.convolution, torch.ops.aten.mkldnn_convolution):
+            self.peak = max(self.peak, self._now + sum(_in_blocks(tensor) for tensor in (args[0], made)))
         return made
 
     def _count(self, tensor: Tensor) -> None:

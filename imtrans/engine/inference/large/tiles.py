@@ -1,6 +1,8 @@
-"""A picture that is translated in tiles, which together give what the whole picture gives."""
+"""A picture or volume that is translated in tiles, which together give what the whole gives."""
 
-from collections.abc import Callable, Iterator
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,43 +20,68 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Tiling:
-    """Square tiles of `tile` pixels that overlap the next ones by `overlap` pixels on each side; all are multiples of
-    the network's `stride`."""
+    """Tiles that overlap the next ones on each side: for each axis its size, the overlap and the network's stride, of
+    which the others are multiples. An axis that is no longer than a tile is not cut.
 
-    tile: int
-    overlap: int
-    stride: int
+    All tiles have one size: libraries keep memory for each that they see. The first and the last of an axis contribute
+    more than those between them, unless cores begin at multiples of their size (`is_aligned`).
+    """
+
+    tile: tuple[int, ...]
+    overlap: tuple[int, ...]
+    stride: tuple[int, ...]
+    is_aligned: bool = False
 
     @classmethod
-    def of(cls, tile: int, *, reach: int, stride: int) -> "Tiling":
-        """Tiles of at most this size for a network that sees `reach` pixels far. ConfigError if they are too small."""
-        overlap = -(-reach // stride) * stride
-        least = 2 * overlap + stride
+    def of(
+        cls,
+        tile: int,
+        *,
+        size: Sequence[int],
+        reach: Sequence[int],
+        stride: Sequence[int],
+        pixel: Callable[[], float] = float,
+    ) -> "Tiling":
+        """Tiles of at most this side for a network that sees `reach` pixels far along each axis of a picture or volume
+        of this size. ConfigError if they are too small; its hint says what the least take, by the bytes of a pixel."""
+        overlap = tuple(_up(far, step) for far, step in zip(reach, stride, strict=True))
+        cut = [axis for axis, n in enumerate(size) if _up(n, stride[axis]) > tile]
+        least = max((2 * overlap[axis] + stride[axis] for axis in cut), default=0)
         if tile < least:
-            what = f"tiles of {tile} pixels: this network sees {reach} pixels far, and needs at least {least}"
-            raise ConfigError(what, hint=f"--tile {least}, or more memory: --memory 8GB")
-        return cls(tile=tile // stride * stride, overlap=overlap, stride=stride)
+            far = max(reach[axis] for axis in cut)
+            what = f"tiles of {tile} pixels: this network sees {far} pixels far, and needs at least {least}"
+            pixels = math.prod(min(_up(n, step), least) for n, step in zip(size, stride, strict=True))
+            memory = f"--memory {pixels * pixel() // 1e9 + 1:.0f}GB"
+            raise ConfigError(what, hint=f"--tile {least}, or more memory: {memory}")
+        return cls(tile=tuple(tile // step * step for step in stride), overlap=overlap, stride=tuple(stride))
 
     @property
-    def core(self) -> int:
-        """The pixels along a side that a tile contributes."""
-        return self.tile - 2 * self.overlap
+    def core(self) -> tuple[int, ...]:
+        """The pixels along each side that a tile contributes, where the axis is cut."""
+        return tuple(tile - 2 * overlap for tile, overlap in zip(self.tile, self.overlap, strict=True))
 
-    def count(self, size: tuple[int, int]) -> int:
-        """How many tiles a picture of this height and width needs."""
-        return -(-size[0] // self.core) * -(-size[1] // self.core)
+    def padded(self, size: Sequence[int]) -> tuple[int, ...]:
+        """A size brought up to multiples of the stride."""
+        return tuple(_up(n, stride) for n, stride in zip(size, self.stride, strict=True))
 
-    def tiles(self, size: tuple[int, int]) -> "Iterator[Tile]":
-        """The tiles of a picture of this height and width, multiples of the stride."""
-        for top in range(0, size[0], self.core):
-            for left in range(0, size[1], self.core):
-                rows, columns = self._span(top, size[0]), self._span(left, size[1])
-                yield Tile(rows.window, columns.window, rows.core, columns.core)
+    def count(self, size: Sequence[int]) -> int:
+        """How many tiles a picture or volume of this size needs."""
+        return sum(1 for _ in self.tiles(size))
 
-    def _span(self, start: int, length: int) -> "_Span":
-        end = min(start + self.core, length)
-        window = range(max(0, start - self.overlap), min(length, end + self.overlap))
-        return _Span(window, range(start, end))
+    def tiles(self, size: Sequence[int]) -> "Iterator[Tile]":
+        """The tiles of a picture or volume of this size, multiples of the stride; the last axis varies fastest."""
+        for spans in itertools.product(*(self._spans(axis, n) for axis, n in enumerate(size))):
+            yield Tile(tuple(span.window for span in spans), tuple(span.core for span in spans))
+
+    def _spans(self, axis: int, length: int) -> "list[_Span]":
+        if length <= self.tile[axis]:
+            return [_Span(range(length), range(length))]
+        core, overlap, tile = self.core[axis], self.overlap[axis], self.tile[axis]
+        second = core if self.is_aligned else tile - overlap  # nothing lies before the first tile
+        starts = [0, *range(second, length - (0 if self.is_aligned else overlap), core)]
+        firsts = [min(max(0, start - overlap), length - tile) for start in starts]
+        ends = itertools.pairwise([*starts, length])
+        return [_Span(range(first, first + tile), range(*core)) for first, core in zip(firsts, ends, strict=True)]
 
 
 class _Span(NamedTuple):
@@ -63,22 +90,18 @@ class _Span(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """The rows and columns of a picture that the network is given, and those that are taken of its output."""
+    """The part of a picture or volume that the network is given, axis by axis, and that which is taken of its
+    output."""
 
-    rows: range
-    columns: range
-    core_rows: range
-    core_columns: range
+    windows: tuple[range, ...]
+    cores: tuple[range, ...]
 
     @property
     def core(self) -> Core:
         """The core in pixels of the tile."""
-        top, left = self.rows.start, self.columns.start
-        return Core(
-            (self.core_rows.start - top, self.core_rows.stop - top),
-            (self.core_columns.start - left, self.core_columns.stop - left),
-            (len(self.rows), len(self.columns)),
-        )
+        pairs = [*zip(self.windows, self.cores, strict=True)]
+        spans = tuple((core.start - window.start, core.stop - window.start) for window, core in pairs)
+        return Core(spans, tuple(len(window) for window in self.windows))
 
 
 def translate_in_tiles(
@@ -88,27 +111,32 @@ def translate_in_tiles(
     translated: Callable[[Array, Core], Array],
     tick: Tick = lambda _done, _count: None,
 ) -> Array:
-    """The translation of a picture (H, W, C), of which `translated` gives that of the core of a tile.
+    """The translation of a picture or volume (*spatial, C), of which `translated` gives that of the core of a tile.
 
-    The picture is mirrored at its lower and right end up to a multiple of the stride, as a whole one is. Where norms
-    use the picture's own statistics, passes over it are repeated until these no longer change.
+    It is mirrored at the end of each axis up to a multiple of the stride, as a whole one is. Where norms use the
+    picture's own statistics, passes over it are repeated until these no longer change.
     """
-    height, width = (-(-n // tiling.stride) * tiling.stride for n in source.shape[:2])
-    rows, columns = mirrored(source.shape[0], height), mirrored(source.shape[1], width)
-    tiles = [*tiling.tiles((height, width))]
+    size = source.shape[:-1]
+    padded = tiling.padded(size)
+    indices = [mirrored(n, longer) for n, longer in zip(size, padded, strict=True)]
+    tiles = [*tiling.tiles(padded)]
     output = np.empty(0)
     passes = len(statistics.layers) + 1
     with statistics.used():
         for number in range(passes):
             for done, tile in enumerate(tiles):
                 tick(number * len(tiles) + done, passes * len(tiles))
-                window = source[np.ix_(rows[tile.rows], columns[tile.columns])]
+                window = source[np.ix_(*(of_axis[w] for of_axis, w in zip(indices, tile.windows, strict=True)))]
                 statistics.core = tile.core
                 given = translated(window, tile.core)
                 if not output.size:
-                    output = np.empty((height, width, given.shape[-1]), given.dtype)
-                output[np.ix_(tile.core_rows, tile.core_columns)] = given
+                    output = np.empty((*padded, given.shape[-1]), given.dtype)
+                output[np.ix_(*tile.cores)] = given
             if statistics.next_pass() < SETTLED:
                 break
     tick(1, 1)
-    return output[: source.shape[0], : source.shape[1]]
+    return output[tuple(slice(n) for n in size)]
+
+
+def _up(length: int, stride: int) -> int:
+    return -(-length // stride) * stride

@@ -17,15 +17,15 @@ from imtrans.kit.nn import InstanceNorm
 
 
 class Core(NamedTuple):
-    """The part of a tile (B, C, H, W) that no other tile has: its ends along rows and columns, and the tile's size."""
+    """The part of a tile (B, C, *spatial) that no other tile has: its ends along each axis, and the tile's size."""
 
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-    size: tuple[int, int]
+    spans: tuple[tuple[int, int], ...]
+    size: tuple[int, ...]
 
     def of(self, features: Tensor) -> Tensor:
-        """The part of a layer's (B, C, h, w) that belongs to the core. ConfigError unless it lies on whole cells."""
-        for axis, span, size in ((2, self.rows, self.size[0]), (3, self.columns, self.size[1])):
+        """The part of a layer's (B, C, *smaller) that belongs to the core. ConfigError unless it lies on whole
+        cells."""
+        for axis, (span, size) in enumerate(zip(self.spans, self.size, strict=True), 2):
             first, last = (Fraction(end * features.shape[axis], size) for end in span)
             if first.denominator != 1 or last.denominator != 1:
                 raise ConfigError("this network cannot be tiled: its layers do not divide a picture evenly")
@@ -46,7 +46,7 @@ class Moments:
         """Those of (G, N)."""
         mean = values.mean(1, dtype=torch.float64)
         # The deviation around the tile's own mean: sums of squares would lose it where the mean is large.
-        deviation = (values - mean[:, None].to(values.dtype)).square().sum(1, dtype=torch.float64)
+        deviation = (values - mean[:, None].to(values.dtype)).square_().sum(1, dtype=torch.float64)
         return cls(values.shape[1], mean, deviation)
 
     def with_more(self, other: "Moments") -> "Moments":
@@ -116,8 +116,8 @@ class WholeStatistics:
         shift = -moments.mean.repeat_interleave(each) * scale
         shift = shift if bias is None else shift + bias.double()
         shape = (1, -1, *[1] * (x.dim() - 2))
-        normalised: Tensor = x * scale.view(shape).to(x.dtype) + shift.view(shape).to(x.dtype)
-        return normalised
+        normalised: Tensor = x * scale.view(shape).to(x.dtype)
+        return normalised.add_(shift.view(shape).to(x.dtype))  # in place: tiles are as large as the memory allows
 
 
 def _unchanged(x: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
-"""A picture that is read, translated and written window by window: what it takes does not grow with its size."""
+"""A picture or volume that is read, translated and written window by window: what it takes does not grow with it."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,36 +12,37 @@ from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistic
 from imtrans.kit.images import Array
 
 ALIGNED = 256  # pixels: tiles of files are as large, or whole parts of it, and each should be written once
-Read = Callable[[range, range], Array]
-Write = Callable[[range, range, Array], None]
+Read = Callable[..., Array]  # of a range for each axis
+Write = Callable[..., None]  # to a range for each axis, values
 
 
 def translate_windows(
     read: Read,
-    size: tuple[int, int],
+    size: Sequence[int],
     tiling: Tiling,
     statistics: WholeStatistics,
     translated: Callable[[Array, Core], Array],
     write: Write,
     tick: Tick = lambda _done, _count: None,
 ) -> None:
-    """Translate a picture of this height and width, of which `read` gives windows (h, w, C) by rows and columns.
+    """Translate a picture or volume of this size, of which `read` gives windows (*spatial, C) by a range for each axis.
 
-    `write` gets each part of the result once, from top to bottom and left to right. As in `translate_in_tiles`, the
-    picture is mirrored up to a multiple of the stride; where norms use its own statistics, passes over it that write
-    nothing come first, until these no longer change.
+    `write` gets each part of the result once, with the last axis varying fastest: from top to bottom and left to right.
+    As in `translate_in_tiles`, the picture is mirrored up to a multiple of the stride; where norms use its own
+    statistics, passes over it that write nothing come first, until these no longer change.
     """
-    padded = tuple(-(-n // tiling.stride) * tiling.stride for n in size)
-    rows, columns = mirrored(size[0], padded[0]), mirrored(size[1], padded[1])
-    tiles = [*tiling.tiles((padded[0], padded[1]))]
+    padded = tiling.padded(size)
+    indices = [mirrored(n, longer) for n, longer in zip(size, padded, strict=True)]
+    tiles = [*tiling.tiles(padded)]
     count = len(tiles) * (len(statistics.layers) + 1)
 
     def given(tile: Tile) -> Array:
-        window = _window(read, rows[tile.rows.start : tile.rows.stop], columns[tile.columns.start : tile.columns.stop])
-        return translated(window, tile.core)
+        parts = [of_axis[window] for of_axis, window in zip(indices, tile.windows, strict=True)]
+        return translated(_window(read, parts), tile.core)
 
-    with statistics.used():
-        for number in range(len(statistics.layers)):
+    is_whole = len(tiles) == 1  # whose own statistics are those of the whole
+    with contextlib.nullcontext() if is_whole else statistics.used():
+        for number in range(0 if is_whole else len(statistics.layers)):
             for done, tile in enumerate(tiles):
                 tick(number * len(tiles) + done, count)
                 statistics.core = tile.core
@@ -49,27 +52,24 @@ def translate_windows(
         statistics.core = None
         for done, tile in enumerate(tiles):
             tick(count - len(tiles) + done, count)
-            down, right = _within(tile.core_rows, size[0]), _within(tile.core_columns, size[1])
-            if len(down) and len(right):
-                write(down, right, given(tile)[: len(down), : len(right)])
+            cores = [range(core.start, min(core.stop, n)) for core, n in zip(tile.cores, size, strict=True)]
+            if all(cores):
+                write(*cores, given(tile)[tuple(slice(len(core)) for core in cores)])
     tick(1, 1)
 
 
 def aligned(tiling: Tiling) -> Tiling:
-    """The same tiling with cores of a multiple of 256 pixels, where they are larger and the stride allows it."""
-    if tiling.core < ALIGNED or ALIGNED % tiling.stride:
+    """The same tiling of a picture with cores of a multiple of 256 pixels, where they are larger and the stride allows
+    it."""
+    if min(tiling.core) < ALIGNED or any(ALIGNED % stride for stride in tiling.stride):
         return tiling
-    tile = tiling.core // ALIGNED * ALIGNED + 2 * tiling.overlap
-    return Tiling(tile=tile, overlap=tiling.overlap, stride=tiling.stride)
+    tile = tuple(core // ALIGNED * ALIGNED + 2 * n for core, n in zip(tiling.core, tiling.overlap, strict=True))
+    return replace(tiling, tile=tile, is_aligned=True)
 
 
-def _within(core: range, length: int) -> range:
-    return range(core.start, min(core.stop, length))
-
-
-def _window(read: Read, rows: Array, columns: Array) -> Array:
-    """The pixels of these rows and columns, mirrored ones among them."""
-    top, left = int(rows.min()), int(columns.min())
-    part = read(range(top, int(rows.max()) + 1), range(left, int(columns.max()) + 1))
-    window: Array = part[np.ix_(rows - top, columns - left)]
+def _window(read: Read, indices: Sequence[Array]) -> Array:
+    """The pixels of these indices along each axis, mirrored ones among them."""
+    firsts = [int(of_axis.min()) for of_axis in indices]
+    part = read(*(range(first, int(of_axis.max()) + 1) for first, of_axis in zip(firsts, indices, strict=True)))
+    window: Array = part[np.ix_(*(of_axis - first for first, of_axis in zip(firsts, indices, strict=True)))]
     return window

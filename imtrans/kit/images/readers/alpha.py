@@ -1,9 +1,14 @@
 """Transparent pictures on a background."""
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 import numpy as np
 
 from imtrans.kit.images.array import Array, Color
 
+_FOUND: ContextVar[list[bool] | None] = ContextVar("imtrans_opacity", default=None)
 ROWS = 256  # composited at once: a whole picture would need four times its memory
 
 
@@ -15,6 +20,28 @@ def composite(
     `white` is the greatest value of picture and alpha. A premultiplied picture is multiplied by alpha already. Opaque
     pixels keep their values exactly, and all pixels do where `background` is None.
     """
+    picture_on_it = _composite(picture, alpha, background, white=white, is_premultiplied=is_premultiplied)
+    if (found := _FOUND.get()) is None:
+        return picture_on_it
+    found.append(True)
+    return np.concatenate([picture_on_it, (alpha >= white)[..., None].astype(picture.dtype)], axis=-1)
+
+
+@contextlib.contextmanager
+def opacity_as_channel() -> Iterator[list[bool]]:
+    """A block in which `composite` adds a last channel, 1 where a picture is opaque and else 0, so that it is turned
+    upright with the others; the list is then not empty."""
+    found: list[bool] = []
+    token = _FOUND.set(found)
+    try:
+        yield found
+    finally:
+        _FOUND.reset(token)
+
+
+def _composite(
+    picture: Array, alpha: Array, background: Color | None, *, white: int | float, is_premultiplied: bool
+) -> Array:
     if background is None or bool((alpha >= white).all()):
         return picture
     levels = _levels(background, picture.shape[-1], white)

@@ -62,10 +62,11 @@ def test_tiles_give_what_the_whole_picture_gives(tmp_path, kind):
 def test_no_seam_is_at_the_borders_of_tiles(tmp_path):
     translator, picture = model_of(tmp_path, KINDS["statistics of the picture"]), scene(200, 300)
     with inference_mode(translator.model, seed=0):
-        core = translator.footprint.tiling((200, 300), TileLimits(tile=160)).core
+        tiles = translator.footprint.tiling((200, 300), TileLimits(tile=160)).tiles((200, 304))
     whole, tiled = (translator.translate(picture, size="native", tile=n).astype(int) for n in (0, 160))
     jumps, usual = (np.abs(np.diff(x, axis=1)).mean((0, 2)) for x in (tiled, whole))
-    borders = [i - 1 for i in range(core, 300, core)]
+    borders = sorted({tile.cores[1].start - 1 for tile in tiles} - {-1})
+    assert len(borders) > 1
     assert jumps[borders].mean() <= 1.1 * usual[borders].mean()
 
 
@@ -75,7 +76,8 @@ def test_nothing_further_than_the_reach_changes_a_pixel(tmp_path, depth, width):
     translator = model_of(tmp_path, {"generator.depth": str(depth), "generator.width": str(width), **papers})
     stride = 2**depth
     with inference_mode(translator.model, seed=0):
-        reach = translator.footprint.reach
+        reach, along = translator.footprint.reach
+    assert reach == along
     assert stride <= reach < 2 * stride  # by the convolutions of a U-Net: 2**depth - 1 on either side of a block
     picture = scene(64, 128)
     changed = picture.copy()
@@ -91,7 +93,7 @@ def test_a_network_that_sees_everything_is_not_tiled(tmp_path):
         def forward(self, x):
             return x - x.mean((2, 3), keepdim=True)
 
-    assert measured_reach(Brightness(), 3, 1, device=torch.device("cpu")) is None
+    assert measured_reach(Brightness(), 3, (1, 1), device=torch.device("cpu")) is None
     translator = model_of(tmp_path, {})
     translator.footprint.reach = None
     with pytest.raises(ConfigError, match="sees the whole picture"):
@@ -102,8 +104,8 @@ def test_the_reach_of_convolutions_is_known():
     device = torch.device("cpu")
     net = nn.Sequential(nn.Conv2d(3, 4, 7, padding=3), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1))
     with torch.no_grad():
-        assert measured_reach(net, 3, 1, device=device) == 4
-        assert measured_reach(nn.Conv2d(3, 3, 3, padding=4, dilation=4), 3, 1, device=device) == 4
+        assert measured_reach(net, 3, (1, 1), device=device) == (4, 4)
+        assert measured_reach(nn.Conv2d(3, 3, 3, padding=4, dilation=4), 3, (1, 1), device=device) == (4, 4)
         assert measured_bytes(nn.ReLU(), torch.zeros(1, 3, 64, 64)) == 3 * 4  # its result, of 4 bytes a value
 
 
@@ -120,9 +122,12 @@ def test_measuring_the_memory_of_a_picture_does_not_import_torchs_compiler():
 
 def test_tiles_that_are_too_small_are_refused_with_the_least_size(tmp_path):
     with pytest.raises(ConfigError, match=r"tiles of 40 pixels.*needs at least 56") as error:
-        Tiling.of(40, reach=20, stride=8)
+        Tiling.of(40, size=(99, 30), reach=(20, 20), stride=(8, 8))
     assert "--tile 56" in error.value.hint
-    assert Tiling.of(63, reach=20, stride=8) == Tiling(tile=56, overlap=24, stride=8)
+    both = Tiling.of(63, size=(99, 30), reach=(20, 20), stride=(8, 8))
+    assert both == Tiling(tile=(56, 56), overlap=(24, 24), stride=(8, 8))
+    # An axis that a tile holds as a whole is not cut, and needs no overlap.
+    assert Tiling.of(40, size=(30, 99), reach=(99, 10), stride=(8, 8)).count((32, 104)) == 9
 
 
 def test_the_memory_decides_whether_there_are_tiles(tmp_path):
@@ -133,6 +138,22 @@ def test_the_memory_decides_whether_there_are_tiles(tmp_path):
         assert footprint.tiling((512, 512), TileLimits(memory=enough + 1000)) is None
         tiling = footprint.tiling((512, 512), TileLimits(memory=enough // 4))
         assert tiling is not None
-        assert tiling.tile <= 256
+        assert max(tiling.tile) <= 256
         assert footprint.tiling((512, 512), TileLimits()) is None  # too small to look at the memory
     assert free_memory(torch.device("cpu")) > 10**8
+
+
+@pytest.mark.parametrize("is_aligned", [False, True])
+def test_tiles_have_one_size_and_see_what_their_cores_need(is_aligned):
+    tiling = Tiling(tile=(24, 40), overlap=(8, 4), stride=(4, 4), is_aligned=is_aligned)
+    for size in ((24, 44), (28, 40), (64, 164), (100, 60)):
+        covered = np.zeros(size, int)
+        for tile in tiling.tiles(size):
+            covered[np.ix_(*tile.cores)] += 1
+            for axis, (window, core) in enumerate(zip(tile.windows, tile.cores, strict=True)):
+                assert len(window) == min(tiling.tile[axis], size[axis])
+                assert window.start <= max(0, core.start - tiling.overlap[axis])
+                assert window.stop >= min(size[axis], core.stop + tiling.overlap[axis])
+        assert (covered == 1).all()
+    rows = {tile.cores[0].start for tile in tiling.tiles((64, 40))}
+    assert rows == ({0, 8, 16, 24, 32, 40, 48, 56} if is_aligned else {0, 16, 24, 32, 40, 48})

@@ -1,5 +1,8 @@
 """Pictures that are read and written by windows: the same as the whole picture, each part once, in order."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -32,8 +35,10 @@ def test_windows_give_what_the_whole_picture_gives(tmp_path, kind, limits):
 
 
 def test_cores_begin_where_tiles_of_files_do():
-    assert aligned(Tiling(tile=1000, overlap=64, stride=8)) == Tiling(tile=768 + 128, overlap=64, stride=8)
-    for small in (Tiling(tile=300, overlap=64, stride=4), Tiling(tile=1200, overlap=48, stride=48)):
+    large = Tiling(tile=(1000, 1000), overlap=(64, 64), stride=(8, 8))
+    assert aligned(large) == replace(large, tile=(768 + 128, 768 + 128), is_aligned=True)
+    for tile, overlap, stride in ((300, 64, 4), (1200, 48, 48)):
+        small = Tiling(tile=(tile, tile), overlap=(overlap, overlap), stride=(stride, stride))
         assert aligned(small) == small
 
 
@@ -41,6 +46,6 @@ def test_without_limits_they_take_a_gigabyte_at_most(tmp_path):
     translator = model_of(tmp_path, KINDS["statistics of training"])
     with inference_mode(translator.model, seed=0), torch.no_grad():
         tiling = translator.footprint.windows((50_000, 50_000), TileLimits())
-        assert tiling.tile**2 * translator.footprint.bytes_per_pixel <= 2**30
-        assert tiling.core % 256 == 0
+        assert math.prod(tiling.tile) * translator.footprint.bytes_per_pixel <= 2**30
+        assert tiling.core[0] % 256 == 0
         assert translator.footprint.windows((40, 90), TileLimits()).count((40, 88)) == 1
