@@ -30,6 +30,7 @@ def load(
     precision: "Precision" = "float32",
     is_fast: bool = False,
     is_compiled: bool = False,
+    has_discriminators: bool = False,
     plugins: Plugins | None = None,
     is_offline: bool = False,
 ) -> "Translator":
@@ -39,10 +40,11 @@ def load(
     `settings` change its inference policy, as {"inference.dropout": True}. `direction` "AtoB" or "BtoA" chooses one of
     those that a model has learned, as a CycleGAN both. `precision` "bf16" computes in bfloat16, where the device
     multiplies it by itself; `is_fast` folds batch norms into convolutions where the policy takes the statistics of
-    training, and warns where it does not (ImtransWarning); `is_compiled` compiles the networks (torch.compile).
-    `plugins` are discovered unless given. Raises CheckpointError if there is no checkpoint, it is broken, or a plugin
-    that it needs is missing; ConfigError for other settings, a direction that it has not learned, a device without
-    bfloat16, or networks that cannot be compiled here.
+    training, and warns where it does not (ImtransWarning); `is_compiled` compiles the networks (torch.compile). Its
+    `model` has no discriminators unless `has_discriminators` asks for them. `plugins` are discovered unless given.
+    Raises CheckpointError if there is no checkpoint, it is broken, or a plugin that it needs is missing; ConfigError
+    for other settings, a direction that it has not learned, a device without bfloat16, or networks that cannot be
+    compiled here.
     """
     from imtrans.engine import build
     from imtrans.engine import device as devices
@@ -53,7 +55,8 @@ def load(
     catalog = Catalog((plugins or discover()).records)
     checkpoint = checkpoint_paths.find(Path(run), is_offline=is_offline)
     factory = build.ComponentFactory(catalog)
-    model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=devices.choose(device))
+    place, has = devices.choose(device), has_discriminators
+    model = checkpoints_io.load(checkpoint, catalog=catalog, factory=factory, device=place, has_discriminators=has)
     model = checkpoints_io.with_policy(model, _settings(settings), catalog=catalog)
     return Translator(model.towards(direction) if direction else model).accelerated(
         precision, is_fast=is_fast, is_compiled=is_compiled

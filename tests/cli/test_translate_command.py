@@ -246,6 +246,8 @@ def test_a_model_is_loaded_without_its_discriminators(run, tmp_path):
     assert list(model.networks) == ["generator"]
     held = model.parts["discriminator"].parameters()
     assert {parameter.device.type for parameter in held} == {"meta"}
+    whole = imtrans.load(tmp_path / "runs" / run, has_discriminators=True).model
+    assert sorted(whole.networks) == ["discriminator", "generator"]
 
 
 def test_bf16_is_refused_where_the_processor_has_none(run, cli, tmp_path, monkeypatch):

@@ -101,9 +101,16 @@ def metadata_of(model: Model, step: int, plugins: Mapping[str, Any]) -> dict[str
     }
 
 
-def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: torch.device) -> Model:
-    """The model of an intact checkpoint folder, without its discriminators, with which nothing translates.
-    CheckpointError if its weights are not finite or do not fit.
+def load(
+    folder: Path,
+    *,
+    catalog: Catalog,
+    factory: ComponentFactory,
+    device: torch.device,
+    has_discriminators: bool = False,
+) -> Model:
+    """The model of an intact checkpoint folder; without its discriminators, with which nothing translates, unless they
+    are asked for. CheckpointError if its weights are not finite or do not fit.
 
     `folder` can also be a weights file that was copied alone: the method's state is then empty.
     """
@@ -112,7 +119,7 @@ def load(folder: Path, *, catalog: Catalog, factory: ComponentFactory, device: t
     data_spec = _data_spec(metadata, folder)
     with without_init():  # every weight is overwritten, or the checkpoint is refused
         model = build.model(config, data_spec, factory=factory, device=device, seed=0, purpose="translate")
-    model = build.without_discriminators(model)
+    model = model if has_discriminators else build.without_discriminators(model)
     model = dataclasses.replace(model, untrained=[str(n) for n in metadata.get("untrained") or ()])
     restore_weights(model, folder)
     rank_state = {} if folder.is_file() else _first_rank(folder)

@@ -96,7 +96,7 @@ def test_a_folder_of_both_directions_is_one_cyclegan(cli, tmp_path):
     assert (done.code, done.err) == (0, "")
     assert "AtoB is" in done.out
     assert "newly initialised" not in done.out
-    networks = imtrans.load("horses").model.networks
+    networks = imtrans.load("horses", has_discriminators=True).model.networks
     is_same(theirs["G_A"], networks["generator"])
     is_same(theirs["G_B"], networks["backward_generator"])
     x = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -185,7 +185,7 @@ def test_all_of_cuts_networks_come_in_from_its_folder(cli, tmp_path):
         saved(folder / f"latest_net_{name}.pth", network)
     done = cli("import", str(folder))
     assert (done.code, done.err) == (0, "")
-    model = imtrans.load("runs/cat2dog_CUT_pretrained").model
+    model = imtrans.load("runs/cat2dog_CUT_pretrained", has_discriminators=True).model
     assert model.config.recipe == "cut"
     is_same(generator, model.networks["generator"])
     x = torch.rand(1, 3, 71, 64) * 2 - 1

@@ -163,7 +163,7 @@ def test_a_discriminator_comes_with_its_generator_and_judges_as_it_did(layers, i
     original = drawn(patchgan(layers, inputs, norm))
     files = [saved(tmp_path / "d.pth", original), saved(tmp_path / "g.pth", drawn(resnet(6)))]
     assert cli("import", *files, "--name", "mine").code == 0
-    judge = imtrans.load("mine").model.networks["discriminator"]
+    judge = imtrans.load("mine", has_discriminators=True).model.networks["discriminator"]
     x, y = torch.rand(2, 1, 3, 64, 64) * 2 - 1
     seen = y if inputs == 3 else torch.cat([x, y], 1)
     with inference([original, judge], norm="running"):
