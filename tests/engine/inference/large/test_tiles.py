@@ -113,7 +113,7 @@ def test_the_reach_of_convolutions_is_known():
 def test_measuring_the_memory_of_a_picture_does_not_import_torchs_compiler():
     source = (
         "import sys, torch; from imtrans.engine.inference.large.reach import measured_bytes\n"
-        "assert measured_bytes(torch.nn.Conv2d(3, 2, 3, padding=1), torch.zeros(1, 3, 64, 64)) == 2 * 4\n"
+        "assert measured_bytes(torch.nn.Conv2d(3, 2, 3, padding=1), torch.zeros(1, 3, 64, 64)) >= 2 * 4\n"
         "sys.exit(3 if 'torch._dynamo' in sys.modules else 0)"
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
