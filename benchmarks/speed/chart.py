@@ -54,7 +54,7 @@ def drawn(rows: list[Bar]) -> str:
 
 
 def _bar(row: Bar, y: float) -> list[str]:
-    middle, end = y + ROW / 2, max(row.ratio, row.high)
+    middle, end = y + ROW / 2, max(row.ratio, row.high, row.goal)  # the number hides no mark
     return [
         f'<text x="{LEFT - 8}" y="{middle + 4}" fill="{INK}" text-anchor="end">{escape(row.name)}</text>',
         f'<rect x="{LEFT}" y="{y + 5}" width="{_x(row.ratio) - LEFT:.1f}" height="{ROW - 10}" fill="{BAR}"/>',
