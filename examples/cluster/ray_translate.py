@@ -11,11 +11,9 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import ray
-
 import imtrans
 from imtrans.errors import DataError
-from imtrans.kit.images import decode, encode
+from imtrans.kit.images import encode
 from imtrans.kit.stores import open_store
 from imtrans.kit.stores.pictures import StoredPicture, stored_pictures
 
@@ -32,7 +30,7 @@ class Translate:
     def translated(self, name: str) -> dict[str, str]:
         """Translate one picture; what became of it. A picture that cannot be read does not stop the others."""
         try:
-            result = self.model(decode(StoredPicture(self.folder, name).fetch()))
+            result = self.model.translate(StoredPicture(self.folder, name).fetch())
             with tempfile.TemporaryDirectory() as top:
                 encode(Path(top) / "result.png", result)
                 self.output.write(result_name(name), Path(top) / "result.png")
@@ -48,6 +46,8 @@ def result_name(name: str) -> str:
 
 def main(model: str, folder: str, output: str) -> None:
     """Translate what is missing, with a process for each GPU, or for each two CPUs."""
+    import ray  # the rest can be used, and tested, without it
+
     Path(output).mkdir(parents=True, exist_ok=True) if "://" not in output else None
     there = {*(open_store(output).tree() or ())}
     names = [each.name for each in stored_pictures(open_store(folder)) if result_name(each.name) not in there]

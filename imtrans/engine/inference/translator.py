@@ -17,6 +17,7 @@ from imtrans.interfaces import ImageSpec
 from imtrans.kit import pretrained
 from imtrans.kit.images import Array
 from imtrans.kit.images.picture_types import Picture, in_kind_of
+from imtrans.kit.images.readers.memory_file import MemoryFile
 
 
 class Translator(ModelRunner):
@@ -58,8 +59,8 @@ class Translator(ModelRunner):
         memory: int = 0,
     ) -> Any:
         """The translation of a picture, of the kind that was given: an array (H, W) or (*spatial, C) as stored, a
-        tensor (C, *spatial), a Pillow image; of the path of a picture file it is an array, of a stack (D, H, W, C), and
-        of a list a list.
+        tensor (C, *spatial), a Pillow image; of the path of a picture file, or of one in memory (MemoryFile), it is an
+        array, of a stack (D, H, W, C), and of a list a list.
 
         It is read as the training data were: depths are converted, it is brought to the scale of training (`size`; see
         `SourceReader.fitted_size`), and of a file that looks like a whole pair the source half is taken unless it
@@ -94,11 +95,12 @@ class Translator(ModelRunner):
 
     def _sources(self, picture: Any, reading: ReadOptions) -> list[Array]:
         """A picture as the model takes it; of the file of a stack, its slices."""
-        is_file = isinstance(picture, str | Path)
-        return self.reader.read(Path(picture), reading) if is_file else [self.reader.converted(picture, reading)]
+        if isinstance(picture, str | Path | MemoryFile):
+            return self.reader.read(Path(picture) if isinstance(picture, str) else picture, reading)
+        return [self.reader.converted(picture, reading)]
 
     def _in_kind(self, picture: Any, results: list[Array]) -> Any:
-        if not isinstance(picture, str | Path):
+        if not isinstance(picture, str | Path | MemoryFile):
             return in_kind_of(picture, self.target)(results[0])
         return np.stack(results) if self.source.is_stack else results[0]
 

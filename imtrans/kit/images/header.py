@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from imtrans.errors import DataError
 from imtrans.kit.images.readers import MAGIC, container_reader, npy, reader_of, tiff
@@ -73,7 +73,9 @@ def header(path: PictureFile) -> ImageHeader:
     except Image.DecompressionBombError:
         raise TooLarge(f"{path}: has far more than {MAX_PIXELS:,} pixels") from None
     except FAULTS as error:
-        raise DataError(f"{path}: not a picture ({error})") from None
+        # Pillow's own text shows the object that it was given.
+        why = "its content is of no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise DataError(f"{path}: not a picture ({why})") from None
     if record.width * record.height > MAX_PIXELS:
         raise TooLarge(f"{path}: {record.width} x {record.height} pixels are more than {MAX_PIXELS:,}")
     return record

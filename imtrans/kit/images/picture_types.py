@@ -12,9 +12,10 @@ from torch import Tensor
 from imtrans.errors import ShapeError
 from imtrans.interfaces import ImageSpec
 from imtrans.kit.images import Array
+from imtrans.kit.images.readers.memory_file import MemoryFile
 
-Picture = Array | Tensor | Image.Image | str | Path
-KINDS = "a path, a Pillow image, an array (H, W) or (H, W, C), a tensor (C, H, W), or a list of them"
+Picture = Array | Tensor | Image.Image | str | Path | MemoryFile
+KINDS = "a path, a MemoryFile, a Pillow image, an array (H, W) or (H, W, C), a tensor (C, H, W), or a list of them"
 
 
 def as_array(picture: Any, spec: ImageSpec, *, is_flat: bool = False) -> Array:

@@ -1,14 +1,23 @@
 """examples/cluster: files of other programs, read as those read them, and their command through our own checks."""
 
 import io
+import json
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
+from factories import job
+from PIL import Image
+
+import imtrans
+from imtrans.engine.training import trainer
+from imtrans.kit.images import decode
 
 ROOT = Path(__file__).parents[3]
 CLUSTER = ROOT / "examples" / "cluster"
@@ -74,3 +83,21 @@ def test_the_image_takes_what_there_is_and_the_extras_that_there_are():
     built = " ".join(v for name, v in steps if name == "COPY").split()
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {packaged["readme"], *packaged["license-files"]} <= set(built)
+
+
+def test_the_translation_of_the_ray_example_names_what_it_did(tmp_path):
+    """Ray itself is not installed here; by hand with ray 2.60.0 the whole example translated a folder, and went on."""
+    made = job(tmp_path / "run", {"train.steps": "1", "metrics": "[]", "train.num_samples": "1"})
+    trainer.fit(made)
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    Image.new("RGB", (32, 32), (90, 60, 30)).save(tmp_path / "in" / "deep" / "a.jpg")
+    (tmp_path / "in" / "bad.png").write_bytes(b"x" * 30)
+    example = runpy.run_path(str(CLUSTER / "ray_translate.py"))
+    work = example["Translate"](str(tmp_path / "run"), str(tmp_path / "in"), str(tmp_path / "out"))
+    done, failed = (json.loads(line) for line in work({"name": ["deep/a.jpg", "bad.png"]})["line"])
+    assert done == {"source": "deep/a.jpg", "status": "done", "output": "deep/a.png"}
+    assert (failed["source"], failed["status"]) == ("bad.png", "failed")
+    assert "bad.png" in failed["error"]
+    model = imtrans.load(tmp_path / "run")
+    expected = model.translate(tmp_path / "in" / "deep" / "a.jpg")
+    assert np.array_equal(decode(tmp_path / "out" / "deep" / "a.png"), expected)
