@@ -103,6 +103,12 @@ class Model:
         seen = {axes for network in self.networks.values() if (axes := convolution_axes(network))}
         return 3 if self.data_spec.source.is_volume else seen.pop() if len(seen) == 1 else 2
 
+    @property
+    def translating(self) -> Mapping[str, nn.Module]:
+        """The networks that a translation may use: no discriminator."""
+        slots = self.config.info.slots
+        return {n: net for n, net in self.networks.items() if n not in slots or slots[n].kind != "discriminator"}
+
     def with_config(self, config: RunConfig, *, factory: ComponentFactory) -> "Model":
         """The same model with another configuration of its data and its inference policy, which its method is given."""
         if values(config.inference) == values(self.config.inference):
@@ -189,11 +195,9 @@ def model(
 
 def without_discriminators(model: Model) -> Model:
     """The same model for translation alone: its discriminators hold no memory, and are none of its networks."""
-    slots = model.config.info.slots
-    unused = [name for name in model.networks if name in slots and slots[name].kind == "discriminator"]
-    for name in unused:
+    networks = model.translating
+    for name in model.networks.keys() - networks.keys():
         model.networks[name].to("meta")
-    networks = {name: network for name, network in model.networks.items() if name not in unused}
     return dataclasses.replace(model, networks=networks)
 
 

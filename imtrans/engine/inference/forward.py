@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.data.loader import one_hot
@@ -33,12 +33,6 @@ def inference_mode(model: Model, *, seed: int) -> Iterator[None]:
     ):
         torch.manual_seed(seed)
         yield
-
-
-def translating(model: Model) -> list[nn.Module]:
-    """The networks of a model that a translation may use: no discriminator."""
-    slots = model.config.info.slots
-    return [net for name, net in model.networks.items() if name not in slots or slots[name].kind != "discriminator"]
 
 
 def translate(model: Model, source: Tensor, *, extras: Mapping[str, Tensor] | None = None, seed: int = 0) -> Tensor:

@@ -12,7 +12,7 @@ from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
 from imtrans.engine.inference.acceleration import LoadedModel
 from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
-from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate, translating
+from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
 from imtrans.engine.inference.large.footprint import Footprint, TileLimits
 from imtrans.engine.inference.large.tiles import translate_in_tiles
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
@@ -42,7 +42,7 @@ class ModelRunner(LoadedModel):
             tiling = self.footprint.tiling(source.shape[:-1], limits or TileLimits())
             if tiling is None:
                 return self._outputs([source], seed)[0]
-            statistics = WholeStatistics(translating(self.model))
+            statistics = WholeStatistics(self.model.translating.values())
             return translate_in_tiles(source, tiling, statistics, partial(self._core, seed=seed), tick)
 
     def run_windows(
@@ -60,7 +60,7 @@ class ModelRunner(LoadedModel):
         grow with the picture."""
         with self._state(seed):
             tiling = self.footprint.windows(size, limits or TileLimits())
-            statistics = WholeStatistics(translating(self.model))
+            statistics = WholeStatistics(self.model.translating.values())
             translate_windows(read, size, tiling, statistics, partial(self._core, seed=seed), write, tick)
 
     def run_batch(self, sources: Sequence[Array], *, seed: int = 0) -> list[Array]:

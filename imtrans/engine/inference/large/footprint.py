@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.device import free_memory
-from imtrans.engine.inference.forward import translate, translating
+from imtrans.engine.inference.forward import translate
 from imtrans.engine.inference.large.reach import measured_bytes, measured_reach
 from imtrans.engine.inference.large.tiles import Tiling
 from imtrans.engine.inference.large.whole_statistics import Core, WholeStatistics
@@ -88,7 +88,7 @@ class Footprint:
         halo, strides = self._model.method.geometry.halo, self._strides
         if halo is not None:
             return (halo,) * len(strides)
-        with WholeStatistics(translating(self._model)).used(fixed=True):
+        with WholeStatistics(self._model.translating.values()).used(fixed=True):
             return measured_reach(self._run, self._channels, strides, device=self._model.device)
 
     @cached_property
@@ -96,7 +96,7 @@ class Footprint:
         """The bytes of memory for each pixel of a picture that is translated as a whole or in tiles, at most."""
         size = tuple(max(2 * stride, SAMPLE[len(self._strides)]) for stride in self._strides)
         picture = torch.zeros(1, self._channels, *size, device=self._model.device)
-        statistics = WholeStatistics(translating(self._model))
+        statistics = WholeStatistics(self._model.translating.values())
         statistics.core = Core(tuple((0, n) for n in size), size)
         with statistics.used():  # which take memory, too
             measured = measured_bytes(self._run, picture)
