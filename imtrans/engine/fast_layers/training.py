@@ -13,6 +13,8 @@ from imtrans.engine.fast_layers.patch import FastLayers
 # Columns of the product, over the whole batch, up to which it is faster, with its gradients, than the layer. Matrices
 # of bfloat16 are multiplied as fast as maps are convolved, those of float32 at half that speed.
 COLUMNS = {torch.bfloat16: 256}
+# Of the rows of weights: so many columns pay where the layer has no stride, or is transposed (0.3 did, 0.45 did not).
+SHARE = 3 / 8
 
 
 def for_training(modules: Iterable[nn.Module], *, columns: int | None = None) -> FastLayers:
@@ -22,7 +24,9 @@ def for_training(modules: Iterable[nn.Module], *, columns: int | None = None) ->
 
 
 def _conv(columns: int | None, layer: nn.Conv2d, x: Tensor) -> Tensor:
-    if x.dim() == 4 and _is_small(columns, len(x) * prod(forms.output_size(layer, x)), layer.out_channels, x):
+    # What the layer loses is its weights' reordering, which takes the longest for gradients of a stride.
+    rows = layer.out_channels if max(layer.stride) > 1 else SHARE * layer.out_channels
+    if x.dim() == 4 and _is_small(columns, len(x) * prod(forms.output_size(layer, x)), rows, x):
         return forms.conv_as_matrix(layer, x)
     return nn.Conv2d.forward(layer, x)
 
@@ -31,14 +35,14 @@ def _transposed(
     columns: int | None, layer: nn.ConvTranspose2d, x: Tensor, output_size: list[int] | None = None
 ) -> Tensor:
     is_plain = not output_size and forms.is_doubling(layer, x)
-    if is_plain and _is_small(columns, len(x) * prod(x.shape[2:]), layer.in_channels, x):
+    if is_plain and _is_small(columns, len(x) * prod(x.shape[2:]), SHARE * layer.in_channels, x):
         return forms.doubling_as_matrix(layer, x)
     return nn.ConvTranspose2d.forward(layer, x, output_size)
 
 
-def _is_small(columns: int | None, count: int, channels: int, x: Tensor) -> bool:
-    """Whether a product pays: few columns, and not more than the weights have rows."""
-    return count <= min(_limit(x) if columns is None else columns, channels)
+def _is_small(columns: int | None, count: int, rows: float, x: Tensor) -> bool:
+    """Whether a product pays: few columns, and not more than the weights have such rows."""
+    return count <= min(_limit(x) if columns is None else columns, rows)
 
 
 def _limit(x: Tensor) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from imtrans.config.speedups import is_asked
 from imtrans.engine.build import Model
 from imtrans.engine.distributed import ProcessGroup
+from imtrans.engine.optim.gradient_norm import gradient_norm
 from imtrans.engine.optim.gradient_sum import GradientSum
 from imtrans.engine.optim.optimizers import create_optimizer
 from imtrans.engine.optim.parameter_groups import FIXED_FOR, divided_groups, first_step, parameter_groups
@@ -133,7 +134,7 @@ class OptimizerStep:
             group.sum.finish()
         group.scaler.unscale_(group.optimizer)
         gradients = [p.grad for p in group.parameters if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = gradient_norm(gradients)
         is_bad = ~norm.isfinite()
         if self.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(group.parameters, self.clip, norm)

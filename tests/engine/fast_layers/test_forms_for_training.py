@@ -19,9 +19,9 @@ from imtrans_unet.network import UNet
 LAYERS = {
     "strided": (nn.Conv2d(5, 40, 4, 2, 1), (2, 5, 8, 6)),
     "strided, one position": (nn.Conv2d(5, 7, 4, 2, 1, bias=False), (1, 5, 2, 2)),
-    "dilated": (nn.Conv2d(5, 70, 3, 1, 2, 2), (1, 5, 7, 8)),
+    "dilated": (nn.Conv2d(5, 160, 3, 1, 2, 2), (1, 5, 7, 8)),
     "transposed, one position": (nn.ConvTranspose2d(6, 5, 4, 2, 1), (1, 6, 1, 1)),
-    "transposed": (nn.ConvTranspose2d(30, 5, 4, 2, 1, bias=False), (3, 30, 2, 5)),
+    "transposed": (nn.ConvTranspose2d(80, 5, 4, 2, 1, bias=False), (3, 80, 2, 5)),
 }
 
 
@@ -54,12 +54,30 @@ def products(step):
     return counts.get("aten::mm", 0), counts.get("aten::convolution", 0)
 
 
-@pytest.mark.parametrize(("half", "size", "is_product"), [(True, 16, True), (True, 18, False), (False, 16, False)])
+@pytest.mark.parametrize(("half", "size", "is_product"), [(True, 32, True), (True, 34, False), (False, 32, False)])
 def test_few_columns_are_multiplied_where_that_is_faster(half, size, is_product):
     """In bfloat16 up to 256 columns, in float32 none: matrices are multiplied at half the speed there."""
     assert {torch.bfloat16: 256} == COLUMNS
-    layer, x = nn.Conv2d(8, 512, 1), torch.randn(1, 8, size, size)
+    layer, x = nn.Conv2d(8, 512, 1, stride=2), torch.randn(1, 8, size, size)
     with torch.autocast("cpu", torch.bfloat16, enabled=half), for_training([layer]):
+        assert products(lambda: layer(x)) == ((1, 0) if is_product else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "is_product"),
+    [
+        (nn.Conv2d(8, 512, 1), 13, True),
+        (nn.Conv2d(8, 512, 1), 15, False),
+        (nn.ConvTranspose2d(512, 8, 4, 2, 1), 13, True),
+        (nn.ConvTranspose2d(512, 8, 4, 2, 1), 14, False),
+    ],
+)
+def test_without_a_stride_and_for_transposed_layers_a_product_pays_up_to_three_columns_for_eight_rows(
+    layer, size, is_product
+):
+    """512 rows: 169 columns are a product, 196 are not."""
+    x = torch.randn(1, layer.in_channels, size, size)
+    with torch.autocast("cpu", torch.bfloat16), for_training([layer]):
         assert products(lambda: layer(x)) == ((1, 0) if is_product else (0, 1))
 
 
