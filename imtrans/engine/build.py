@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from imtrans.config.schema import ResolvedComponent, RunConfig
+from imtrans.engine.deferred_init import deferred_init
 from imtrans.errors import ConfigError, ImtransError, ImtransWarning, PluginError, join_names
 from imtrans.interfaces import Augmentation, Context, DatasetContext, DataSpec, Method
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
@@ -174,7 +175,7 @@ def model(
         what = f"the targets ({config.direction}) are label maps with instance maps, which only sources can have"
         raise ConfigError(what, hint="Turn it round (data.direction), or leave dataset.instances out.")
     # Drawn on the CPU whatever the device, and put back: the same weights everywhere, and no other draw shifts.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), deferred_init():
         torch.manual_seed(seed)
         parts = {
             slot: _fill_slot(config, slot, data_spec, factory=factory, device=device, purpose=purpose)

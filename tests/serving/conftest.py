@@ -21,8 +21,9 @@ SMALL = {
     "data.size": "32",
     "generator.depth": "3",
     "generator.width": "2",
-    # After two steps convolutions at full size would hide what dropout does to whole levels of 256.
+    # After two steps convolutions at full size, or narrow weights, would hide what dropout does to levels of 256.
     "generator.detail": "0",
+    "generator.init_std": "0.3",
     "generator.upsampling": "transposed",
     "discriminator.width": "2",
     "train.num_samples": "2",
