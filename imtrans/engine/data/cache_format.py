@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import weakref
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ class CacheFile:
 
     def __init__(self, descriptor: int, layout: CacheLayout) -> None:
         self.layout, self._descriptor = layout, descriptor
+        # Not __del__: at the end of the interpreter the modules that it calls may be gone.
+        self._finalizer = weakref.finalize(self, os.close, descriptor)
         with os.fdopen(os.dup(descriptor), "rb") as file:
             # A plain array: each slice of a np.memmap would be a memmap, which is slow to make.
             whole = np.asarray(np.memmap(file, np.uint8, mode="r", shape=(layout.bytes,)))
@@ -168,12 +171,8 @@ class CacheFile:
 
     def close(self) -> None:
         """Close the file; the maps that are still in use stay valid."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        self._finalizer()
         self._descriptor = -1
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _arrays(pair: Pair) -> dict[str, Array]:

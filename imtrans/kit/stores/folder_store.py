@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self.folder, self.address = folder, str(folder)
         self._open: OrderedDict[str, int] = OrderedDict()
+        # Not __del__: at the end of the interpreter the modules that it calls may be gone.
+        weakref.finalize(self, _close_all, self._open)
 
     def sizes(self) -> Mapping[str, int] | None:
         """The files that are there now, with their bytes."""
@@ -97,6 +100,7 @@ class FolderStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["folder"])  # type: ignore[misc]
 
-    def __del__(self) -> None:
-        for descriptor in self._open.values():
-            os.close(descriptor)
+
+def _close_all(descriptors: Mapping[str, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)

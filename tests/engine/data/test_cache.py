@@ -5,7 +5,10 @@ import importlib.metadata
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -461,3 +464,18 @@ def test_a_run_with_the_cache_is_the_run_without(data, tmp_path, home):
     without, given = ([digest(tmp_path / n / "step-000005" / file) for file in names] for n in ("off", "auto"))
     assert without == given
     assert [p.suffix for p in (home / "decoded").iterdir()] == [".map", ".map"], "training and validation"
+
+
+@pytest.mark.slow
+def test_a_program_that_ends_with_an_open_cache_says_nothing(tmp_path):
+    """Python takes modules away at its end, and `__del__` would miss them: 'NoneType' object has no attribute."""
+    program = (
+        "import sys; from pathlib import Path; from factories import job, pairs\n"
+        f"data = pairs(Path({str(tmp_path)!r}, 'pairs'))\n"
+        f"made = job(Path({str(tmp_path)!r}, 'run'), {{'metrics': 'l1'}}, dataset=data)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
