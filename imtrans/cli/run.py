@@ -12,7 +12,7 @@ from imtrans.cli.shared.mistakes import check_recipe
 from imtrans.cli.shared.table import paragraph, width_of_output
 from imtrans.cli.shared.table import table as fitted
 from imtrans.cli.shared.train_session import train
-from imtrans.cli.startup import heavy_imports
+from imtrans.cli.startup import heavy_imports, preload_torch
 from imtrans.config.schema import RunConfig
 from imtrans.config.speedups import described
 from imtrans.errors import ConfigError
@@ -78,6 +78,8 @@ def command(session: Session, options: RunOptions) -> None:
     """Train RECIPE, one of `imtrans list recipes` or a TOML file.
 
     Writes a run folder with pictures, a report and the model."""
+    if not options.dry_run:
+        preload_torch()
     check_recipe(session.catalog, options.recipe)
     config = configured(session.catalog, options.recipe, options)
     first = _first_fold(config, options) if options.folds else config

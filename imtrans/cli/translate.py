@@ -15,7 +15,7 @@ from imtrans.cli.session import Session
 from imtrans.cli.shared.command_config import as_record
 from imtrans.cli.shared.progress import counted
 from imtrans.cli.shared.translation_plan import Job, count_of, plan
-from imtrans.cli.startup import heavy_imports
+from imtrans.cli.startup import heavy_imports, preload_torch
 from imtrans.errors import ConfigError, ImtransError, printable
 
 if TYPE_CHECKING:
@@ -118,12 +118,14 @@ def command(session: Session, options: TranslateOptions) -> int:
 
 
 def _translate_pictures(session: Session, options: TranslateOptions) -> int:
+    preload_torch()
+    plugins = session.plugins  # found meanwhile
     with heavy_imports():
         from imtrans.engine.device import tune_malloc
         from imtrans.engine.inference.translate_files import write_sheet
 
     tune_malloc()
-    translator = options.opened(session.plugins)
+    translator = options.opened(plugins)
     work = _work(translator, options)
     jobs, finished = _planned(translator, options)
     outcome = _done(work, jobs, finished, options)

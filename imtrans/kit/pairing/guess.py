@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 
 from imtrans.errors import DataError, ImtransError
-from imtrans.kit.images.array import Array
+from imtrans.kit.images.array import WHITE, Array
+from imtrans.kit.images.decode import decode
 from imtrans.kit.images.header import header
 from imtrans.kit.images.header_cache import headers
 from imtrans.kit.pairing.groups import SPLITS, groups_of
 from imtrans.kit.pairing.names import NamePairs, by_folders, by_names
-from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM, Part, Parts, decode_part, split_part
+from imtrans.kit.pairing.parts import LEFT_RIGHT, PAGES, TOP_BOTTOM, Part, Parts, cut_part, split_part
 from imtrans.kit.pairing.structure import Fit, fit
 from imtrans.kit.picture_files import find_pictures
 from imtrans.kit.selection import spread
@@ -62,8 +64,8 @@ def guesses(folder: Path) -> list[Guess]:
 def fit_of(folder: Path, pairs: Pairs) -> Fit:
     """How well the two of a pair fit, by a sample of them; pictures that cannot be read are passed over."""
     chosen = [pairs[i] for i in spread(len(pairs), _affordable(folder, pairs))]
-    read = partial(_read, folder)
-    both = [(a, b) for one, two in chosen if (a := read(one)) is not None and (b := read(two)) is not None]
+    with ThreadPoolExecutor() as pool:  # decoders leave the interpreter to others
+        both = [pair for pair in pool.map(partial(_read, folder), chosen) if pair]
     if pairs and (part := split_part(pairs[0][0])[1]) and part.kind == "row":
         # What lies above each other in one picture shares its columns, as halves side by side share their rows.
         both = [(a.swapaxes(0, 1), b.swapaxes(0, 1)) for a, b in both]
@@ -89,10 +91,15 @@ def _pixels(path: Path) -> int:
     return head.width * head.height
 
 
-def _read(folder: Path, name: str) -> Array | None:
-    file, part = split_part(name)
+def _read(folder: Path, pair: tuple[str, str]) -> tuple[Array, Array] | None:
+    """Both pictures of a pair; None where one cannot be read. Two parts of one picture are decoded once."""
+    (one, part), (two, other) = map(split_part, pair)
+    page, other_page = (p.page if p else None for p in (part, other))
     try:
-        return decode_part(folder / file, part)
+        first = decode(folder / one, background=WHITE, page=page)
+        is_same = (one, page) == (two, other_page)
+        second = first if is_same else decode(folder / two, background=WHITE, page=other_page)
+        return cut_part(first, part, name=one), cut_part(second, other, name=two)
     except DataError:
         return None
 

@@ -66,9 +66,13 @@ def split_part(text: str) -> tuple[str, Part | None]:
 
 def decode_part(path: Path, part: Part | None, *, background: Color | None = WHITE) -> Array:
     """A part of the picture in a file, or all of it, as `decode` gives it; pixels that no part can have are cropped."""
-    whole = decode(path, background=background, page=part.page if part else None)
+    return cut_part(decode(path, background=background, page=part.page if part else None), part, name=str(path))
+
+
+def cut_part(whole: Array, part: Part | None, *, name: str) -> Array:
+    """A part of a decoded picture or page, or all of it; pixels that no part can have are cropped."""
     if not part:
         return whole
     total = max(1, part.total)
     height, width = (max(total, n // total * total) for n in whole.shape[:2])
-    return part.cut(whole[:height, :width], name=str(path))
+    return part.cut(whole[:height, :width], name=name)

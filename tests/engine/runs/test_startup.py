@@ -2,11 +2,14 @@
 
 import gc
 import importlib.metadata
+import subprocess
 import sys
+import threading
 
 import pytest
 
-from imtrans.cli.startup import heavy_imports
+from imtrans.cli import startup
+from imtrans.cli.startup import heavy_imports, preload_torch
 from imtrans.engine.runs.provenance import environment
 
 
@@ -58,3 +61,54 @@ def test_the_environment_names_each_package_as_its_metadata_do(tmp_path, monkeyp
     names = {(d.metadata["Name"], d.version) for d in importlib.metadata.distributions() if d.metadata["Name"]}
     assert found == sorted({f"{name}=={version}" for name, version in names}, key=str.lower)
     assert {"One.Two==1.0", "Late==2", "odd==3"} <= {*found}
+
+
+PRELOADED = """
+import os, sys, threading
+from imtrans.cli.startup import preload_torch
+preload_torch()
+assert "torch" not in sys.modules
+for thread in threading.enumerate()[1:]:
+    thread.join()
+maps = open("/proc/self/maps").read()
+print("libtorch_cpu.so" in maps)
+import torch
+print(torch.ones(2).sum().item())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it preloads on Linux alone")
+def test_torch_can_be_linked_before_it_is_imported():
+    library = startup._library()
+    ended = subprocess.run([sys.executable, "-c", PRELOADED], capture_output=True, text=True)
+    assert ended.stdout.split() == [str(library is not None), "2.0"], ended.stderr
+    assert not ended.stderr
+
+
+def test_a_build_for_a_device_or_a_missing_torch_is_left_to_its_import(tmp_path, monkeypatch):
+    """torch's wheels for CUDA look for the libraries of the device first, in an order of their own."""
+    folder = tmp_path / "torch" / "lib"
+    folder.mkdir(parents=True)
+    (tmp_path / "torch" / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert startup._library() is None
+    (folder / "libtorch_cpu.so").write_bytes(b"")
+    assert startup._library() == folder / "libtorch_cpu.so"
+    (folder / "libtorch_cuda.so").write_bytes(b"")
+    assert startup._library() is None
+    monkeypatch.setattr(sys, "path", [])
+    assert startup._library() is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it preloads on Linux alone")
+def test_a_library_that_cannot_be_linked_is_left_to_torchs_import(tmp_path, monkeypatch, capfd):
+    library = tmp_path / "libtorch_cpu.so"
+    library.write_bytes(b"no library")
+    monkeypatch.setattr(startup, "_library", lambda: library)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    preload_torch()
+    for thread in threading.enumerate():
+        if thread.name == "preload-torch":
+            thread.join()
+    assert capfd.readouterr() == ("", "")
