@@ -5,6 +5,7 @@ python tests/import_graph.py --write  # into docs/architecture.md
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -61,7 +62,10 @@ def _full(package: str, name: str) -> str:
     return package
 
 
-ALL = [one for module, path in modules() for one in imports(module, path)]
+@functools.cache
+def all_imports() -> list[Import]:
+    """Every import of every module."""
+    return [one for module, path in modules() for one in imports(module, path)]
 
 
 def room(module: str) -> str:
@@ -73,7 +77,11 @@ def room(module: str) -> str:
 
 def arrows() -> set[tuple[str, str]]:
     """From which room of the core to which other one something is imported, also in functions; types do not count."""
-    core = [i for i in ALL if i.module.startswith("imtrans.") and i.name.startswith("imtrans.") and not i.is_for_types]
+    core = [
+        i
+        for i in all_imports()
+        if i.module.startswith("imtrans.") and i.name.startswith("imtrans.") and not i.is_for_types
+    ]
     return {(room(i.module), room(i.name)) for i in core if room(i.module) != room(i.name)}
 
 

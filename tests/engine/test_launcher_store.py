@@ -31,6 +31,7 @@ def test_one_that_asked_and_died_is_not_taken_for_the_one_after_it():
     assert len(set(names(store, (1, 0, 2)))) == 1
 
 
+@pytest.mark.slow
 def test_one_that_does_not_come_is_named():
     with pytest.raises(ResourceError, match="process 2 of 3 did not come within 1 s"):
         names(HashStore(), (0, 1), seconds=1)

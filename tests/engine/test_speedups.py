@@ -67,6 +67,7 @@ def run(folder, **settings):
     return training
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_uses_and_can_do_without(tmp_path):
     with_all = run(tmp_path / "all")
     without = run(tmp_path / "none", speedups="none")
@@ -77,6 +78,7 @@ def test_a_run_says_what_it_uses_and_can_do_without(tmp_path):
     torch.testing.assert_close(*states, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_maps_with_channels_last_train_alike_and_weights_keep_their_layout(tmp_path, monkeypatch):
     monkeypatch.setattr("imtrans.engine.training.train_step.speedups", lambda *_: ["channels-last"])
     given = {"generator.dropout": "0", "train.steps": "3"}  # its numbers are drawn in the order of memory
@@ -88,6 +90,7 @@ def test_maps_with_channels_last_train_alike_and_weights_keep_their_layout(tmp_p
     assert all(value.is_contiguous() for value in seen.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["bf16", "float32"])
 def test_the_generators_loss_sees_the_discriminator_after_its_step(asked, tmp_path):
     """torch keeps the half-precision copies of weights until its autocast block ends: within one block (torch 2.13)

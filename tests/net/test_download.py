@@ -88,6 +88,7 @@ def test_a02_what_is_not_there_is_told_at_once(refused: Callable, status: int) -
     assert len(server.asked) == 1
 
 
+@pytest.mark.slow
 def test_a03_a_busy_server_is_given_the_time_it_asks_for(tmp_path: Path) -> None:
     before = time.monotonic()
     with Server(BODY, answer(429, Retry_After="1")) as server:

@@ -45,6 +45,7 @@ def test_it_is_listed_trained_and_translates_without_a_line_changed(installed, c
     assert decode(tmp_path / "y.png").shape == (17, 21, 3)
 
 
+@pytest.mark.slow
 def test_its_own_test_passes(installed):
     from imtrans.testing import check_generator
 

@@ -128,6 +128,7 @@ def test_all_four_networks_of_the_recipe_have_cyclegans_parameters():
     assert sum(counts) == 28_285_832
 
 
+@pytest.mark.slow
 def test_the_pool_fills_first_and_then_gives_back_an_old_picture_every_second_time():
     pool, size, count = ImagePool(50), 50, 10_000
     ages, places = [], []
@@ -164,6 +165,7 @@ def test_both_pools_swap_at_steps_of_their_own():
     assert 0.3 < agree < 0.7
 
 
+@pytest.mark.slow
 def test_discriminators_see_old_translations_once_the_pool_is_full():
     """The same step with and without old pictures: only the discriminators' loss differs."""
     made, update = method(pool_size=4), None

@@ -153,6 +153,7 @@ def test_pixels_that_are_left_out_give_no_distance():
         torch.testing.assert_close(moved, made_of_right)
 
 
+@pytest.mark.slow
 def test_it_finds_a_shift():
     """Of pictures that are moved by 3 and -2 pixels, by descent on the distance alone."""
     torch.manual_seed(0)

@@ -133,6 +133,7 @@ def test_addresses_and_lists_of_them(model, pairs, cli, tmp_path):
     assert "a web server cannot be listed" in unlisted.err
 
 
+@pytest.mark.slow
 def test_shards_on_a_web_server(model, pairs, cli, tmp_path):
     assert cli("data", "pack", "pairs", "-o", "packed").code == 0
     with RangeServer(tmp_path / "packed") as server:

@@ -239,6 +239,7 @@ def _log(folder, values):
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_a_password_in_the_address_of_a_storage_is_not_shown(sweep_file, cli):
     """Nobody listens at port 1; and of databases whose driver is not there the command says so."""
     for address, says in (("postgresql", ""), ("oracle", "its driver is not installed")):

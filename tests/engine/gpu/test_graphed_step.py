@@ -153,6 +153,7 @@ def test_a_checkpoint_that_is_loaded_is_not_trained_by_the_recording_of_before(t
     assert [graph.replays for graph in graphs] == [5 - WARM_UP] * 2
 
 
+@pytest.mark.slow
 def test_a_step_of_pix2pix_looks_at_no_value_but_where_the_cpu_leaves_out_a_bad_gradient(tmp_path, data):
     class Looks(TorchDispatchMode):
         count = 0

@@ -115,6 +115,7 @@ def test_what_cannot_be_folded_is_told_and_left(tmp_path, settings, why):
     assert np.array_equal(translator.run(pictures()[0]), before)
 
 
+@pytest.mark.slow
 @needs_bf16
 def test_both_go_together_also_in_tiles(tmp_path):
     from imtrans.engine.inference.large.footprint import TileLimits

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from imtrans.engine.optim.adam import Adam
@@ -53,5 +54,6 @@ def test_hooks_and_closures_still_work():
     assert loss.requires_grad  # the closure runs with gradients, as torch promises
 
 
+@pytest.mark.slow
 def test_the_compiler_is_not_imported():
     assert subprocess.run([sys.executable, "-c", START], check=False).returncode == 0

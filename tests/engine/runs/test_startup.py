@@ -77,6 +77,7 @@ print(torch.ones(2).sum().item())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it preloads on Linux alone")
 def test_torch_can_be_linked_before_it_is_imported():
     library = startup._library()

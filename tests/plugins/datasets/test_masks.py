@@ -58,6 +58,7 @@ def test_it_moves_with_its_pair_and_targets_are_0_outside(tmp_path, cache, augme
     assert not (batch.target * (1 - batch.valid)).any()
 
 
+@pytest.mark.slow
 def test_what_lies_outside_changes_no_loss_and_no_metric(tmp_path):
     logged, numbers = [], []
     for garbage in (0, 255):

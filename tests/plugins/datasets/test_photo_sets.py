@@ -189,6 +189,7 @@ def test_what_cannot_be_the_photos_is_refused_with_help(tmp_path):
     assert "--data-root PHOTOS" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_first_four_fifths_of_the_coco_photos_are_trained_on(tmp_path):
     folder = tmp_path / "coco-sample" / "train_sample"
     folder.mkdir(parents=True)

@@ -82,6 +82,7 @@ def test_what_was_saved_to_disk_is_divided_where_it_has_one_split(tmp_path):
     assert not {train.key(i) for i in range(len(train))} & {val.key(i) for i in range(len(val))}
 
 
+@pytest.mark.slow
 def test_an_address_trains(parquet, cli):
     address = f"hf:{parquet}?source=drawing&target=photo&key=name"
     done = cli("run", "pix2pix", "--dataset", address, "--name", "one", "--steps", "2", *SMALL)

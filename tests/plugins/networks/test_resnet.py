@@ -42,6 +42,7 @@ def test_doubling_blurs_by_1_3_3_1():
     torch.testing.assert_close(doubled[0, 0, 0], torch.tensor([0.0, 1.0, 3.0, 4.0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -36,6 +36,7 @@ def test_every_generator_keeps_the_contract(name):
     check_generator(name, depth=3, width=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -120,6 +120,7 @@ def test_nobody_is_told_twice(tmp_path):
     assert len(witness.heard) == 1
 
 
+@pytest.mark.slow
 def test_a_run_leaves_log_grids_report_and_configuration(tmp_path):
     made = watched(tmp_path, Witness())
     trainer.fit(made)

@@ -65,6 +65,7 @@ def test_validation_has_the_same_windows_each_time(scenes):
     np.testing.assert_array_equal(first.source, later.source)
 
 
+@pytest.mark.slow
 def test_no_scene_is_in_two_splits(scenes):
     of = {
         s: {loader(scenes, s).source.dataset.key(i).split("@")[0] for i in range(len(loader(scenes, s).source.dataset))}

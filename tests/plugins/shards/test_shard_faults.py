@@ -55,6 +55,7 @@ def test_a_shard_that_is_not_whole_is_named_by_a_run_and_by_data_check(harm, why
         assert "train-000000" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [truncate, alter, remove])
 def test_the_rest_of_a_set_is_trained_on_where_faults_may_be_skipped(harm, cli, tmp_path):
     draw_pairs(tmp_path / "pairs", train=30)

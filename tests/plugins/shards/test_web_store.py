@@ -51,6 +51,7 @@ def test_100_bytes_are_100_bytes(server):
     assert server.sent == [100]
 
 
+@pytest.mark.slow
 def test_batches_are_those_of_the_folder_with_loading_processes_too(packed, server):
     order = [step.indices for step in EpochSampler(count=20, batch_size=4, seed=1, steps=5)]
     batches = {}
@@ -138,6 +139,7 @@ def test_a_store_can_be_pickled(server):
     assert len(store.read_range(SHARD, 0, 100)) == 100
 
 
+@pytest.mark.slow
 def test_decoded_pictures_of_a_store_are_cached_from_run_to_run(server, tmp_path, monkeypatch):
     monkeypatch.setenv("IMTRANS_HOME", str(tmp_path / "home"))
     chosen = config({}, dataset=ComponentRef("shards", {"path": server.address, "cache": 0}))
