@@ -26,6 +26,6 @@ def command(run: str, port: int, is_opening: bool) -> None:
             click.echo(f"{folder.name}: {server.url} (Ctrl-C ends this, the run goes on)")
             if is_opening:
                 click.launch(server.url)
-            server.serve_forever()
+            server.serve_forever(poll_interval=0.05)  # how long it takes to end
         except KeyboardInterrupt:
             click.echo("no longer watched")

@@ -20,7 +20,7 @@ def served(tmp_path):
     (tmp_path / "secret.png").write_bytes(b"secret")
     (folder / "samples" / "link.png").symlink_to(tmp_path / "secret.png")
     server = RunServer(folder, 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def ask(path, *, method="GET", host="127.0.0.1"):
         connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
