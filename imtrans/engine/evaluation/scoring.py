@@ -73,10 +73,16 @@ def scores(
 
 
 def scores_on_some(
-    model: Model, metrics: Sequence[BoundMetric], loading: PairLoader, *, world: ProcessGroup | None = None
+    model: Model,
+    metrics: Sequence[BoundMetric],
+    loading: PairLoader,
+    *,
+    most: int = MAX_KNOWN,
+    world: ProcessGroup | None = None,
 ) -> Scores:
-    """The metrics of single pictures over a few samples, spread evenly over the split."""
-    single, chosen = [m for m in metrics if not m.info.is_set_level], spread(len(loading.source.dataset), MAX_KNOWN)
+    """The metrics of single pictures over a few samples, `most` and at most 32, spread evenly over the split."""
+    single = [m for m in metrics if not m.info.is_set_level]
+    chosen = spread(len(loading.source.dataset), min(most, MAX_KNOWN))
     return scores(model, single, loading, indices=chosen, world=world) if single else Scores(metrics={})
 
 

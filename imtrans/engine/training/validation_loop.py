@@ -31,7 +31,9 @@ class ValidationLoop:
                     job.model, metrics, job.validation, mean=mean, tick=self._on_picture, world=job.world
                 )
                 if is_last:
-                    known = scoring.scores_on_some(job.model, metrics, job.plain_training, world=job.world)
+                    # Not more than were trained on: after a few steps that would take longer than the training.
+                    seen = max(1, job.progress.step * job.model.config.data.batch_size)
+                    known = scoring.scores_on_some(job.model, metrics, job.plain_training, most=seen, world=job.world)
             baseline = {f"{name}{BASELINE}": value for name, value in scores.baseline.items()}
             beside = {f"{name}{ON_TRAINING}": value for name, value in known.metrics.items()}
             self._notify({**scores.metrics, **baseline, **beside}, worst=scores.worst)
