@@ -102,6 +102,8 @@ def test_a_metric_that_says_nothing_of_itself_is_explained_in_the_report(cli, tm
     (tmp_path / "mine.py").write_text(NO_INFO)
     done = cli("-p", "mine.py", "run", "pix2pix", "--name", "own", *NARROW, "--set", "metrics+=worst", *SMALL, *SHALLOW)
     assert (done.code, "Warning" in done.err) == (0, False), done.err
+    columns = {line.index("(the mean") for line in done.out.splitlines() if "(the mean training image" in line}
+    assert len(columns) == 1, done.out
     assert "the worst pixel; lower is better" in (tmp_path / "runs/own/report.html").read_text("utf-8")
 
 
