@@ -50,6 +50,10 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [*_MODULE_OF]
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])  # what a notebook completes
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("imtrans")

@@ -83,6 +83,10 @@ def test_faults_are_those_of_the_command_line(run):
         imtrans.train("pix2pix", settings=SETTINGS, name="first")
 
 
+def test_a_notebook_completes_the_names():
+    assert {"load", "train", "evaluate", "Component"} <= {*dir(imtrans)}
+
+
 def test_the_names_are_there_before_torch_is():
     names = "imtrans.load, imtrans.train, imtrans.evaluate, imtrans.Run"
     code = f"import sys, imtrans; {names}; sys.exit('torch' in sys.modules)"

@@ -37,8 +37,8 @@ class Component:
     with `needs_context` there is one more, `context` (`imtrans.interfaces.Context`). `options` is a frozen dataclass
     whose fields are made by `imtrans.option`, or an instance of one: then its values are the defaults, so that several
     components can share one class. `info` is a `MethodInfo` for a method, a `DatasetInfo` for a data set, a
-    `MetricInfo` for a metric, an `ExporterInfo` for an exporter, a `FormatInfo` for a format and, where it has
-    something to say, a `NetworkInfo` for a generator, discriminator or network.
+    `MetricInfo` for a metric (left out: its defaults), an `ExporterInfo` for an exporter, a `FormatInfo` for a format
+    and, where it has something to say, a `NetworkInfo` for a generator, discriminator or network.
     """
 
     kind: Kind
@@ -48,6 +48,10 @@ class Component:
     options: Any = None
     info: Any = None
     needs_context: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "metric" and self.info is None:  # whoever asks a metric's info need not ask whether it has one
+            object.__setattr__(self, "info", MetricInfo())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from imtrans.plugins.component import (
     ExporterInfo,
     FormatInfo,
     MethodInfo,
+    MetricInfo,
     NetworkInfo,
 )
 from imtrans.plugins.options import check_declaration, default_record, specs
@@ -45,6 +46,8 @@ def _check_component(component: Component) -> None:
         raise PluginError(f"{component.name}: an exporter needs info=ExporterInfo(...)")
     if component.kind == "format" and not (isinstance(component.info, FormatInfo) and component.info.suffixes):
         raise PluginError(f"{component.name}: a format needs info=FormatInfo(suffixes=...)")
+    if component.kind == "metric" and not isinstance(component.info, MetricInfo):
+        raise PluginError(f"{component.name}: the info of a metric is a MetricInfo(...)")
     if isinstance(component.info, NetworkInfo):
         _check_network(component, component.info)
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from imtrans.interfaces import DataSpec
-from imtrans.plugins.component import MetricInfo
 from imtrans.plugins.options import specs
 from imtrans.plugins.recipe import EvalProtocol
 from imtrans.testing.contract import catalog, check, require, within_contract
@@ -66,7 +65,7 @@ def check_protocol(name: str) -> None:
     with within_contract(where):
         hashes = {fingerprint(declared(protocol, offered)) for _ in range(2)}
     require(len(hashes) == 1, f"{where}: its hash changes from one moment to the next")
-    infos = [offered.component("metric", use.name).info or MetricInfo() for use in protocol.metrics or uses]
+    infos = [offered.component("metric", use.name).info for use in protocol.metrics or uses]
     kinds = [kind for kind in KINDS if all(info.compares(kind) for info in infos)]
     require(kinds, f"{where}: there is no kind of targets that all its metrics compare")
     # Unpaired pictures are of the kind "image".

@@ -31,7 +31,7 @@ def check_metric(
     """
     import torch
 
-    info: MetricInfo = component("metric", name).info or MetricInfo()
+    info: MetricInfo = component("metric", name).info
     spec = data_spec or DataSpec(target=LABELS if tuple(info.targets) == ("labels",) else ImageSpec())
     metric = make("metric", name, data_spec=spec, **options)
     batch = _batch(spec, size, extras or {})

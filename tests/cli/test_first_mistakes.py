@@ -80,6 +80,14 @@ def desk(cli, tmp_path):
     return cli
 
 
+def test_runs_that_are_not_listed_are_counted(cli, tmp_path):
+    for number in range(14):
+        (tmp_path / "runs" / f"run-{number:02}").mkdir(parents=True)
+    error = cli("resume", "nobody").err
+    assert "The runs here: run-00, run-01, " in error
+    assert "run-11, and 2 more" in error
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m[0])
 def test_a_mistake_is_answered_with_what_to_write(desk, mistake, tmp_path):
     command, parts, code = (*mistake, 2)[:3]

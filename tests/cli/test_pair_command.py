@@ -56,6 +56,22 @@ def test_a_patient_is_in_one_split_only(tmp_path, cli):
     assert {split for each in splits.values() for split in each} == {"train", "val"}
 
 
+@pytest.mark.parametrize("joint", ["", "_"])
+def test_splits_joined_to_their_sides_stay_splits(joint, tmp_path, cli):
+    for i in range(12):
+        split = "train" if i < 9 else "test"
+        save(tmp_path / "x" / f"{split}{joint}A" / f"{i}.png", sketch(i))
+        save(tmp_path / "x" / f"{split}{joint}B" / f"{i}.png", photo(i))
+    done = cli("data", "pair", "x")
+    assert "pairs.csv: 12 pairs (3 test, 9 train)" in done.out, done.err
+    table = {row["source"]: row for row in rows(tmp_path / "pairs.csv")}
+    assert table[f"x/test{joint}A/9.png"] == {
+        "source": f"x/test{joint}A/9.png",
+        "target": f"x/test{joint}B/9.png",
+        "split": "test",
+    }
+
+
 @pytest.mark.slow
 def test_panels_and_pages_become_rows_with_parts(tmp_path, cli):
     for i in range(8):

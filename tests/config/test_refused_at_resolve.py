@@ -39,6 +39,10 @@ BROKEN = {
         '    yield Component(kind="exporter", name="own", target="x:y", summary="")\n',
         "own: an exporter needs info=ExporterInfo(...)",
     ),
+    "metric": (
+        '    yield Component(kind="metric", name="own", target="x:y", summary="", info=MethodInfo(slots={}))\n',
+        "own: the info of a metric is a MetricInfo(...)",
+    ),
     "command": (
         '    yield Component(kind="command", name="own", target="x:y", summary="")\n',
         "own: no kind 'command'",

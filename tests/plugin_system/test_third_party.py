@@ -13,10 +13,27 @@ from PIL import Image
 
 from imtrans.interfaces import DatasetContext
 from imtrans.kit.images import decode
+from imtrans.testing import check_dataset, check_metric, plugin_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "third_party_plugin"
 SMALL = ["--steps", "2", "--set", "data.size=16", "--set", "dataset.pairs=8", "--set", "train.num_samples=1"]
+DECLARED = [("Squares", "squares", check_dataset), ("LargestError", "largest-error", check_metric)]
+NO_INFO = """
+from imtrans import Component, hookimpl
+from imtrans.kit.bases import BaseMetric
+
+class Worst(BaseMetric):
+    names = ["worst"]
+
+    def compute(self, prediction, batch):
+        return (prediction - batch.target).abs().flatten(1).amax(1)
+
+@hookimpl
+def imtrans_provide():
+    yield Component(kind="metric", name="worst", target="mine:Worst", summary="the worst pixel")
+"""
+SHALLOW = ["--set", "generator.depth=3", "--set", "discriminator.width=2"]
 NARROW = ["--set", "generator.width=4", "--set", "metrics=l1"]
 
 
@@ -66,7 +83,29 @@ def test_the_python_code_of_the_docs_runs(installed):
     squares = names["Squares"](context=DatasetContext(make=None, split="val"))
     assert (len(squares), squares[3].target.max(), squares.files(0)) == (20, 252, ())
     assert [issue.code for issue in squares.check(0, squares[0])] == ["black"]
-    assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest_error": 2.0}
+    assert names["LargestError"]().aggregate(torch.tensor([1.0, 3.0])) == {"largest-error": 2.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("attribute", "name", "check"), DECLARED)
+def test_what_the_docs_declare_keeps_its_contract(attribute, name, check, tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text("utf-8"), re.DOTALL)
+    [block] = [b for b in blocks if f"class {attribute}(" in b]
+    file = tmp_path / f"docs_{attribute.lower()}.py"
+    file.write_text(re.sub(r'target="[\w.]+:', f'target="{file.stem}:', block))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with plugin_file(file):
+        check(name)
+
+
+@pytest.mark.slow
+def test_a_metric_that_says_nothing_of_itself_is_explained_in_the_report(cli, tmp_path):
+    (tmp_path / "mine.py").write_text(NO_INFO)
+    done = cli("-p", "mine.py", "run", "pix2pix", "--name", "own", *NARROW, "--set", "metrics+=worst", *SMALL, *SHALLOW)
+    assert (done.code, "Warning" in done.err) == (0, False), done.err
+    columns = {line.index("(the mean") for line in done.out.splitlines() if "(the mean training image" in line}
+    assert len(columns) == 1, done.out
+    assert "the worst pixel; lower is better" in (tmp_path / "runs/own/report.html").read_text("utf-8")
 
 
 @pytest.mark.slow

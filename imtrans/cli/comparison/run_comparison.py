@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from imtrans.config import io as config_io
 from imtrans.config.schema import flatten
 from imtrans.errors import CheckpointError, ConfigError
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import MetricInfo
 
 if TYPE_CHECKING:
     from imtrans.kit.report.metric_history import History
+    from imtrans.plugins.component import Component, MetricInfo
 
 MUST_AGREE = ("data set", "validation pictures", "size")  # keys of RunSummary.data
 
@@ -216,7 +216,7 @@ def points_up(metric: str, catalog: Catalog) -> bool | None:
     """Whether higher is better; None for a metric that no installed plugin has."""
     metric = metric.partition("[")[0]  # "ssim[window=7]"
     for entry in catalog.entries("metric"):
-        info = getattr(entry.thing, "info", None) or MetricInfo()
+        info: MetricInfo = cast("Component", entry.thing).info
         if metric in (info.numbers or (entry.name,)):
             return info.points_up(metric)
     return None

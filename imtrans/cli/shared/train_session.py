@@ -79,18 +79,9 @@ def summary(folder: Path, result: Any, *, licence: str | None = None) -> str:
 
     best, record = checkpoint_paths.best(folder), checkpoint_paths.best_record(folder)
     run = f"{folder}{'@best' if best else ''}"
-    lines = (
-        [f"Trained {result.step:,} steps; on {result.scores.count} validation pictures:"]
-        if result.scores.metrics
-        else []
-    )
-    for name, value in result.scores.metrics.items():
-        baseline = result.scores.baseline.get(name)
-        beside = f"   (the mean training image: {baseline:.4g})" if baseline is not None else ""
-        lines.append(f"  {name:<6} {value:.4g}{beside}")
     return "\n".join(
         [
-            *lines,
+            *_score_lines(result.scores, result.step),
             f"Pictures: {folder / 'samples'}",
             f"Report:   {folder / 'report.html'}",
             f"Model:    {result.checkpoint}",
@@ -105,6 +96,20 @@ def summary(folder: Path, result: Any, *, licence: str | None = None) -> str:
             f"Share it: imtrans export {run} --to web -o page.html",
         ]
     )
+
+
+def _score_lines(scores: Any, step: int) -> list[str]:
+    """The metrics as a table, beside those of the mean training image; no lines where there are none."""
+    if not scores.metrics:
+        return []
+    values = {name: f"{value:.4g}" for name, value in scores.metrics.items()}
+    name_width, value_width = (max(map(len, texts)) for texts in (values, values.values()))
+    lines = [f"Trained {step:,} steps; on {scores.count} validation {'picture' if scores.count == 1 else 'pictures'}:"]
+    for name, value in values.items():
+        baseline = scores.baseline.get(name)
+        beside = "" if baseline is None else f"   (the mean training image: {baseline:.4g})"
+        lines.append(f"  {name:<{name_width}}  {value:<{value_width if beside else 0}}{beside}")
+    return lines
 
 
 def _as_json(folder: Path, result: Any) -> str:

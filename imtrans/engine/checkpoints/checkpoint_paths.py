@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans import atomic_io
-from imtrans.errors import CheckpointError, ResourceError, nearest
+from imtrans.errors import CheckpointError, ResourceError, join_names, nearest
 from imtrans.net.hub_model import fetch, is_hub_name
 from imtrans.plugins.interval import Interval
 
@@ -257,6 +257,6 @@ def _unsupported(file: Path) -> CheckpointError:
 
 
 def _not_found(run: Path) -> CheckpointError:
-    known = sorted(p.name for p in RUNS.iterdir() if p.is_dir()) if RUNS.is_dir() else []
-    hint = f"The runs here: {', '.join(known[-5:])}" if known else "No run is here yet: imtrans run pix2pix makes one."
+    known = [p.name for p in RUNS.iterdir() if p.is_dir()] if RUNS.is_dir() else []
+    hint = f"The runs here: {join_names(known)}" if known else "No run is here yet: imtrans run pix2pix makes one."
     return CheckpointError(f"no run or checkpoint {str(run)!r}{nearest(run.name, known)}", hint=hint)

@@ -90,9 +90,11 @@ def _enlarged(training: PairLoader, size: Sequence[int]) -> Iterator[str]:
 
 
 def _common_folder(training: PairLoader) -> Path | None:
-    """The folder that holds the files of the first pairs; relative where that is shorter."""
+    """The folder that holds the files of the first pairs and the last; relative where that is shorter."""
     dataset = training.source.dataset
-    files = [os.path.abspath(f) for i in range(min(SHOWN, len(dataset))) for f in dataset.files(i)]
+    # Without the last it would be the first of several folders, such as one for each class.
+    indices = sorted({*range(min(SHOWN, len(dataset))), len(dataset) - 1})
+    files = [os.path.abspath(f) for i in indices for f in dataset.files(i)]
     if not files:
         return None
     folder = os.path.commonpath([os.path.dirname(file) for file in files])

@@ -80,7 +80,7 @@ def bind_metrics(
     bound = list[BoundMetric]()
     unfit, lacking = dict[str, Reason](), dict[str, Reason]()
     for use in (*protocol.metrics, *protocol.optional):
-        info = catalog.component("metric", use.name, where=f"protocol {protocol.name}").info or MetricInfo()
+        info = catalog.component("metric", use.name, where=f"protocol {protocol.name}").info
         if not info.compares(data_spec.target.kind):
             compared = " and ".join(KINDS[kind] for kind in info.targets)
             unfit[use.name] = ConfigError(f"it compares {compared}, and the targets are {KINDS[data_spec.target.kind]}")

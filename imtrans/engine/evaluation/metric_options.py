@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import Component, ComponentRef, MetricInfo
+from imtrans.plugins.component import Component, ComponentRef
 from imtrans.plugins.component_options import options_of
 from imtrans.plugins.options import OptionSpec, refs, specs, to_plain, values
 
@@ -13,7 +13,7 @@ from imtrans.plugins.options import OptionSpec, refs, specs, to_plain, values
 def changed_options(use: ComponentRef, catalog: Catalog) -> str:
     """The options that are not the default, "[window=7]"; "" if there are none, or the numbers' own names have them."""
     component = catalog.component("metric", use.name)
-    known = (component.info or MetricInfo()).named_options
+    known = component.info.named_options
     changed = _changed(component, use, catalog, without=known)
     return f"[{changed}]" if changed else ""
 

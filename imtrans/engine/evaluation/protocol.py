@@ -12,7 +12,7 @@ from imtrans.engine.evaluation.bound_metrics import BoundMetric
 from imtrans.engine.evaluation.metric_options import hashed_options, nameable
 from imtrans.errors import ConfigError, join_names, nearest
 from imtrans.plugins.catalog import Catalog
-from imtrans.plugins.component import ComponentRef, MetricInfo
+from imtrans.plugins.component import ComponentRef
 from imtrans.plugins.defaults import default_protocol
 from imtrans.plugins.options import coerce, specs, to_plain, values
 from imtrans.plugins.recipe import EvalProtocol
@@ -45,7 +45,7 @@ def run_protocol(model: Model, catalog: Catalog) -> EvalProtocol:
     Where one of them compares other kinds of targets, those of the default protocol for these targets follow.
     """
     metrics = [ComponentRef(c.name, values(c.options)) for c in model.config.metrics]
-    infos = [c.component.info or MetricInfo() for c in model.config.metrics]
+    infos = [c.component.info for c in model.config.metrics]
     if not all(info.compares(model.data_spec.target.kind) for info in infos):
         default, names = protocol_of_run(model, catalog), {m.name for m in metrics}
         following = find(catalog, default).metrics if default != OWN else ()
@@ -65,7 +65,7 @@ def protocol_of_run(model: Model, catalog: Catalog) -> str:
 
 def compares_labels(protocol: EvalProtocol, catalog: Catalog) -> bool:
     """Whether a metric of the protocol compares class numbers and nothing else."""
-    infos = (catalog.component("metric", use.name).info or MetricInfo() for use in protocol.metrics)
+    infos = (catalog.component("metric", use.name).info for use in protocol.metrics)
     return any(tuple(info.targets) == ("labels",) for info in infos)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +22,7 @@ from imtrans.kit.selection import spread
 
 SAMPLE = 24  # pairs that are looked at
 SPLIT_OF = re.compile(rf"(?:{'|'.join(SPLITS)})(?:$|[_-]?(?=(?:A|B|source|target)$))")  # "train" of trainA and of train
+JOINED = re.compile(rf"(?<![^/])({'|'.join(SPLITS)})[_-]?(A|B|source|target)(?=/)")  # trainA/
 PIXELS = 100_000_000  # of all that are looked at, but for the first four
 THIRDS = tuple(Part("column", i, 3) for i in (1, 2, 3))
 Pairs = Sequence[tuple[str, str]]
@@ -106,7 +107,7 @@ def _read(folder: Path, pair: tuple[str, str]) -> tuple[Array, Array] | None:
 
 def _of_names(folder: Path, names: Sequence[str]) -> Iterator[Guess]:
     """Pairs by words in names, as far as the pictures fit, or the words are usual ones."""
-    found: list[NamePairs] = [*by_names(names), *by_folders(names)]
+    found = _pairs_of_names(names)
     unlikely, seen = [], set[frozenset[tuple[str, str]]]()
     for pairs in found[:6]:
         content = frozenset(pairs.pairs)
@@ -125,6 +126,18 @@ def _of_names(folder: Path, names: Sequence[str]) -> Iterator[Guess]:
         elif pairs.is_known and pairs.patterns:  # names that differ otherwise, too, are no evidence
             unlikely.append(guess)
     yield from unlikely
+
+
+def _pairs_of_names(names: Sequence[str]) -> list[NamePairs]:
+    """Pairs by names and folders. Where several splits are joined to sides (trainA, testA), they are told apart first.
+
+    Else the words would be trainA and trainB, and the pairs of testA and testB would be lost. No pattern selects such.
+    """
+    original = {JOINED.sub(r"\1/\2", name): name for name in names}
+    if len(original) < len(names) or len({SPLITS[m[1]] for m in map(JOINED.search, names) if m}) < 2:
+        return [*by_names(names), *by_folders(names)]
+    found = [*by_names(list(original)), *by_folders(list(original))]
+    return [replace(p, pairs=[(original[a], original[b]) for a, b in p.pairs], patterns=()) for p in found]
 
 
 def _of_parts(folder: Path, names: Sequence[str]) -> Iterator[Guess]:

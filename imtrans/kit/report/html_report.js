@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const WIDE = 480, HIGH = 260, LEFT = 66, RIGHT = 16, TOP = 10, BOTTOM = 44;
+  const WIDE = 480, HIGH = 260, LEFT = 66, RIGHT = 26, TOP = 10, BOTTOM = 44;
   const source = document.getElementById("charts");
   const charts = source ? JSON.parse(source.textContent) : [];
   const state = { log: false, smooth: 0 };

@@ -11,6 +11,7 @@ from imtrans.kit.pairing.guess import Guess, fit_of, guesses
 from imtrans.kit.pairing.parts import LEFT_RIGHT
 from imtrans_datasets.pairing.file_index import Item, Listing
 from imtrans_datasets.pairing.file_names import Lazily
+from imtrans_datasets.pairing.layout import trainable
 
 ENOUGH = 8  # pairs by name, of which few that do not fit say nothing
 DECLARED = "--set dataset.layout=halves"
@@ -88,7 +89,7 @@ def advice(guess: Guess, path: Path) -> str:
     if guess.is_unpaired:
         partners = "or give partners the same names; a table can pair others: --dataset pairs.csv"
         return f"Train on them unpaired: imtrans run cyclegan --dataset {path}\n{partners[0].upper()}{partners[1:]}"
-    return f"Make pairs of photos: {MAKERS.format(folder=path)}"
+    return f"Make pairs of photos: {MAKERS.format(folder=trainable(path))}"
 
 
 def _best(path: Path) -> Guess:

@@ -11,6 +11,7 @@ from imtrans.errors import DataError
 from imtrans.interfaces import Split
 from imtrans.kit.formats import is_table
 from imtrans.kit.pairing.parts import LEFT_RIGHT, Parts
+from imtrans.kit.picture_files import find_pictures
 from imtrans_datasets.pairing import manifest
 from imtrans_datasets.pairing.file_index import Item, Listing, Scan, check_folder, is_folder, items_of, scan
 from imtrans_datasets.pairing.patterns import by_pattern
@@ -124,9 +125,21 @@ def find_two(source: Path, target: Path, split: Split, *, skip_invalid: bool = F
 def find_photos(path: Path, split: Split, *, skip_invalid: bool = False) -> Listing:
     """The photos of a split under `path`, folders in folders included; splits as for pairs."""
     check_folder(path)
-    return _chosen(
-        Layout(lambda s: _in_folder_of(path, s, _photos), lambda: _photos(path, skip=FOLDERS), skip_invalid), split
-    )
+    try:
+        return _chosen(
+            Layout(lambda s: _in_folder_of(path, s, _photos), lambda: _photos(path, skip=FOLDERS), skip_invalid), split
+        )
+    except DataError as error:
+        if (folder := trainable(path)) == path:
+            raise
+        hint = f"{folder.name} is not trained on unless you say so: --data-root {folder}"
+        raise DataError(error.what, hint=hint) from error
+
+
+def trainable(path: Path) -> Path:
+    """The folder of photos that can be trained on: `path`, but where all lie in its test or val, that one."""
+    tops = {name.replace("\\", "/").split("/")[0] for name in find_pictures(path).names}
+    return path / min(tops) if tops and tops <= FOLDERS - {"train"} else path
 
 
 def _chosen(layout: Layout, split: Split) -> Listing:

@@ -71,3 +71,12 @@ def test_names_that_would_drive_the_terminal_are_escaped(tmp_path):
     pictures(tmp_path / "train", ("\x1b[31m.png", "b.png"), np.zeros((8, 16, 3), np.uint8))
     told = said({"data.size": "8"}, dataset=ComponentRef("folder", {"path": str(tmp_path)}))
     assert any(text.startswith(r"\x1b[31m.png: left half") for text in told.values())
+
+
+def test_of_folders_of_classes_the_one_that_holds_all_is_said(tmp_path):
+    for split in ("train", "val"):
+        pictures(tmp_path / split / "cat", ("1.png", "2.png", "3.png"), np.zeros((8, 8, 3), np.uint8))
+        pictures(tmp_path / split / "dog", ("1.png",), np.zeros((8, 8, 3), np.uint8))
+    told = said({"data.size": "8"}, dataset=ComponentRef("grey", {"root": str(tmp_path)}))
+    assert told["data set"] == f"grey: {tmp_path / 'train'}; single photos"
+    assert told["pair 1"].startswith("cat/1.png: ")

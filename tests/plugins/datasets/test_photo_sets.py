@@ -262,3 +262,17 @@ def test_a_run_on_photos_that_are_not_there_says_how_they_come(cli, tmp_path):
     ended = cli("run", "pix2pix", "--dataset", "pencil", "--set", "dataset.photos=cifar10", "--data-root", "sets")
     assert ended.code == 3
     assert "data set 'cifar10': sets/cifar10 and " in ended.err
+
+
+def test_photos_that_all_lie_in_test_are_named_where_they_can_be_trained_on(cli, tmp_path):
+    (tmp_path / "mine" / "test").mkdir(parents=True)
+    for i in range(12):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(
+            tmp_path / "mine" / "test" / f"{i}.png"
+        )
+    folder = Path("mine", "test")
+    advice = cli("data", "check", "mine").err
+    assert f"--dataset pencil --data-root {folder} (or" in advice
+    refused = cli("data", "check", "grey", "--data-root", "mine")
+    assert (refused.code, f"--data-root {folder}" in refused.err) == (3, True)
+    assert cli("data", "check", "grey", "--data-root", str(folder)).code == 0
