@@ -41,6 +41,18 @@ def test_colours_follow_the_tags(tmp_path, name, pixels, codec, tags, matrix):
     assert any("untagged" in note for note in FilmReader(path).notes) == (name == "untagged.mp4")
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "gbrp10le", "gray10le"])
+def test_white_black_and_grey_of_deep_films_are_those_of_8_bits(tmp_path, pixels):
+    # PyAV 18.1.0 (FFmpeg 8): as "rgb24" white of 4:2:0 and 4:2:2 is 253, and all else up to 2 levels too dark.
+    bands = np.repeat(np.array([0, 64, 128, 200, 255], np.uint8), 16)
+    picture = np.broadcast_to(bands[:, None, None], (80, 64, 3))
+    matrix = None if pixels.startswith("g") else 1
+    film = write_film(tmp_path / "a.mkv", [picture], codec="ffv1", pixels=pixels, tags=BT709, matrix=matrix)
+    (frame,) = FilmReader(film).frames()
+    assert np.abs(frame.picture.astype(int) - picture).max() <= (0 if pixels.startswith("gbr") else 1)
+    assert (frame.picture[64:] == 255).all() and (frame.picture[:16] == 0).all()
+
+
 def test_an_untagged_film_of_720_lines_is_taken_as_players_take_it(tmp_path):
     large = np.kron(PALETTE, np.ones((360, 32, 1), np.uint8))
     path = write_film(tmp_path / "a.mp4", [large], tags={"color_range": 1}, matrix=1)
