@@ -59,7 +59,7 @@ class RgbConverter:
         matrix = None
         if int(frame.colorspace) == UNTAGGED and not frame.format.is_rgb:
             matrix = Colorspace.ITU709 if frame.height >= HD else Colorspace.ITU601
-        # Frames deeper than 8 bits as planes: swscale's shortcut to "rgb24" makes them up to 2 levels too dark, white too
+        # Frames deeper than 8 bits as planes: swscale's shortcut to "rgb24" makes them up to 2 levels too dark
         # (FFmpeg 8, findings/ten-bit-films-come-darker.sh). Both come as RGB, and take the same time.
         pixels = "gbrp" if frame.format.components[0].bits > 8 else "rgb24"
         return self._reformatter.reformat(frame, format=pixels, src_colorspace=matrix).to_ndarray()

@@ -50,7 +50,8 @@ def test_white_black_and_grey_of_deep_films_are_those_of_8_bits(tmp_path, pixels
     film = write_film(tmp_path / "a.mkv", [picture], codec="ffv1", pixels=pixels, tags=BT709, matrix=matrix)
     (frame,) = FilmReader(film).frames()
     assert np.abs(frame.picture.astype(int) - picture).max() <= (0 if pixels.startswith("gbr") else 1)
-    assert (frame.picture[64:] == 255).all() and (frame.picture[:16] == 0).all()
+    assert (frame.picture[64:] == 255).all()
+    assert (frame.picture[:16] == 0).all()
 
 
 def test_an_untagged_film_of_720_lines_is_taken_as_players_take_it(tmp_path):
