@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # torchmetrics: a picture with black places, as scans, slides and rasters have around them, compared with itself: universal
-# image quality (UQI) counts every black window as 0 (and every other flat one), so that it is far below 1, and spectral angle (SAM) is nan.
+# image quality (UQI) counts every black window (and every other flat one) as 0, and is far below 1; spectral angle (SAM) is nan.
 #
 # UQI divides 0 by a small number where the formula has 0 by 0; sewar takes 1 there. SAM divides by the length of a pixel's
 # colour, which black has none of: one black pixel of 9,216 makes the mean of all nan. Neither raises or warns. SSIM has
