@@ -155,3 +155,20 @@ def test_a_tga_is_one_by_its_name_only(tmp_path):
     (tmp_path / "x.tga").rename(tmp_path / "x.png")
     with pytest.raises(DataError, match="not a picture"):
         decode(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(("top", "left"), [(1, 2), (-3, -4), (5, 9), (-20, 0), (30, 0)])
+def test_exr_is_what_viewers_show_of_it(tmp_path, top, left):
+    # OpenEXR 3.5.3 gives the data window alone: two crops of one scene would be two places in one size.
+    openexr = pytest.importorskip("OpenEXR")
+    pixels = np.random.default_rng(0).random((8, 10, 3), dtype=np.float32)
+    shown = (np.array([100, 50], np.int32), np.array([115, 61], np.int32))  # 12 x 16
+    data = np.array([100 + left, 50 + top], np.int32)
+    head = {"type": openexr.scanlineimage, "compression": openexr.ZIP_COMPRESSION, "displayWindow": shown}
+    head["dataWindow"] = (data, data + np.array([9, 7], np.int32))
+    openexr.File(head, {"RGB": pixels}).write(str(tmp_path / "a.exr"))
+    canvas = np.zeros((112, 116, 3), np.float32)
+    canvas[50 + top : 58 + top, 50 + left : 60 + left] = pixels
+    assert np.array_equal(decode(tmp_path / "a.exr"), canvas[50:62, 50:66])
+    found = header(tmp_path / "a.exr")
+    assert (found.height, found.width) == (12, 16)

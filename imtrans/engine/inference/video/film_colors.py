@@ -1,7 +1,7 @@
 """The colours of a film: what its tags say, and its frames as RGB."""
 
 from av import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from imtrans.errors import DataError
 from imtrans.kit.images import Array
@@ -24,6 +24,8 @@ REFUSED = {
         18: "HDR (HLG)",
     },
 }
+# By default swscale darkens colours by 1 to 2 levels: white of 10 bits is 253 (PyAV 18, findings/films-come-darker.sh).
+EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 HD = 720  # lines from which players take an untagged film for BT.709
 
 
@@ -59,4 +61,5 @@ class RgbConverter:
         matrix = None
         if int(frame.colorspace) == UNTAGGED and not frame.format.is_rgb:
             matrix = Colorspace.ITU709 if frame.height >= HD else Colorspace.ITU601
-        return self._reformatter.reformat(frame, format="rgb24", src_colorspace=matrix).to_ndarray()
+        rgb = self._reformatter.reformat(frame, format="rgb24", src_colorspace=matrix, interpolation=EXACT)
+        return rgb.to_ndarray()

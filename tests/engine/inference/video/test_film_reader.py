@@ -41,6 +41,51 @@ def test_colours_follow_the_tags(tmp_path, name, pixels, codec, tags, matrix):
     assert any("untagged" in note for note in FilmReader(path).notes) == (name == "untagged.mp4")
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "gbrp10le", "gray10le"])
+def test_white_black_and_grey_of_deep_films_are_those_of_8_bits(tmp_path, pixels):
+    # PyAV 18.1.0 (FFmpeg 8): by default white of 4:2:0 and 4:2:2 is 253, and all else up to 2 levels too dark.
+    bands = np.repeat(np.array([0, 64, 128, 200, 255], np.uint8), 16)
+    picture = np.broadcast_to(bands[:, None, None], (80, 64, 3))
+    matrix = None if pixels.startswith("g") else 1
+    film = write_film(tmp_path / "a.mkv", [picture], codec="ffv1", pixels=pixels, tags=BT709, matrix=matrix)
+    (frame,) = FilmReader(film).frames()
+    assert np.abs(frame.picture.astype(int) - picture).max() <= (0 if pixels.startswith("gbr") else 1)
+    assert (frame.picture[64:] == 255).all()
+    assert (frame.picture[:16] == 0).all()
+
+
+@pytest.mark.parametrize(("pixels", "depth"), [("yuv420p", 8), ("yuv420p10le", 10), ("yuv422p10le", 10)])
+def test_colours_are_those_of_the_formula_and_no_darker(tmp_path, pixels, depth):
+    # PyAV 18.1.0 (FFmpeg 8): by default 1 to 2 levels darker in the mean (findings/films-come-darker.sh).
+    draws = np.random.default_rng(0)
+    colors = np.stack([draws.integers(90, 160, (8, 8)), *draws.integers(100, 157, (2, 8, 8))])
+    film = tmp_path / "a.mkv"
+    _write_planes(film, colors << (depth - 8), pixels)
+    (frame,) = FilmReader(film).frames()
+    luma, blue, red = (colors - [[[16]], [[128]], [[128]]]) / [[[219]], [[224]], [[224]]]
+    r, b = luma + 1.5748 * red, luma + 1.8556 * blue  # BT.709
+    expected = 255 * np.stack([r, (luma - 0.2126 * r - 0.0722 * b) / 0.7152, b], axis=-1)
+    error = frame.picture[16::32, 16::32] - expected
+    assert np.abs(error.mean((0, 1))).max() < 0.25
+    assert np.abs(error).max() <= 1.5
+
+
+def _write_planes(path, colors, pixels):
+    """One frame, without loss, of fields of 32 pixels with these values of luma and chroma."""
+    frame = av.VideoFrame(256, 256, pixels)
+    for plane, values in zip(frame.planes, colors, strict=True):
+        fields = np.kron(values, np.ones((plane.height // 8, plane.width // 8), int))
+        plane.update(fields.astype(np.uint8 if frame.format.components[0].bits == 8 else np.uint16).tobytes())
+    frame.pts, frame.time_base = 0, Fraction(1, RATE)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 256, 256, pixels
+        for name, value in BT709.items():
+            setattr(stream.codec_context, name, value)
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
 def test_an_untagged_film_of_720_lines_is_taken_as_players_take_it(tmp_path):
     large = np.kron(PALETTE, np.ones((360, 32, 1), np.uint8))
     path = write_film(tmp_path / "a.mp4", [large], tags={"color_range": 1}, matrix=1)
