@@ -139,6 +139,15 @@ def inference(modules: Iterable[nn.Module], *, norm: str = "batch", dropout: boo
                 layer.track_running_stats = tracked
 
 
+def outputs_of(blocks: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """What each of some blocks gives, each called with what the one before it gave."""
+    outputs = []
+    for block in blocks:
+        x = block(x)
+        outputs.append(x)
+    return outputs
+
+
 class BlurDown(nn.Module):
     """Half the size, by a blur of [1, 2, 1] over mirrored borders (Zhang 2019): what a stride alone would alias."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
-from imtrans.kit.nn import initialise, norm
+from imtrans.kit.nn import initialise, norm, outputs_of
 from imtrans_networks3d import PatchGAN3DOptions
 
 KERNEL = 4
@@ -70,11 +70,8 @@ class PatchGAN3D(nn.Module):
             hint = "Use larger ones (data.size, dataset.depth), discriminator.layers smaller or planar_levels larger."
             raise ShapeError(f"{what}: {needed}", hint=hint)
         x = torch.cat([source, image], dim=1) if self.is_conditional and source is not None else image
-        features = []
-        for block in self.blocks:
-            x = block(x)
-            features.append(x)
-        return DiscriminatorOutput(logits=[features[-1]], features=[features[:-1]])
+        *features, logits = outputs_of(self.blocks, x)
+        return DiscriminatorOutput(logits=[logits], features=[features])
 
 
 def _convolution(inputs: int, outputs: int, step: int, *, is_planar: bool, bias: bool) -> nn.Conv3d:

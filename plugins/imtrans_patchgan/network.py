@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalised
 
 from imtrans.errors import ConfigError, ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
-from imtrans.kit.nn import BlurDown, InitType, NormName, initialise
+from imtrans.kit.nn import BlurDown, InitType, NormName, initialise, outputs_of
 from imtrans.kit.nn import norm as norm_layer
 from imtrans_patchgan import DiscriminatorOptions
 
@@ -115,11 +115,8 @@ class PatchGAN(nn.Module):
                 hint="Set data.size larger, or discriminator.layers smaller.",
             )
         x = torch.cat([source, image], dim=1) if self.is_conditional and source is not None else image
-        features = []
-        for block in self.blocks:
-            x = block(x)
-            features.append(x)
-        return DiscriminatorOutput(logits=[features[-1]], features=[features[:-1]])
+        *features, logits = outputs_of(self.blocks, x)
+        return DiscriminatorOutput(logits=[logits], features=[features])
 
 
 def _for_each(padding: Sequence[Padding], plan: Plan) -> Sequence[Padding]:

@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d
 
 from imtrans.errors import ShapeError
 from imtrans.interfaces import Context, DiscriminatorOutput
-from imtrans.kit.nn import initialise
+from imtrans.kit.nn import initialise, outputs_of
 
 MAX_CHANNELS = 512
 
@@ -45,16 +45,8 @@ class Multiscale(nn.Module):
         outputs = []
         for number, blocks in enumerate(self.scales):
             x = avg_pool2d(x, 3, 2, 1, count_include_pad=False) if number else x
-            outputs.append(_outputs(blocks, x))
+            outputs.append(outputs_of(blocks.children(), x))
         return DiscriminatorOutput(logits=[each[-1] for each in outputs], features=[each[:-1] for each in outputs])
-
-
-def _outputs(blocks: nn.Module, x: Tensor) -> list[Tensor]:
-    outputs = []
-    for block in blocks.children():
-        x = block(x)
-        outputs.append(x)
-    return outputs
 
 
 def _patches(channels: int, layers: int, width: int) -> nn.ModuleList:

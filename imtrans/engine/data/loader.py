@@ -13,7 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from imtrans.engine.data.pair_loader import HostBatch, LoadedSample, PairLoader
 from imtrans.engine.data.sampler import SampleIndex
-from imtrans.engine.data.workers import LOOK, iter_with_timeout, preserve_sigchld, reset_worker_signals
+from imtrans.engine.data.workers import LOOK, clear_sigchld, iter_with_timeout, reset_worker_signals
 from imtrans.errors import ImtransError, ShapeError
 from imtrans.interfaces import Augmentation, Batch, DataSpec, ImageSpec, Pair
 from imtrans.kit.images import Array, to_range
@@ -77,8 +77,7 @@ def loader(loading: PairLoader, batches: Iterable[list[SampleIndex]], *, workers
     """The batches as stored, in order, read ahead by `workers` processes; 0 reads in this one."""
     samples = Samples(loading)
     if not workers:
-        with preserve_sigchld():
-            pass  # what another loader has left
+        clear_sigchld()
         # torch's loader would add a tenth to the time of a cached sample.
         for places in batches:
             yield samples.received(samples.collate(samples.__getitems__(places)))

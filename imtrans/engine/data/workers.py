@@ -49,5 +49,14 @@ def preserve_sigchld() -> Iterator[None]:
         yield
     finally:
         if is_main and kind:
-            is_torchs = getattr(before, "__module__", "").startswith("torch.utils.data")
-            signal.signal(kind, signal.SIG_DFL if is_torchs else before)
+            signal.signal(kind, before)
+            clear_sigchld()
+
+
+def clear_sigchld() -> None:
+    """Remove a handler of SIGCHLD that torch's loader has left."""
+    kind = getattr(signal, "SIGCHLD", None)
+    if threading.current_thread() is not threading.main_thread() or not kind:
+        return
+    if getattr(signal.getsignal(kind), "__module__", "").startswith("torch.utils.data"):
+        signal.signal(kind, signal.SIG_DFL)
