@@ -26,7 +26,10 @@ def write(plan: SweepPlan, study: Any, *, is_higher: bool) -> dict[str, Any]:
         "title": f"{plan.name}: {plan.recipe}, {len(result['trials'])} trials",
         "keys": list(plan.search),
         "metric": f"{plan.metric} {'↑' if is_higher else '↓'}",
-        "trials": [{**t, "shown": "-" if t["value"] is None else f"{t['value']:.4g}"} for t in result["trials"]],
+        "trials": [
+            {**t, "shown": _shown(t["value"]), "cells": [_shown(t["values"].get(key)) for key in plan.search]}
+            for t in result["trials"]
+        ],
         "axes": _axes(plan, done),
         "lines": _lines(plan, done),
         "width": WIDTH,
@@ -77,7 +80,12 @@ def text(result: Mapping[str, Any]) -> str:
 
 
 def _values(trial: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial["values"].items())
+    return ", ".join(f"{key}={_shown(value)}" for key, value in trial["values"].items())
+
+
+def _shown(value: Any) -> str:
+    """A value in a table: numbers with four digits, as nobody compares more; sweep.json has all of them."""
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _axes(plan: SweepPlan, done: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def test_twelve_trials_of_two_workers_one_killed_end_with_the_best_run_named(
 
 @pytest.mark.slow
 def test_workers_that_follow_each_other_draw_other_values_and_a_finished_sweep_trains_no_more(
-    sweep_file, subprocess_cli
+    sweep_file, subprocess_cli, tmp_path
 ):
     drawn = '"train.optimizer.lr" = {low = 1e-4, high = 1e-2, log = true}'
     sweep_file(drawn, 'sampler = "random"\ntrials = 2')
@@ -116,7 +116,10 @@ def test_workers_that_follow_each_other_draw_other_values_and_a_finished_sweep_t
     assert more.code == 0, more.err
     trials = json.loads(more.out)["trials"]
     assert len({t["values"]["train.optimizer.lr"] for t in trials}) == 3
-    assert all(1e-4 <= t["values"]["train.optimizer.lr"] <= 1e-2 for t in trials)
+    rates = [t["values"]["train.optimizer.lr"] for t in trials]
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
+    page = (tmp_path / json.loads(more.out)["page"]).read_text()
+    assert all(f"<td>{rate:.4g}</td>" in page and str(rate) not in page for rate in rates), "four digits"
     again = subprocess_cli("sweep", "try.toml")
     assert "Best run: runs/" + json.loads(more.out)["best"] in again.out
     assert "try-" not in again.err
