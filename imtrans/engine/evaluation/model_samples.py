@@ -20,6 +20,8 @@ from imtrans.engine.evaluation.eval_samples import (
     resize_to,
     rounded,
 )
+from imtrans.engine.fast_layers.inference import for_inference
+from imtrans.engine.fast_layers.packed import PackedWeights
 from imtrans.engine.inference.forward import inference_mode, translate
 from imtrans.interfaces import Batch, Dataset, DataSpec, ImageSpec
 from imtrans.kit.images import Array, target_to_display, to_display, to_range
@@ -60,8 +62,10 @@ def samples_of_model(
 
     def each() -> Iterator[EvalSample]:
         as_stored = batches(model, stored, chosen) if protocol.size and stored else [None] * len(chosen)
+        layers = for_inference(model.networks.values(), PackedWeights())
         for index, batch, other in zip(chosen, batches(model, loading, chosen), as_stored, strict=True):
-            sample = _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
+            with layers:
+                sample = _eval_sample(model, batch, other or batch, protocol, labels=_labels(dataset, index))
             yield dataclasses.replace(sample, is_repeat=_repeats(loading, index))
 
     is_paired = loading.source.is_paired

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from imtrans.engine.build import Model
 from imtrans.engine.fast_layers.inference import for_inference
+from imtrans.engine.fast_layers.packed import PackedWeights
 from imtrans.engine.inference.acceleration import LoadedModel
 from imtrans.engine.inference.batches import SAME, SAME_HALF, is_same_alone, sample_by_sample
 from imtrans.engine.inference.forward import as_stored, inference_mode, network_input, translate
@@ -28,6 +29,7 @@ class ModelRunner(LoadedModel):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self._is_batched: bool | None = None  # None: not known yet
+        self._packed = PackedWeights()
 
     @cached_property
     def footprint(self) -> Footprint:
@@ -83,7 +85,7 @@ class ModelRunner(LoadedModel):
         with (
             self._lock,
             inference_mode(self.model, seed=seed),
-            for_inference(() if self.is_compiled else self.model.networks.values()),
+            for_inference(() if self.is_compiled else self.model.networks.values(), self._packed),
             torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
             yield

@@ -5,6 +5,7 @@ import pytest
 import torch
 from factories import job
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from imtrans.engine.fast_layers import forms
 from imtrans.engine.fast_layers.folding import batch_norms
@@ -56,26 +57,21 @@ def test_bf16_gives_the_same_pictures_within_some_levels(tmp_path, policy):
     assert all(np.abs(a.astype(int) - b).max() <= 3 for a, b in zip(together, after, strict=True))
 
 
-@needs_bf16
-def test_small_maps_are_products_of_matrices_in_bf16(tmp_path, monkeypatch):
-    seen = []
-
-    def noted(name, form):
-        def call(layer, x):
-            seen.append((name, layer.weight.dtype, x.shape[2] * x.shape[3]))
-            return form(layer, x)
-
-        monkeypatch.setattr(forms, name, call)
-
-    noted("conv_as_matrix", forms.conv_as_matrix)
-    noted("doubling_as_matrix", forms.doubling_as_matrix)
-    translator_of(tmp_path, {**RUNNING, "generator.upsampling": "transposed"}).bfloat16().run(
-        pictures(size=(64, 64))[0]
-    )
-    assert {name for name, *_ in seen} == {"conv_as_matrix", "doubling_as_matrix"}
-    assert {dtype for _, dtype, _ in seen} == {torch.bfloat16}
-    # The convolution gives at most 64 positions of four times as many; the last layer has three channels.
-    assert max(count for name, _, count in seen if name == "conv_as_matrix") == 256
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bf16", marks=needs_bf16)])
+def test_weights_are_packed_once_but_for_the_layer_of_few_channels(tmp_path, monkeypatch, precision):
+    translator = translator_of(tmp_path, {**RUNNING, "generator.upsampling": "transposed"})
+    translator.accelerated(precision, is_fast=False)
+    products = []
+    for name in ("doubling_one_by_one", "doubling_by_phases"):
+        form = getattr(forms, name)
+        monkeypatch.setattr(forms, name, lambda layer, x, form=form: products.append(layer) or form(layer, x))
+    first = translator.run(pictures(size=(64, 64))[0])
+    packed = {layer: made.weight for layer, made in translator._packed._made.items()}
+    convolutions = [m for m in translator.model.networks["generator"].modules() if isinstance(m, _ConvNd)]
+    assert {*convolutions} == {*packed, *products}
+    assert [layer.out_channels for layer in products] == [4]
+    assert (translator.run(pictures(size=(64, 64))[0]) == first).all()
+    assert all(translator._packed._made[layer].weight is made for layer, made in packed.items())
 
 
 def test_a_processor_without_bf16_is_refused(tmp_path, monkeypatch):
