@@ -116,6 +116,8 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
     def _count(self, tensor: Tensor) -> None:
+        if tensor.is_mkldnn:  # packed weights: one memory for all pictures, which only the library sees
+            return
         storage = tensor.untyped_storage()
         place, size = storage._cdata, storage.nbytes()
         if place in self._known:
