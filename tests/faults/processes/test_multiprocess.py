@@ -86,11 +86,14 @@ def test_w04_a_process_that_is_lost_ends_all_and_the_run_goes_on_afterwards(harm
 
 
 def test_w05_shares_of_different_size_neither_hang_nor_lose_a_sample(room):
-    """7 pictures for 2 processes in batches of 4: 4, then 3, shared 2 and 1; 1 at the end of batches of 2."""
+    """7 pictures for 2 processes in batches of 4: 4, then 3, shared 2 and 1; 1 at the end of batches of 2.
+
+    With seed 0 a value before a ReLU is so near to 0 in the fifth step that the order of a sum decides its gradient.
+    """
     for file in [*(room / "pairs" / "train").iterdir()][:3]:
         file.unlink()
     specs = [
-        {"lines": [line(f"{name}-{size}", *data(room), **{"data.batch_size": size})] * count}
+        {"lines": [line(f"{name}-{size}", *data(room), **{"data.batch_size": size, "train.seed": "1"})] * count}
         for size in ("4", "2")
         for name, count in (("one", 1), ("two", 2))
     ]
