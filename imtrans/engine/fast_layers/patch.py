@@ -7,14 +7,16 @@ from types import TracebackType
 import torch
 from torch import Tensor, nn
 
+from imtrans.kit.nn import BatchNorm
+
 Forms = Mapping[type[nn.Module], Callable[..., Tensor]]
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 class FastLayers:
-    """A block, which may be entered again and again, in which the convolutions of `modules` on the CPU take these
-    forms: for each type of layer a function of the layer and its arguments."""
+    """A block, which may be entered again and again, in which layers of `modules` on the CPU take these forms: for each
+    type of layer a function of the layer and its arguments."""
 
     def __init__(self, modules: Iterable[nn.Module], forms: Forms) -> None:
         # Networks may share layers.
@@ -37,8 +39,12 @@ class FastLayers:
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a convolution's sums can be written otherwise, and nothing else has taken its forward."""
-    if "forward" in vars(layer) or not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d):
+    """Whether a layer's sums can be written otherwise, and nothing else has taken its forward."""
+    if "forward" in vars(layer):
+        return False
+    if isinstance(layer, BatchNorm):
+        return all(tensor.device.type == "cpu" for tensor in layer.parameters())
+    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d):
         return False
     weight = layer._parameters.get("weight")  # none where something makes it anew at each call
     is_simple = layer.groups == 1 and layer.padding_mode == "zeros" and isinstance(layer.padding, tuple)

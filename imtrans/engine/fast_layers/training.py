@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from imtrans.engine.fast_layers import forms
-from imtrans.engine.fast_layers.patch import FastLayers
+from imtrans.engine.fast_layers.patch import FastLayers, Forms
+from imtrans.kit.nn import BatchNorm
 
 # Columns of the product, over the whole batch, up to which it is faster, with its gradients, than the layer. Matrices
 # of bfloat16 are multiplied as fast as maps are convolved, those of float32 at half that speed.
@@ -19,7 +20,11 @@ SHARE = 3 / 8
 
 def for_training(modules: Iterable[nn.Module], *, columns: int | None = None) -> FastLayers:
     """A block in which the convolutions of `modules` train fastest; `columns` instead of what the precision decides."""
-    made = {nn.Conv2d: partial(_conv, columns), nn.ConvTranspose2d: partial(_transposed, columns)}
+    made: Forms = {
+        nn.Conv2d: partial(_conv, columns),
+        nn.ConvTranspose2d: partial(_transposed, columns),
+        BatchNorm: _norm,
+    }
     return FastLayers(modules, made)
 
 
@@ -38,6 +43,15 @@ def _transposed(
     if is_plain and _is_small(columns, len(x) * prod(x.shape[2:]), SHARE * layer.in_channels, x):
         return forms.doubling_as_matrix(layer, x)
     return nn.ConvTranspose2d.forward(layer, x, output_size)
+
+
+def _norm(layer: BatchNorm, x: Tensor) -> Tensor:
+    """A batch norm whose gradient comes in one piece: a skip's is a part of that of both, with gaps between pictures,
+    for which torch's kernel of bfloat16 takes up to ten times as long."""
+    y = BatchNorm.forward(layer, x)
+    if len(x) > 1 and y.requires_grad and y.is_contiguous():
+        y.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
+    return y
 
 
 def _is_small(columns: int | None, count: int, rows: float, x: Tensor) -> bool:

@@ -1,5 +1,6 @@
 """The forms that training uses: the sums and all gradients are those of the layers, in double precision."""
 
+import contextlib
 import copy
 
 import pytest
@@ -10,6 +11,7 @@ from imtrans.engine.fast_layers.training import COLUMNS, for_training
 from imtrans.engine.optim.optimizer_step import OptimizerStep
 from imtrans.interfaces import Batch
 from imtrans.kit.loss_terms import AdversarialTerms, Terms, Weighted
+from imtrans.kit.nn import BatchNorm
 from imtrans_losses.adversarial import BCE
 from imtrans_patchgan.network import PatchGAN
 from imtrans_pix2pix.method import VARIANTS
@@ -44,6 +46,23 @@ def test_output_and_gradients_are_the_layers_own(name):
         assert "forward" in vars(layer)
         found = gradients(layer, x)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_gradient_of_a_norm_before_a_join_comes_in_one_piece_and_is_the_same():
+    """torch 2.13: of several pictures it is a part of the gradient of both sides of `torch.cat`, with gaps."""
+    seen, found = [], []
+    for is_fast in (False, True):
+        norm, other = BatchNorm(3).double(), torch.ones(2, 4, 5, 5, dtype=torch.float64)
+        x = torch.randn(2, 3, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        form = for_training([norm])
+        assert len(form) == 1
+        with form if is_fast else contextlib.nullcontext():
+            y = norm(x)
+            y.register_hook(lambda gradient: seen.append(gradient.is_contiguous()))
+            torch.cat([y, other], dim=1).square().sum().backward()
+        found.append([x.grad, *(p.grad for p in norm.parameters()), norm.running_mean])
+    assert seen == [False, True]
+    torch.testing.assert_close(found[1], found[0], rtol=1e-12, atol=1e-12)
 
 
 def products(step):
