@@ -16,11 +16,12 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 class FastLayers:
     """A block, which may be entered again and again, in which layers of `modules` on the CPU take these forms: for each
-    type of layer a function of the layer and its arguments."""
+    type of layer a function of the layer and its arguments. Networks that are compiled are left to the compiler."""
 
     def __init__(self, modules: Iterable[nn.Module], forms: Forms) -> None:
+        eager = [module for module in modules if module._compiled_call_impl is None]
         # Networks may share layers.
-        shared = {layer for module in modules for layer in module.modules() if type(layer) in forms and is_plain(layer)}
+        shared = {layer for module in eager for layer in module.modules() if type(layer) in forms and is_plain(layer)}
         self._forwards = {layer: partial(forms[type(layer)], layer) for layer in shared}
 
     def __len__(self) -> int:

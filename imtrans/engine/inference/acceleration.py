@@ -25,7 +25,6 @@ class LoadedModel:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.precision: Precision = "float32"
-        self.is_compiled = False
         self._lock = threading.Lock()  # modes, averaged weights and random numbers of a model are its state
 
     def to(self, device: str) -> Self:
@@ -72,7 +71,6 @@ class LoadedModel:
                 for network in _translating(self.model):
                     network.compile()
                 _try_compiled(self.model, self.precision)
-            self.is_compiled = True
 
     def accelerated(self, precision: Precision, *, is_fast: bool, is_compiled: bool = False) -> Self:
         """The same, in this precision, with its norms folded where it `is_fast`, compiled where asked for. ConfigError

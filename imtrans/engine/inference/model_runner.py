@@ -85,7 +85,7 @@ class ModelRunner(LoadedModel):
         with (
             self._lock,
             inference_mode(self.model, seed=seed),
-            for_inference(() if self.is_compiled else self.model.networks.values(), self._packed),
+            for_inference(self.model.networks.values(), self._packed),
             torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
             yield

@@ -109,3 +109,12 @@ def test_weights_of_a_model_that_is_gone_are_gone():
 
     gc.collect()
     assert not packed._made
+
+
+@pytest.mark.slow
+def test_networks_that_are_compiled_are_left_to_the_compiler():
+    """A run with train.compile is evaluated, too: other forms inside would be compiled anew at each evaluation."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3))
+    assert len(for_inference([network])) == 1
+    network.compile(backend="eager")
+    assert len(for_inference([network])) == 0
